@@ -1,0 +1,1 @@
+"""The classifier in PyTorch: an `nn.Module` and a plain loop."""

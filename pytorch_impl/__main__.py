@@ -1,0 +1,33 @@
+"""``python -m pytorch_impl train | predict``."""
+
+from __future__ import annotations
+
+import sys
+
+from shared.command_line import main
+from shared.contract import Implementation
+
+
+def load() -> Implementation:
+    """Import PyTorch, which takes a second or more, only when a command needs it."""
+    import torch
+
+    from pytorch_impl.model import build, idiomatic
+    from pytorch_impl.training import configure, predict_probabilities, train
+    from pytorch_impl.weights import count_trainable, export_weights
+
+    return Implementation(
+        "pytorch",
+        torch.__version__,
+        configure,
+        idiomatic,
+        build,
+        train,
+        predict_probabilities,
+        export_weights,
+        count_trainable,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main("pytorch", load))

@@ -1,0 +1,162 @@
+"""The model in PyTorch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from pytorch_impl.weights import load_weights
+from shared.specification import Specification
+from shared.text import PADDING_ID
+from shared.weights import Weights
+
+CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+POOLED = {"last": ["last"], "max": ["max"], "mean": ["mean"], "concat": ["last", "max", "mean"], "ends": ["first", "last"]}
+
+
+def idiomatic(specification: Specification) -> Specification:
+    """Return the specification with what PyTorch's documentation writes: ``h_n``, Adam's defaults."""
+    return specification.replaced(
+        pooling="last", learning_rate=1e-3, epsilon=1e-8, schedule="constant", gradient_clipping=0
+    )
+
+
+def build(specification: Specification, weights: Weights) -> nn.Module:
+    """Build the model of a recipe from canonical weights (see `shared.contract`)."""
+    vocabulary_size, classes = len(weights["embedding"]), len(weights["head.bias"])
+    if specification.recipe == "idiomatic":
+        model: nn.Module = PackedClassifier(specification, vocabulary_size, classes)
+        if specification.vectors != "random":
+            with torch.no_grad():
+                model.embedding.weight.copy_(torch.from_numpy(weights["embedding"]))
+        return model
+    model = SentimentClassifier(specification, vocabulary_size, classes)
+    load_weights(model, weights)
+    return model
+
+
+class SentimentClassifier(nn.Module):
+    """Embedding, recurrent layers, pooling over real tokens, dropout, linear head.
+
+    No packing: on a CPU it is the slow way. Each direction is a layer of its own that reads from
+    left to right, the backward one after each review was reversed within its own length. Padding
+    then comes after the real tokens in both, and what is never read cannot matter.
+    """
+
+    def __init__(self, specification: Specification, vocabulary_size: int, classes: int) -> None:
+        super().__init__()
+        self.specification = specification
+        self.embedding = nn.Embedding(vocabulary_size, specification.embedding_size)
+        self.embedding.weight.requires_grad_(specification.train_embedding)
+        cell, size = CELLS[specification.cell], specification.embedding_size
+        self.rnn = nn.ModuleList()  # layer by layer; in each, one cell a direction
+        for _ in range(specification.layers):
+            ways = [cell(size, specification.hidden_size, batch_first=True) for _ in specification.directions]
+            self.rnn.append(nn.ModuleList(ways))
+            size = specification.hidden_size * len(specification.directions)
+        self.head = nn.Linear(specification.features, classes)
+
+    def forward(self, tokens: Tensor, dropout_mask: Tensor | None = None) -> Tensor:
+        """Return logits.
+
+        Parameters
+        ----------
+        tokens : <int32>[batch, time]
+            Right-padded word ids.
+        dropout_mask : <float32>[batch, features], optional
+            Factors for the pooled features; none outside training.
+
+        Returns
+        -------
+        <float32>[batch, classes]
+        """
+        real = tokens != PADDING_ID  # [batch, time]
+        mirror = mirrored_places(real)  # [batch, time]
+        inputs = self.embedding(tokens)  # [batch, time, embedding]
+        outputs: list[Tensor] = []  # of each direction, in its own order: [batch, time, hidden]
+        for number, layer in enumerate(self.rnn):
+            if number > 0:
+                inputs = torch.cat([outputs[0], *(take_places(y, mirror) for y in outputs[1:])], dim=2)
+            outputs = [cell(take_places(inputs, mirror) if back else inputs)[0] for back, cell in enumerate(layer)]
+        features = torch.cat(
+            [pool(y, real, how) for how in POOLED[self.specification.pooling] for y in outputs], dim=1
+        )  # [batch, features]
+        if dropout_mask is not None:
+            features = features * dropout_mask
+        return self.head(features)  # [batch, classes]
+
+
+def mirrored_places(real: Tensor) -> Tensor:
+    """Return for each place the one that reverses a review within its length; padding stays.
+
+    Parameters
+    ----------
+    real : <bool>[batch, time]
+
+    Returns
+    -------
+    <int64>[batch, time]
+    """
+    time = torch.arange(real.shape[1], device=real.device)  # [time]
+    return torch.where(real, real.sum(dim=1, keepdim=True) - 1 - time, time)
+
+
+def take_places(values: Tensor, places: Tensor) -> Tensor:
+    """Reorder ``[batch, time, size]`` along time by places ``[batch, time]``."""
+    return values.gather(1, places.unsqueeze(2).expand(-1, -1, values.shape[2]))
+
+
+def pool(outputs: Tensor, real: Tensor, how: str) -> Tensor:
+    """Make one vector of the outputs at real tokens; an empty review's is zero.
+
+    Parameters
+    ----------
+    outputs : <float32>[batch, time, hidden]
+    real : <bool>[batch, time]
+    how : str
+        ``first``, ``last``, ``max`` or ``mean``.
+
+    Returns
+    -------
+    <float32>[batch, hidden]
+    """
+    lengths = real.sum(dim=1, keepdim=True)  # [batch, 1]
+    mask = real.unsqueeze(2)  # [batch, time, 1]
+    if how == "mean":
+        return (outputs * mask).sum(dim=1) / lengths.clamp(min=1)
+    if how == "max":  # outputs lie between -1 and 1
+        return outputs.masked_fill(~mask, -1).amax(dim=1) * (lengths > 0)
+    place = torch.zeros_like(lengths) if how == "first" else (lengths - 1).clamp(min=0)  # [batch, 1]
+    return take_places(outputs, place).squeeze(1) * (lengths > 0)
+
+
+class PackedClassifier(nn.Module):
+    """The same architecture as PyTorch's documentation writes it: packed, bidirectional, ``h_n``."""
+
+    def __init__(self, specification: Specification, vocabulary_size: int, classes: int) -> None:
+        super().__init__()
+        self.specification = specification
+        self.embedding = nn.Embedding(vocabulary_size, specification.embedding_size, padding_idx=PADDING_ID)
+        self.embedding.weight.requires_grad_(specification.train_embedding)
+        self.rnn = CELLS[specification.cell](
+            specification.embedding_size,
+            specification.hidden_size,
+            num_layers=specification.layers,
+            bidirectional=len(specification.directions) == 2,
+            batch_first=True,
+        )
+        self.dropout = nn.Dropout(specification.dropout)
+        self.head = nn.Linear(specification.features, classes)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return logits ``[batch, classes]`` of right-padded tokens ``[batch, time]``."""
+        lengths = (tokens != PADDING_ID).sum(dim=1)  # [batch]
+        packed = pack_padded_sequence(
+            self.embedding(tokens), lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False
+        )
+        _, state = self.rnn(packed)
+        hidden = state[0] if isinstance(state, tuple) else state  # [layers * directions, batch, hidden]
+        last = hidden[-len(self.specification.directions) :]  # [directions, batch, hidden]
+        features = torch.cat(tuple(last), dim=1) * (lengths > 0).unsqueeze(1)  # [batch, features]
+        return self.head(self.dropout(features))

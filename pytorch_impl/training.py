@@ -1,0 +1,105 @@
+"""Training and prediction in PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import DataLoader
+
+from shared.data.batches import Batches, prediction_batches
+from shared.data.encoding import EncodedReviews
+from shared.errors import LockstepError
+from shared.history import History, Progress, Recorder, learning_rate_at
+from shared.specification import Specification
+from shared.text import PADDING_ID
+
+
+def configure(device: str, threads: int | None, seed: int) -> str:
+    """Choose the device, the threads and the seed of PyTorch's own generator."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    found = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    chosen = next((name for name in ("cuda", "mps", "cpu") if found[name])) if device == "auto" else device
+    if not found[chosen]:
+        raise LockstepError(f"--device {device}: PyTorch finds no such device; use --device cpu or auto")
+    torch.set_default_device(chosen)
+    return chosen
+
+
+def train(
+    model: nn.Module,
+    train_reviews: EncodedReviews,
+    validation_reviews: EncodedReviews,
+    specification: Specification,
+    progress: Progress,
+) -> History:
+    """Train in place (see `shared.contract`)."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.Adam(
+        parameters,
+        lr=specification.learning_rate,
+        betas=(specification.beta_1, specification.beta_2),
+        eps=specification.epsilon,
+    )
+    batches = Batches(train_reviews, specification)
+    steps = specification.epochs * len(batches)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: learning_rate_at(specification, step, steps) / specification.learning_rate
+    )
+    recorder = Recorder(specification, len(batches), validation_reviews.labels, progress)
+    device = next(model.parameters()).device
+    for epoch in range(specification.epochs):
+        model.train()
+        recorder.start_epoch()
+        for *inputs, labels in _training_batches(batches, epoch, device):
+            logits = model(*inputs)  # [batch, classes]
+            loss = nn.functional.cross_entropy(logits, labels)
+            optimizer.zero_grad()
+            loss.backward()
+            if specification.gradient_clipping:
+                nn.utils.clip_grad_norm_(parameters, specification.gradient_clipping)
+            learning_rate = optimizer.param_groups[0]["lr"]
+            optimizer.step()
+            schedule.step()
+            correct = (logits.argmax(dim=1) == labels).sum()
+            recorder.step(loss.item(), correct.item(), len(labels), learning_rate)
+        recorder.end_epoch(lambda: predict_probabilities(model, validation_reviews))
+    return recorder.history
+
+
+def _training_batches(batches: Batches, epoch: int, device: torch.device) -> Iterator[list[torch.Tensor]]:
+    if batches.specification.recipe == "idiomatic":
+        yield from _loader(batches.reviews, batches.specification, device)
+        return
+    for batch in batches.epoch(epoch):
+        yield [torch.from_numpy(array).to(device) for array in (batch.tokens, batch.dropout_mask, batch.labels)]
+
+
+def _loader(reviews: EncodedReviews, specification: Specification, device: torch.device) -> DataLoader:
+    """Batches as PyTorch's documentation makes them: shuffled, padded by ``pad_sequence``."""
+
+    def collate(rows: list[int]) -> list[torch.Tensor]:
+        words = [torch.from_numpy(reviews.words(row)) for row in rows]
+        tokens = pad_sequence(words, batch_first=True, padding_value=PADDING_ID)  # [batch, time]
+        return [tokens.to(device), torch.from_numpy(reviews.labels[rows].astype(np.int64)).to(device)]
+
+    generator = torch.Generator(device).manual_seed(torch.initial_seed())
+    rows = range(len(reviews))
+    return DataLoader(rows, specification.batch_size, shuffle=True, collate_fn=collate, generator=generator)  # type: ignore[arg-type]
+
+
+@torch.inference_mode()
+def predict_probabilities(model: nn.Module, reviews: EncodedReviews) -> np.ndarray:
+    """Return ``<float32>[reviews, classes]`` in the order of the reviews."""
+    model.eval()
+    device = next(model.parameters()).device
+    probabilities = np.zeros((len(reviews), model.head.out_features), np.float32)
+    for rows, tokens in prediction_batches(reviews):
+        logits = model(torch.from_numpy(tokens).to(device))  # [batch, classes]
+        probabilities[rows] = logits.softmax(dim=1).cpu().numpy()
+    return probabilities

@@ -1,0 +1,81 @@
+"""What every implementation is to the rest: a few functions with one meaning."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from shared.data.encoding import EncodedReviews
+from shared.errors import LockstepError
+from shared.history import History, Progress
+from shared.specification import Specification
+from shared.weights import Weights
+
+FRAMEWORKS = ("keras", "pytorch", "flair", "fastai")
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """The classifier in one framework. `Any` stands for that framework's own model object.
+
+    Attributes
+    ----------
+    framework : str
+        One of `FRAMEWORKS`.
+    version : str
+        The framework's version.
+    configure : (device, threads, seed) -> str
+        Called once, before anything else: sets device (``auto``, ``cpu``, ``cuda``, ``mps``),
+        threads (None leaves the framework's default) and the framework's own random generators.
+        Returns the device that is used; raises LockstepError if there is none such.
+    idiomatic : (specification) -> specification
+        The specification with the values that the framework's documentation would have you write.
+    build : (specification, weights) -> model
+        In the lockstep recipe the weights are the model's; in the idiomatic recipe they give the
+        sizes and, if they are pretrained, the word vectors, and the framework draws the rest.
+    train : (model, train_reviews, validation_reviews, specification, progress) -> History
+        Train in place.
+    predict_probabilities : (model, reviews) -> <float32>[reviews, classes]
+        Rows in the order of the reviews.
+    export_weights : (model) -> dict of str to <float32> array
+        Canonical weights of the model as it is now.
+    count_trainable : (model) -> int
+        Numbers that the framework's own optimizer would train.
+    """
+
+    framework: str
+    version: str
+    configure: Callable[[str, int | None, int], str]
+    idiomatic: Callable[[Specification], Specification]
+    build: Callable[[Specification, Weights], Any]
+    train: Callable[[Any, EncodedReviews, EncodedReviews, Specification, Progress], History]
+    predict_probabilities: Callable[[Any, EncodedReviews], np.ndarray]
+    export_weights: Callable[[Any], Weights]
+    count_trainable: Callable[[Any], int]
+
+
+def module_name(framework: str) -> str:
+    """Return the package of a framework's implementation, or raise a LockstepError that lists them."""
+    if framework not in FRAMEWORKS:
+        raise LockstepError(f"unknown framework {framework!r}: choose among {', '.join(FRAMEWORKS)}")
+    return f"{framework}_impl"
+
+
+def load_implementation(framework: str) -> Implementation:
+    """Import a framework and its implementation; one framework a process.
+
+    Raises
+    ------
+    LockstepError
+        If there is no such framework, or it is not installed.
+    """
+    main = importlib.import_module(f"{module_name(framework)}.__main__")
+    try:
+        return main.load()
+    except ModuleNotFoundError as error:
+        advice = f"pip install 'lockstep[{framework}]', or run make"
+        raise LockstepError(f"{framework} cannot be imported ({error.name} is missing): {advice}") from error

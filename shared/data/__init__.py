@@ -1,0 +1,1 @@
+"""Reviews, their splits, their ids as arrays, and the batches that all four frameworks train on."""

@@ -1,0 +1,113 @@
+"""Batches of like length: the same ones, in the same order, for all four frameworks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from shared.data.encoding import EncodedReviews
+from shared.specification import Specification
+
+# Reviews are sorted by length within runs of this many batches, so that a batch holds reviews of
+# like length (little padding) but not always the same ones together.
+BATCHES_SORTED_TOGETHER = 50
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One training step's input.
+
+    Attributes
+    ----------
+    tokens : <int32>[batch, time]
+        Right-padded word ids.
+    labels : <int64>[batch]
+        Class of each review.
+    dropout_mask : <float32>[batch, features]
+        What the pooled features are multiplied by: 0 or ``1 / (1 - dropout)``.
+    """
+
+    tokens: np.ndarray
+    labels: np.ndarray
+    dropout_mask: np.ndarray
+
+
+class Batches:
+    """All training batches of a run, as a function of (seed, epoch).
+
+    Within an epoch every review comes once. Every batch has ``batch_size`` reviews except that the
+    last may be smaller, so cutting :meth:`order` into pieces of ``batch_size`` gives the batches.
+
+    Parameters
+    ----------
+    reviews : EncodedReviews
+        Training reviews.
+    specification : Specification
+        ``batch_size``, ``seed``, ``dropout`` and the size of the pooled features.
+    """
+
+    def __init__(self, reviews: EncodedReviews, specification: Specification) -> None:
+        self.reviews = reviews
+        self.specification = specification
+
+    def __len__(self) -> int:
+        return -(-len(self.reviews) // self.specification.batch_size)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Return the rows of all reviews in the order of training, ``<int64>[reviews]``."""
+        size = self.specification.batch_size
+        generator = np.random.default_rng([self.specification.seed, epoch])
+        shuffled = generator.permutation(len(self.reviews))
+        lengths = self.reviews.lengths[shuffled]
+        run = np.arange(len(shuffled)) // (size * BATCHES_SORTED_TOGETHER)
+        by_length = shuffled[np.lexsort((lengths, run))]
+        whole = len(by_length) // size
+        batches = by_length[: whole * size].reshape(whole, size)
+        return np.concatenate([generator.permutation(batches).reshape(-1), by_length[whole * size :]])
+
+    def dropout_mask(self, epoch: int, number: int, reviews: int) -> np.ndarray:
+        """Return the mask of one batch, ``<float32>[reviews, features]``."""
+        rate = self.specification.dropout
+        if rate == 0:
+            return np.ones((reviews, self.specification.features), np.float32)
+        generator = np.random.default_rng([self.specification.seed, epoch, number])
+        kept = generator.random((reviews, self.specification.features), np.float32) >= rate
+        return kept.astype(np.float32) / np.float32(1 - rate)
+
+    def batch(self, epoch: int, number: int, rows: np.ndarray) -> Batch:
+        """Return batch `number` of an epoch, which holds these rows."""
+        return Batch(
+            self.reviews.padded(rows),
+            self.reviews.labels[rows].astype(np.int64),
+            self.dropout_mask(epoch, number, len(rows)),
+        )
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """Yield the batches of one epoch in order."""
+        order = self.order(epoch)
+        size = self.specification.batch_size
+        for number in range(len(self)):
+            yield self.batch(epoch, number, order[number * size : (number + 1) * size])
+
+
+def prediction_batches(reviews: EncodedReviews, batch_size: int = 256) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield rows and tokens for prediction, from long to short reviews.
+
+    Parameters
+    ----------
+    reviews : EncodedReviews
+        In any order; results are put back by the rows.
+    batch_size : int
+        Reviews at once.
+
+    Yields
+    ------
+    rows : <int64>[batch]
+    tokens : <int32>[batch, time]
+    """
+    order = np.argsort(-reviews.lengths, kind="stable")
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        yield rows, reviews.padded(rows)

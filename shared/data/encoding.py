@@ -1,0 +1,243 @@
+"""Reviews as arrays of word ids: made once, cached by content, memory-mapped by every process."""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from shared.data.sources import CLASS_NAMES, load_reviews
+from shared.data.splits import SPLITS, TEST, TRAIN, VALIDATION, sample, split
+from shared.files import cache_directory, digest, written_whole
+from shared.specification import Specification
+from shared.text import PADDING_ID, Vocabulary, clean, tokenize
+from shared.text.tokens import TEXT_RULES_VERSION
+
+
+@dataclass(frozen=True)
+class EncodedReviews:
+    """Reviews as word ids, cut to ``max_length`` when they are read.
+
+    Attributes
+    ----------
+    review_ids : <str>[reviews]
+        Stable ids.
+    labels : <int8>[reviews]
+        Class of each review, -1 where it is not known.
+    tokens : <int32>[total]
+        Ids of all words of the whole corpus, review after review (memory-mapped).
+    starts, sizes : <int64>[reviews]
+        Where each review begins in `tokens`, and how many words it has.
+    max_length : int
+        Words of a review that are read.
+    head : int
+        Of these, how many from its beginning; the others are its last.
+    """
+
+    review_ids: np.ndarray
+    labels: np.ndarray
+    tokens: np.ndarray
+    starts: np.ndarray
+    sizes: np.ndarray
+    max_length: int
+    head: int
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Words of each review that are read, ``<int64>[reviews]``; 0 for an empty review."""
+        return np.minimum(self.sizes, self.max_length)
+
+    def take(self, rows: np.ndarray) -> EncodedReviews:
+        """Return the reviews of these rows; the words are not copied."""
+        return EncodedReviews(
+            self.review_ids[rows],
+            self.labels[rows],
+            self.tokens,
+            self.starts[rows],
+            self.sizes[rows],
+            self.max_length,
+            self.head,
+        )
+
+    def padded(self, rows: np.ndarray, minimum_length: int = 1) -> np.ndarray:
+        """Return the words of some reviews as one right-padded array.
+
+        Parameters
+        ----------
+        rows : <int>[batch]
+            Which reviews.
+        minimum_length : int
+            Pad to at least this many columns.
+
+        Returns
+        -------
+        <int32>[batch, time]
+            `time` is the longest of these reviews; padding is ``PADDING_ID``.
+        """
+        lengths = self.lengths[rows, None]  # [batch, 1]
+        time = np.arange(max(minimum_length, lengths.max(initial=0)))  # [time]
+        skipped = np.where(time >= self.head, self.sizes[rows, None] - lengths, 0)  # [batch, time]
+        real = time < lengths  # [batch, time]
+        places = np.where(real, self.starts[rows, None] + time + skipped, 0)  # [batch, time]
+        padded = np.full(real.shape, PADDING_ID, np.int32)
+        padded[real] = self.tokens[places[real]]
+        return padded
+
+    def words(self, row: int) -> np.ndarray:
+        """Ids of one review's words that are read, ``<int32>[length]``."""
+        return self.padded(np.array([row]), 0)[0]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A data set, split and encoded.
+
+    Attributes
+    ----------
+    source : str
+        What ``--data`` named.
+    fingerprint : str
+        Hash of ids, texts, labels and split: equal for two runs only if their data were equal.
+    vocabulary : Vocabulary
+        Built from the training reviews.
+    train, validation, test : EncodedReviews
+        The three sides.
+    texts : list of list of str
+        Raw texts of the three sides, in the same order.
+    """
+
+    source: str
+    fingerprint: str
+    vocabulary: Vocabulary
+    train: EncodedReviews
+    validation: EncodedReviews
+    test: EncodedReviews
+    texts: tuple[list[str], list[str], list[str]]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, by label."""
+        return CLASS_NAMES
+
+
+def head_tokens(specification: Specification) -> int:
+    """How many of ``max_length`` words are read from the beginning of a longer review."""
+    shares = {"head": 1.0, "tail": 0.0, "head_tail": 0.5}
+    return int(specification.max_length * shares[specification.truncation])
+
+
+def load_corpus(specification: Specification, progress: bool = False) -> Corpus:
+    """Load, split and encode the reviews that a specification names.
+
+    Parameters
+    ----------
+    specification : Specification
+        The data and text fields are used.
+    progress : bool
+        Show a bar while reviews are encoded (not when they come from the cache).
+
+    Raises
+    ------
+    LockstepError
+        If the source cannot be read or is too small to be split.
+    """
+    reviews = sample(load_reviews(specification.data), specification.reviews, specification.split_seed)
+    sides = split(reviews, specification)
+    fingerprint = digest(*reviews.review_ids, *reviews.texts, reviews.labels.tobytes(), sides.tobytes())
+    vocabulary_rules = (TEXT_RULES_VERSION, specification.vocabulary_size, specification.minimum_count)
+    cached = cache_directory() / "encoded" / digest(fingerprint, repr(vocabulary_rules))
+    if not cached.exists():
+        _encode_corpus(cached, reviews.texts, sides == TRAIN, specification, progress)
+    boundaries = np.load(cached / "boundaries.npy")
+    everything = EncodedReviews(
+        np.array(reviews.review_ids),
+        reviews.labels,
+        np.load(cached / "tokens.npy", mmap_mode="r"),
+        boundaries[:-1],
+        np.diff(boundaries),
+        specification.max_length,
+        head_tokens(specification),
+    )
+    rows = [np.flatnonzero(sides == side) for side in (TRAIN, VALIDATION, TEST)]
+    train, validation, test = (everything.take(chosen) for chosen in rows)
+    texts = tuple([reviews.texts[row] for row in chosen] for chosen in rows)
+    return Corpus(
+        reviews.source,
+        fingerprint,
+        Vocabulary.read(cached / "vocabulary.txt"),
+        train,
+        validation,
+        test,
+        (texts[0], texts[1], texts[2]),
+    )
+
+
+def encode_texts(
+    texts: Sequence[str],
+    vocabulary: Vocabulary,
+    specification: Specification,
+    review_ids: Sequence[str] | None = None,
+    labels: np.ndarray | None = None,
+) -> EncodedReviews:
+    """Encode new texts for prediction, exactly as the training reviews were encoded.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Raw reviews; an empty one has length 0.
+    vocabulary : Vocabulary
+        The checkpoint's.
+    specification : Specification
+        The checkpoint's: ``max_length`` and ``truncation``.
+    review_ids : sequence of str, optional
+        Default: ``review-000000`` and so on.
+    labels : <int8>[reviews], optional
+        Default: -1, not known.
+    """
+    encoded = [vocabulary.encode(tokenize(clean(text))) for text in texts]
+    sizes = np.array([len(words) for words in encoded], np.int64)
+    return EncodedReviews(
+        np.array([f"review-{row:06d}" for row in range(len(texts))] if review_ids is None else list(review_ids)),
+        np.full(len(texts), -1, np.int8) if labels is None else labels,
+        np.concatenate([*encoded, np.zeros(1, np.int32)]),
+        np.cumsum(sizes) - sizes,
+        sizes,
+        specification.max_length,
+        head_tokens(specification),
+    )
+
+
+def _encode_corpus(
+    target: Path, texts: Sequence[str], training: np.ndarray, specification: Specification, progress: bool
+) -> None:
+    """Write ids, boundaries and the vocabulary of the training reviews."""
+    provisional: defaultdict[str, int] = defaultdict(lambda: len(provisional))  # in order of first sight
+    seen = array("i")
+    sizes = np.zeros(len(texts), np.int64)
+    for row, text in enumerate(tqdm(texts, "encoding", unit=" reviews", disable=not progress, leave=False)):
+        tokens = tokenize(clean(text))
+        seen.extend(map(provisional.__getitem__, tokens))
+        sizes[row] = len(tokens)
+    flat = np.frombuffer(seen, np.int32) if seen else np.zeros(0, np.int32)
+    words = list(provisional)
+    counts = np.bincount(flat[np.repeat(training, sizes)], minlength=len(words))
+    vocabulary = Vocabulary.from_counts(words, counts, specification.vocabulary_size, specification.minimum_count)
+    with written_whole(target) as temporary:
+        temporary.mkdir()
+        vocabulary.write(temporary / "vocabulary.txt")
+        # One id more than there are words, so that the array is never empty and can be mapped.
+        np.save(temporary / "tokens.npy", np.append(vocabulary.encode(words)[flat], np.int32(PADDING_ID)))
+        np.save(temporary / "boundaries.npy", np.concatenate([[0], np.cumsum(sizes)]))
+
+
+def describe_sizes(corpus: Corpus) -> dict[str, int]:
+    """Number of reviews in each split, by its name."""
+    return {name: len(side) for name, side in zip(SPLITS, (corpus.train, corpus.validation, corpus.test), strict=True)}

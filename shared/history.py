@@ -1,0 +1,183 @@
+"""What happens in training: the learning rate's schedule, losses, seconds, and who is told."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from shared.metrics import accuracy, log_loss
+from shared.specification import Specification
+
+# fastai's one-cycle policy warms up over a quarter of the steps (Smith 2018); linear warm-up here.
+ONE_CYCLE_WARM_UP = 0.25
+
+
+def learning_rate_at(specification: Specification, step: int, steps: int) -> float:
+    """Return the learning rate of one training step.
+
+    Parameters
+    ----------
+    specification : Specification
+        ``learning_rate`` and ``schedule``: ``constant``; ``linear`` decay to (nearly) 0;
+        ``one_cycle``, a linear rise over the first quarter and a linear decay after it.
+    step : int
+        From 0.
+    steps : int
+        Of the whole training.
+    """
+    if specification.schedule == "constant":
+        return specification.learning_rate
+    warm_up = int(steps * ONE_CYCLE_WARM_UP) if specification.schedule == "one_cycle" else 0
+    share = (step + 1) / warm_up if step < warm_up else (steps - step) / (steps - warm_up)
+    return specification.learning_rate * share
+
+
+class Progress(Protocol):
+    """Who is told how training goes."""
+
+    def update(self, done: int, total: int, epoch: int, loss: float) -> None:
+        """Take note that `done` of `total` steps are done; `loss` is the epoch's mean so far."""
+
+    def message(self, text: str) -> None:
+        """Take note of a line worth reading."""
+
+
+class Silent:
+    """Tell nobody."""
+
+    def update(self, done: int, total: int, epoch: int, loss: float) -> None:
+        """Do nothing."""
+
+    def message(self, text: str) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One row of ``history.csv``; seconds are of training alone, without the validation."""
+
+    epoch: int
+    training_loss: float
+    training_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclass
+class History:
+    """What `train` returns.
+
+    Attributes
+    ----------
+    epochs : list of Epoch
+        One an epoch.
+    step_losses : list of float
+        Mean loss of each training step's batch.
+    reviews : int
+        Reviews trained on, epochs counted.
+    """
+
+    epochs: list[Epoch] = field(default_factory=list)
+    step_losses: list[float] = field(default_factory=list)
+    reviews: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training alone."""
+        return sum(epoch.seconds for epoch in self.epochs)
+
+    def write(self, path: Path) -> None:
+        """Write the epochs as CSV."""
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, [column.name for column in fields(Epoch)])
+            writer.writeheader()
+            writer.writerows(asdict(epoch) for epoch in self.epochs)
+
+
+def read_history(path: Path) -> list[Epoch]:
+    """Read what :meth:`History.write` wrote."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            Epoch(int(row.pop("epoch")), **{name: float(value) for name, value in row.items()})
+            for row in csv.DictReader(file)
+        ]
+
+
+class Recorder:
+    """Keeps the history of one training, the same way for every framework.
+
+    Call `start_epoch`, then `step` after every optimizer step, then `end_epoch`.
+
+    Parameters
+    ----------
+    specification : Specification
+        ``epochs``.
+    steps_per_epoch : int
+        Batches in an epoch.
+    validation_labels : <int8>[validation reviews]
+        To score each epoch.
+    progress : Progress
+        Is told after every step.
+    """
+
+    def __init__(
+        self, specification: Specification, steps_per_epoch: int, validation_labels: np.ndarray, progress: Progress
+    ) -> None:
+        self.history = History()
+        self.steps = specification.epochs * steps_per_epoch
+        self.steps_per_epoch = steps_per_epoch
+        self.validation_labels = validation_labels
+        self.progress = progress
+
+    def start_epoch(self) -> None:
+        """Start the clock."""
+        self._loss = self._correct = 0.0
+        self._reviews = 0
+        self._learning_rate = 0.0
+        self._started = time.perf_counter()
+
+    def step(self, loss: float, correct: float, reviews: int, learning_rate: float) -> None:
+        """Record one step: mean loss of its batch, right predictions in it, its size and rate."""
+        self._loss += loss * reviews
+        self._correct += correct
+        self._reviews += reviews
+        self._learning_rate = learning_rate
+        history = self.history
+        history.step_losses.append(loss)
+        self.progress.update(
+            len(history.step_losses), self.steps, len(history.epochs) + 1, self._loss / max(1, self._reviews)
+        )
+
+    def end_epoch(self, predict_validation: Callable[[], np.ndarray]) -> None:
+        """Stop the clock, then score the validation reviews.
+
+        Parameters
+        ----------
+        predict_validation : () -> <float32>[validation reviews, classes]
+            Probabilities under the model as it is now.
+        """
+        seconds = time.perf_counter() - self._started
+        probabilities = predict_validation()
+        epoch = Epoch(
+            len(self.history.epochs) + 1,
+            self._loss / max(1, self._reviews),
+            self._correct / max(1, self._reviews),
+            log_loss(self.validation_labels, probabilities),
+            accuracy(self.validation_labels, probabilities),
+            self._learning_rate,
+            seconds,
+        )
+        self.history.epochs.append(epoch)
+        self.history.reviews += self._reviews
+        self.progress.message(
+            f"epoch {epoch.epoch}: training loss {epoch.training_loss:.4f}, validation loss {epoch.validation_loss:.4f}, "
+            f"validation accuracy {epoch.validation_accuracy:.4f}, {self._reviews / seconds:,.0f} reviews/s"
+        )

@@ -1,0 +1,178 @@
+"""What is trained, on what, and how: one validated object, and its presets."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from shared.errors import LockstepError
+
+Architecture = Literal["rnn", "lstm", "gru", "bilstm"]
+Pooling = Literal["last", "max", "mean", "concat", "ends"]
+Truncation = Literal["head", "tail", "head_tail"]
+Recipe = Literal["lockstep", "idiomatic"]
+Schedule = Literal["constant", "linear", "one_cycle"]
+
+ARCHITECTURES: tuple[str, ...] = get_args(Architecture)
+RECIPES: tuple[str, ...] = get_args(Recipe)
+
+# Passed to build() and train() alike, so one flat object; the groups only order the help text.
+GROUPS = ("data", "text", "model", "training")
+
+
+def _field(group: str, description: str, default: Any, **constraints: Any) -> Any:
+    return Field(default, description=description, json_schema_extra={"group": group}, **constraints)
+
+
+class Specification(BaseModel):
+    """Every choice that changes a result. Validated, immutable, stored in records and checkpoints.
+
+    Two runs with equal specifications and equal data fingerprints differ only by framework.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: str = _field(
+        "data", "packaged, rotten-tomatoes, stanford, or the path of a directory, tarball, .csv or .parquet", "packaged"
+    )
+    reviews: int | None = _field("data", "use a sample of this many reviews instead of all", None, ge=10)
+    test_fraction: float = _field("data", "share held out for testing where there is no official test", 0.2, gt=0, lt=1)
+    validation_fraction: float = _field("data", "share of the rest held out for validation", 0.1, gt=0, lt=1)
+    split_seed: int = _field("data", "seed of the splits; the same for every model seed", 0, ge=0)
+
+    vocabulary_size: int = _field("text", "words at most, <pad> and <unk> included", 20_000, ge=3)
+    minimum_count: int = _field("text", "words seen less often in training are unknown words", 2, ge=1)
+    max_length: int = _field("text", "tokens of a review that are read", 256, ge=1)
+    truncation: Truncation = _field("text", "which tokens of a longer review are read", "head_tail")
+    vectors: str = _field("text", "random, glove (6B, 50 dimensions), or the path of a GloVe/word2vec text file", "glove")
+
+    architecture: Architecture = _field("model", "the recurrent layers; bilstm reads both ways", "lstm")
+    embedding_size: int = _field("model", "dimensions of a word's vector", 50, ge=1)
+    train_embedding: bool = _field("model", "train the word vectors too", True)
+    hidden_size: int = _field("model", "units of one direction of a recurrent layer", 64, ge=1)
+    layers: int = _field("model", "recurrent layers on top of each other", 1, ge=1, le=8)
+    pooling: Pooling = _field("model", "how a review's outputs become one vector, over real tokens only", "max")
+    dropout: float = _field("model", "share of pooled features dropped in training", 0.2, ge=0, lt=1)
+
+    recipe: Recipe = _field("training", "hold everything equal, or follow each framework's own documentation", "lockstep")
+    seed: int = _field("training", "seed of initial weights, batches and dropout", 0, ge=0)
+    epochs: int = _field("training", "passes over the training reviews", 3, ge=1)
+    batch_size: int = _field("training", "reviews in one step", 64, ge=1)
+    learning_rate: float = _field("training", "Adam's step size, at its highest", 2e-3, gt=0)
+    schedule: Schedule = _field("training", "how the learning rate moves over the steps", "linear")
+    beta_1: float = _field("training", "Adam's decay of the first moment", 0.9, ge=0, lt=1)
+    beta_2: float = _field("training", "Adam's decay of the second moment", 0.999, ge=0, lt=1)
+    epsilon: float = _field("training", "Adam's epsilon, added after the bias correction", 1e-7, gt=0)
+    gradient_clipping: float = _field("training", "largest global norm of the gradients; 0 is no clipping", 1.0, ge=0)
+
+    @model_validator(mode="after")
+    def _vectors_fit(self) -> Specification:
+        if self.vectors == "glove" and self.embedding_size != 50:
+            raise ValueError("the packaged GloVe vectors have 50 dimensions: set embedding_size to 50")
+        return self
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """``("forward",)``, or ``("forward", "backward")`` for a BiLSTM."""
+        return ("forward", "backward") if self.architecture == "bilstm" else ("forward",)
+
+    @property
+    def cell(self) -> str:
+        """The recurrent cell: ``rnn``, ``lstm`` or ``gru``."""
+        return "lstm" if self.architecture == "bilstm" else self.architecture
+
+    @property
+    def features(self) -> int:
+        """Size of the pooled vector that the linear head reads."""
+        vectors_pooled = {"concat": 3, "ends": 2}.get(self.pooling, 1)
+        return vectors_pooled * len(self.directions) * self.hidden_size
+
+    def replaced(self, **changes: Any) -> Specification:
+        """Return a validated copy with some fields changed.
+
+        Raises
+        ------
+        LockstepError
+            If a field is unknown or its value is out of range.
+        """
+        try:
+            return Specification.model_validate({**self.model_dump(), **changes})
+        except ValidationError as error:
+            raise LockstepError(_one_line(error)) from error
+
+
+PRESETS: dict[str, Specification] = {
+    # Seconds a cell: for tests and a first look.
+    "smoke": Specification(
+        reviews=4_000, max_length=96, vocabulary_size=8_000, hidden_size=32, epochs=4, batch_size=32, learning_rate=4e-3
+    ),
+    # The default comparison: twelve cells in minutes on two cores.
+    "quick": Specification(),
+    # The official data at full size; see the issue tracker for how its numbers were chosen.
+    "full": Specification(
+        data="stanford", max_length=400, hidden_size=128, pooling="concat", epochs=6, minimum_count=2, dropout=0.3
+    ),
+}
+
+
+def preset(name: str) -> Specification:
+    """Return the preset with this name, or raise a LockstepError that lists the names."""
+    if name not in PRESETS:
+        raise LockstepError(f"unknown preset {name!r}: choose one of {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def from_record(values: Mapping[str, Any]) -> Specification:
+    """Read a specification that a record or a checkpoint stored.
+
+    Raises
+    ------
+    LockstepError
+        If a field is missing, unknown or out of range.
+    """
+    try:
+        return Specification.model_validate(dict(values))
+    except ValidationError as error:
+        raise LockstepError(_one_line(error)) from error
+
+
+def add_specification_flags(parser: argparse.ArgumentParser, without: tuple[str, ...] = ()) -> None:
+    """Give a parser ``--preset`` and one flag for each field of the specification.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Gets the flags, in groups.
+    without : tuple of str
+        Fields that the command asks for in its own way.
+    """
+    parser.add_argument("--preset", default="quick", metavar="NAME", help=f"{', '.join(PRESETS)} (default: quick)")
+    groups = {name: parser.add_argument_group(f"{name} (default: as the preset says)") for name in GROUPS}
+    for name, field in Specification.model_fields.items():
+        if name in without:
+            continue
+        assert isinstance(field.json_schema_extra, dict)
+        group = groups[str(field.json_schema_extra["group"])]
+        flag = "--" + name.replace("_", "-")
+        if field.annotation is bool:
+            group.add_argument(flag, default=None, action=argparse.BooleanOptionalAction, help=field.description)
+            continue
+        choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+        metavar = "|".join(choices) if choices else name.upper().split("_")[-1]
+        group.add_argument(flag, metavar=metavar, help=field.description)
+
+
+def specification_from_flags(arguments: argparse.Namespace) -> Specification:
+    """Return the preset with the flags that were given put over it; values are checked here."""
+    given = {name: getattr(arguments, name, None) for name in Specification.model_fields}
+    return preset(arguments.preset).replaced(**{name: value for name, value in given.items() if value is not None})
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "specification"
+    got = f", not {first['input']!r}" if first["loc"] else ""
+    return f"{where.replace('_', '-')}: {first['msg'].removeprefix('Value error, ')}{got}"
