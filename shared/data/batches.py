@@ -14,6 +14,8 @@ from shared.specification import Specification
 # like length (little padding) but not always the same ones together.
 BATCHES_SORTED_TOGETHER = 50
 
+PREDICTION_BATCH_SIZE = 256
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -51,6 +53,7 @@ class Batches:
     def __init__(self, reviews: EncodedReviews, specification: Specification) -> None:
         self.reviews = reviews
         self.specification = specification
+        self._orders: dict[int, np.ndarray] = {}  # of the epoch that is under way
 
     def __len__(self) -> int:
         return -(-len(self.reviews) // self.specification.batch_size)
@@ -76,8 +79,17 @@ class Batches:
         kept = generator.random((reviews, self.specification.features), np.float32) >= rate
         return kept.astype(np.float32) / np.float32(1 - rate)
 
-    def batch(self, epoch: int, number: int, rows: np.ndarray) -> Batch:
-        """Return batch `number` of an epoch, which holds these rows."""
+    def size(self, number: int) -> int:
+        """Reviews in batch `number`."""
+        size = self.specification.batch_size
+        return min(size, len(self.reviews) - number * size)
+
+    def batch(self, epoch: int, number: int) -> Batch:
+        """Return batch `number` of an epoch."""
+        if epoch not in self._orders:
+            self._orders = {epoch: self.order(epoch)}
+        start = number * self.specification.batch_size
+        rows = self._orders[epoch][start : start + self.size(number)]
         return Batch(
             self.reviews.padded(rows),
             self.reviews.labels[rows].astype(np.int64),
@@ -86,13 +98,13 @@ class Batches:
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Yield the batches of one epoch in order."""
-        order = self.order(epoch)
-        size = self.specification.batch_size
         for number in range(len(self)):
-            yield self.batch(epoch, number, order[number * size : (number + 1) * size])
+            yield self.batch(epoch, number)
 
 
-def prediction_batches(reviews: EncodedReviews, batch_size: int = 256) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def prediction_batches(
+    reviews: EncodedReviews, batch_size: int = PREDICTION_BATCH_SIZE, fixed_length: int | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield rows and tokens for prediction, from long to short reviews.
 
     Parameters
@@ -101,6 +113,8 @@ def prediction_batches(reviews: EncodedReviews, batch_size: int = 256) -> Iterat
         In any order; results are put back by the rows.
     batch_size : int
         Reviews at once.
+    fixed_length : int, optional
+        Pad to this many columns, for a model that takes no other; else to the batch's longest.
 
     Yields
     ------
@@ -110,4 +124,4 @@ def prediction_batches(reviews: EncodedReviews, batch_size: int = 256) -> Iterat
     order = np.argsort(-reviews.lengths, kind="stable")
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
-        yield rows, reviews.padded(rows)
+        yield rows, reviews.padded(rows, fixed_length or 1)

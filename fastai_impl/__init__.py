@@ -1,0 +1,1 @@
+"""The classifier in fastai: `DataLoaders`, `Learner` and callbacks."""

@@ -1,0 +1,33 @@
+"""``python -m fastai_impl train | predict``."""
+
+from __future__ import annotations
+
+import sys
+
+from shared.command_line import main
+from shared.contract import Implementation
+
+
+def load() -> Implementation:
+    """Import fastai, which takes seconds, only when a command needs it."""
+    import fastai
+
+    from fastai_impl.model import build, idiomatic
+    from fastai_impl.training import configure, predict_probabilities, train
+    from fastai_impl.weights import count_trainable, export_weights
+
+    return Implementation(
+        "fastai",
+        fastai.__version__,
+        configure,
+        idiomatic,
+        build,
+        train,
+        predict_probabilities,
+        export_weights,
+        count_trainable,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main("fastai", load))

@@ -1,0 +1,108 @@
+"""The model in fastai."""
+
+from __future__ import annotations
+
+import torch
+from fastai.layers import Embedding
+from fastai.torch_core import Module, default_device
+from torch import Tensor, nn
+
+from fastai_impl.weights import load_weights
+from shared.specification import Specification
+from shared.text import PADDING_ID
+from shared.weights import Weights
+
+CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+POOLED = {"last": ["last"], "max": ["max"], "mean": ["mean"], "concat": ["last", "max", "mean"], "ends": ["first", "last"]}
+
+
+def idiomatic(specification: Specification) -> Specification:
+    """Return the specification with fastai's defaults: concat pooling, its Adam, one cycle, no clipping."""
+    return specification.replaced(
+        pooling="concat", learning_rate=1e-3, beta_2=0.99, epsilon=1e-5, schedule="one_cycle", gradient_clipping=0
+    )
+
+
+def build(specification: Specification, weights: Weights) -> Module:
+    """Build the model of a recipe from canonical weights (see `shared.contract`)."""
+    model = SentimentClassifier(specification, len(weights["embedding"]), len(weights["head.bias"]))
+    if specification.recipe == "lockstep":
+        load_weights(model, weights)
+    elif specification.vectors != "random":
+        with torch.no_grad():
+            model.embedding.weight.copy_(torch.from_numpy(weights["embedding"]))
+    return model.to(default_device())
+
+
+class SentimentClassifier(Module):
+    """Embedding, recurrent layers, pooling over real tokens, dropout, linear head.
+
+    fastai's `Module` needs no ``super().__init__()``; its `Embedding` starts from a truncated
+    normal. No packing: on a CPU it is the slow way. Each direction is a layer of its own that reads
+    from left to right, the backward one after each review was reversed within its own length.
+    Padding then comes after the real tokens in both, and what is never read cannot matter.
+    """
+
+    def __init__(self, specification: Specification, vocabulary_size: int, classes: int) -> None:
+        self.specification = specification
+        self.embedding = Embedding(vocabulary_size, specification.embedding_size)
+        self.embedding.weight.requires_grad_(specification.train_embedding)
+        cell, size = CELLS[specification.cell], specification.embedding_size
+        self.rnn = nn.ModuleList()  # layer by layer; in each, one cell a direction
+        for _ in range(specification.layers):
+            ways = [cell(size, specification.hidden_size, batch_first=True) for _ in specification.directions]
+            self.rnn.append(nn.ModuleList(ways))
+            size = specification.hidden_size * len(specification.directions)
+        self.dropout = nn.Dropout(specification.dropout)
+        self.head = nn.Linear(specification.features, classes)
+
+    def forward(self, tokens: Tensor, dropout_mask: Tensor | None = None) -> Tensor:
+        """Return logits.
+
+        Parameters
+        ----------
+        tokens : <int32>[batch, time]
+            Right-padded word ids.
+        dropout_mask : <float32>[batch, features], optional
+            Factors for the pooled features; default: drawn by PyTorch in training, none outside.
+
+        Returns
+        -------
+        <float32>[batch, classes]
+        """
+        real = tokens != PADDING_ID  # [batch, time]
+        mirror = mirrored_places(real)  # [batch, time]
+        inputs = self.embedding(tokens)  # [batch, time, embedding]
+        outputs: list[Tensor] = []  # of each direction, in its own order: [batch, time, hidden]
+        for number, layer in enumerate(self.rnn):
+            if number > 0:
+                inputs = torch.cat([outputs[0], *(take_places(y, mirror) for y in outputs[1:])], dim=2)
+            outputs = [cell(take_places(inputs, mirror) if back else inputs)[0] for back, cell in enumerate(layer)]
+        features = torch.cat(
+            [pool(y, real, how) for how in POOLED[self.specification.pooling] for y in outputs], dim=1
+        )  # [batch, features]
+        dropped = self.dropout(features) if dropout_mask is None else features * dropout_mask
+        return self.head(dropped)  # [batch, classes]
+
+
+def mirrored_places(real: Tensor) -> Tensor:
+    """Return the places ``[batch, time]`` that reverse reviews within their lengths; padding stays."""
+    time = torch.arange(real.shape[1], device=real.device)  # [time]
+    return torch.where(real, real.sum(dim=1, keepdim=True) - 1 - time, time)
+
+
+def take_places(values: Tensor, places: Tensor) -> Tensor:
+    """Reorder ``[batch, time, size]`` along time by places ``[batch, places]``."""
+    return values.gather(1, places.unsqueeze(2).expand(-1, -1, values.shape[2]))
+
+
+def pool(outputs: Tensor, real: Tensor, how: str) -> Tensor:
+    """Pool ``[batch, time, hidden]`` to ``[batch, hidden]`` by ``first``, ``last``, ``max`` or ``mean``."""
+    lengths = real.sum(dim=1, keepdim=True)  # [batch, 1]
+    mask = real.unsqueeze(2)  # [batch, time, 1]
+    if how == "mean":
+        return (outputs * mask).sum(dim=1) / lengths.clamp(min=1)
+    if how == "max":  # outputs lie between -1 and 1
+        return outputs.masked_fill(~mask, -1).amax(dim=1) * (lengths > 0)
+    place = torch.zeros_like(lengths) if how == "first" else (lengths - 1).clamp(min=0)  # [batch, 1]
+    return take_places(outputs, place).squeeze(1) * (lengths > 0)

@@ -1,0 +1,158 @@
+"""Training and prediction in fastai."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import torch
+from fastai.callback.core import CancelValidException
+from fastai.callback.schedule import Learner  # Learner with fit_one_cycle
+from fastai.callback.training import GradientClip
+from fastai.data.core import DataLoaders
+from fastai.data.load import DataLoader
+from fastai.learner import Callback
+from fastai.losses import CrossEntropyLossFlat
+from fastai.optimizer import OptimWrapper
+from fastai.torch_core import Module, default_device, set_seed
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from shared.data.batches import Batches, prediction_batches
+from shared.data.encoding import EncodedReviews
+from shared.errors import LockstepError
+from shared.history import History, Progress, Recorder, learning_rate_at
+from shared.specification import Specification
+from shared.text import PADDING_ID
+
+
+def configure(device: str, threads: int | None, seed: int) -> str:
+    """Choose the device, the threads and the seeds of fastai's generators."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+    set_seed(seed)
+    accelerated = default_device(use=None if device == "auto" else device != "cpu").type
+    if device not in ("auto", accelerated):
+        raise LockstepError(f"--device {device}: fastai finds no such device; use --device cpu or auto")
+    return accelerated
+
+
+def train(
+    model: Module,
+    train_reviews: EncodedReviews,
+    validation_reviews: EncodedReviews,
+    specification: Specification,
+    progress: Progress,
+) -> History:
+    """Train in place (see `shared.contract`)."""
+    batches = Batches(train_reviews, specification)
+    recorder = Recorder(specification, len(batches), validation_reviews.labels, progress)
+    recording = Recording(batches, validation_reviews, recorder)
+    if specification.recipe == "lockstep":
+        adam = partial(
+            OptimWrapper,
+            opt=torch.optim.Adam,
+            betas=(specification.beta_1, specification.beta_2),
+            eps=specification.epsilon,
+        )
+        clipping = [GradientClip(specification.gradient_clipping)] if specification.gradient_clipping else []
+        learner = _learner(model, SharedBatches(batches), opt_func=adam, cbs=[recording, *clipping])
+        with learner.no_bar(), learner.no_logging():
+            learner.fit(specification.epochs, specification.learning_rate)
+    else:
+        loader = PaddedReviews(train_reviews, bs=specification.batch_size, shuffle=True)
+        learner = _learner(model, loader, cbs=recording)
+        with learner.no_bar(), learner.no_logging():
+            learner.fit_one_cycle(specification.epochs, specification.learning_rate)
+    return recorder.history
+
+
+def _learner(model: Module, loader: DataLoader, **options: object) -> Learner:
+    return Learner(DataLoaders(loader, loader), model, loss_func=CrossEntropyLossFlat(), **options)
+
+
+class SharedBatches(DataLoader):
+    """The shared batches, as `Learner` takes them; each pass over it is the next epoch."""
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__(range(len(batches)), bs=None, device=default_device())
+        self.batches = batches
+        self.epoch = -1
+
+    def before_iter(self) -> None:
+        """Go on to the next epoch."""
+        self.epoch += 1
+
+    def create_item(self, number: int) -> tuple[Tensor, ...]:
+        """Return tokens, dropout mask and labels of one batch."""
+        batch = self.batches.batch(self.epoch, number)
+        return tuple(torch.from_numpy(array) for array in (batch.tokens, batch.dropout_mask, batch.labels))
+
+
+class PaddedReviews(DataLoader):
+    """Batches as fastai makes them of one's own data: shuffled, each padded to its longest."""
+
+    def __init__(self, reviews: EncodedReviews, **options: object) -> None:
+        super().__init__(range(len(reviews)), device=default_device(), **options)
+        self.reviews = reviews
+
+    def create_item(self, row: int) -> tuple[Tensor, int]:
+        """Return the words and the label of one review."""
+        return torch.from_numpy(self.reviews.words(row)), int(self.reviews.labels[row])
+
+    def create_batch(self, items: list[tuple[Tensor, int]]) -> tuple[Tensor, Tensor]:
+        """Return tokens ``[batch, time]`` and labels ``[batch]``."""
+        words, labels = zip(*items, strict=True)
+        return pad_sequence(list(words), batch_first=True, padding_value=PADDING_ID), torch.tensor(labels)
+
+
+class PredictionBatches(DataLoader):
+    """Reviews to predict, from long to short, without labels."""
+
+    def __init__(self, reviews: EncodedReviews) -> None:
+        self.rows, self.tokens = zip(*prediction_batches(reviews), strict=True)
+        super().__init__(range(len(self.rows)), bs=None, device=default_device())
+
+    def create_item(self, number: int) -> tuple[Tensor]:
+        """Return the tokens of one batch."""
+        return (torch.from_numpy(self.tokens[number]),)
+
+
+class Recording(Callback):
+    """Sets each step's learning rate and records what happens."""
+
+    def __init__(self, batches: Batches, validation_reviews: EncodedReviews, recorder: Recorder) -> None:
+        self.batches, self.validation_reviews, self.history = batches, validation_reviews, recorder
+
+    def before_epoch(self) -> None:
+        """Start the clock."""
+        self.history.start_epoch()
+
+    def before_batch(self) -> None:
+        """Set the learning rate."""
+        specification = self.batches.specification
+        if specification.recipe == "lockstep":
+            step = self.epoch * len(self.batches) + self.iter
+            self.opt.set_hyper("lr", learning_rate_at(specification, step, self.history.steps))
+
+    def after_batch(self) -> None:
+        """Record the step."""
+        labels = self.yb[0]
+        correct = (self.pred.argmax(dim=1) == labels).sum()
+        self.history.step(self.loss.item(), correct.item(), len(labels), self.opt.hypers[-1]["lr"])
+
+    def before_validate(self) -> None:
+        """Score the validation reviews our way, and skip fastai's."""
+        self.history.end_epoch(lambda: predict_probabilities(self.model, self.validation_reviews))
+        raise CancelValidException
+
+
+def predict_probabilities(model: Module, reviews: EncodedReviews) -> np.ndarray:
+    """Return ``<float32>[reviews, classes]`` in the order of the reviews."""
+    loader = PredictionBatches(reviews)
+    learner = _learner(model, loader)
+    with learner.no_bar():
+        predictions, _ = learner.get_preds(dl=loader, reorder=False)  # softmax is the loss's activation
+    probabilities = np.zeros((len(reviews), model.head.out_features), np.float32)
+    probabilities[np.concatenate(loader.rows)] = predictions.cpu().numpy()
+    return probabilities

@@ -1,0 +1,64 @@
+"""Canonical weights into and out of the fastai model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import nn
+
+from shared.weights import Weights, from_torch_layout, to_torch_layout
+
+
+@torch.no_grad()
+def load_weights(model: nn.Module, weights: Weights) -> None:
+    """Copy canonical weights into the model.
+
+    LSTM and RNN get one bias, as the equations have it: PyTorch's second is held at zero. Were both
+    trained, Adam would move their sum twice as fast.
+    """
+    _copy(model.embedding.weight, weights["embedding"])
+    for prefix, cell, suffix in _recurrent_cells(model):
+        for name, values in to_torch_layout(weights, prefix, model.specification.cell).items():
+            _copy(getattr(cell, name + suffix), values)
+        if model.specification.cell != "gru":
+            getattr(cell, "bias_hh" + suffix).requires_grad_(False)
+    _copy(model.head.weight, weights["head.kernel"].T)
+    _copy(model.head.bias, weights["head.bias"])
+
+
+def export_weights(model: nn.Module) -> Weights:
+    """Return canonical weights (see `shared.contract`)."""
+    weights = {"embedding": _array(model.embedding.weight)}
+    for prefix, cell, suffix in _recurrent_cells(model):
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        layer = {name: _array(getattr(cell, name + suffix)) for name in names}
+        weights |= from_torch_layout(layer, prefix, model.specification.cell)
+    weights["head.kernel"] = np.ascontiguousarray(_array(model.head.weight).T)
+    weights["head.bias"] = _array(model.head.bias)
+    return weights
+
+
+def count_trainable(model: nn.Module) -> int:
+    """Return how many numbers the optimizer trains."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def _recurrent_cells(model: nn.Module) -> Iterator[tuple[str, nn.Module, str]]:
+    """Yield the canonical prefix, the PyTorch layer and its parameters' suffix, cell by cell."""
+    for layer in range(model.specification.layers):
+        for back, way in enumerate(model.specification.directions):
+            prefix = f"rnn.{layer}.{way}"
+            if isinstance(model.rnn, nn.ModuleList):
+                yield prefix, model.rnn[layer][back], "_l0"
+            else:
+                yield prefix, model.rnn, f"_l{layer}" + ("_reverse" if back else "")
+
+
+def _copy(parameter: nn.Parameter, values: np.ndarray) -> None:
+    parameter.copy_(torch.from_numpy(np.ascontiguousarray(values)))
+
+
+def _array(parameter: torch.Tensor) -> np.ndarray:
+    return parameter.detach().cpu().numpy().copy()

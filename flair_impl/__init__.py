@@ -1,0 +1,1 @@
+"""The classifier in Flair: `DocumentEmbeddings`, `TextClassifier` and `ModelTrainer`."""

@@ -1,0 +1,196 @@
+"""The model in Flair."""
+
+from __future__ import annotations
+
+import flair
+import torch
+from flair.data import Dictionary, Sentence
+from flair.embeddings import DocumentEmbeddings, DocumentRNNEmbeddings, WordEmbeddings
+from flair.models import TextClassifier
+from torch import Tensor, nn
+
+from flair_impl.weights import load_weights
+from shared.data.encoding import EncodedReviews
+from shared.data.sources import CLASS_NAMES
+from shared.errors import LockstepError
+from shared.specification import Specification
+from shared.text import PADDING_ID
+from shared.weights import Weights
+
+CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+POOLED = {"last": ["last"], "max": ["max"], "mean": ["mean"], "concat": ["last", "max", "mean"], "ends": ["first", "last"]}
+LABEL_TYPE = "sentiment"
+
+
+def idiomatic(specification: Specification) -> Specification:
+    """Return the specification with what Flair's tutorials write.
+
+    `DocumentRNNEmbeddings` reads the last output, or both ends of a bidirectional layer; word
+    vectors stay as they are; `ModelTrainer.train` is SGD with rate 0.1 on the sum of the losses.
+    """
+    return specification.replaced(
+        pooling="ends" if len(specification.directions) == 2 else "last",
+        train_embedding=False,
+        dropout=0.5,
+        learning_rate=0.1,
+        schedule="constant",
+        gradient_clipping=5.0,
+        batch_size=32,
+    )
+
+
+def build(specification: Specification, weights: Weights) -> TextClassifier:
+    """Build the model of a recipe from canonical weights (see `shared.contract`)."""
+    vocabulary_size, classes = len(weights["embedding"]), len(weights["head.bias"])
+    if specification.recipe == "idiomatic":
+        encoder = document_rnn(specification, torch.from_numpy(weights["embedding"]))
+        return classifier(encoder, specification, classes, "sum")
+    model = classifier(ReviewEmbeddings(specification, vocabulary_size), specification, classes, "mean")
+    load_weights(model, weights)
+    return model
+
+
+def classifier(
+    encoder: DocumentEmbeddings, specification: Specification, classes: int, reduction: str
+) -> SentimentClassifier:
+    """Put a linear head on document embeddings."""
+    labels = Dictionary(add_unk=False)
+    for name in CLASS_NAMES[:classes]:
+        labels.add_item(name)
+    return SentimentClassifier(specification, reduction, embeddings=encoder, label_type=LABEL_TYPE, label_dictionary=labels)
+
+
+class SentimentClassifier(TextClassifier):
+    """Flair's classifier; remembers each step's loss and right predictions for the record.
+
+    Flair sums the loss over a batch. With ``reduction="mean"`` it is the mean, as elsewhere.
+    """
+
+    def __init__(self, specification: Specification, reduction: str, **options: object) -> None:
+        super().__init__(**options)
+        self.specification = specification
+        self.loss_function = nn.CrossEntropyLoss(reduction=reduction)
+
+    def _calculate_loss(self, scores: Tensor, labels: Tensor) -> tuple[Tensor, int]:
+        loss, _ = super()._calculate_loss(scores, labels)
+        self.step_reviews = len(labels)
+        self.step_loss = loss.item() / (1 if self.loss_function.reduction == "mean" else len(labels))
+        self.step_correct = (scores.argmax(dim=1) == labels).sum().item()
+        return loss, len(labels)
+
+
+class EncodedReview(Sentence):
+    """A review as Flair sees it: one token that names it, and its place among the encoded reviews.
+
+    Flair would make one object for each word. The words are needed as ids only, so they stay in
+    the shared arrays.
+    """
+
+    def __init__(self, reviews: EncodedReviews, row: int) -> None:
+        super().__init__([str(reviews.review_ids[row])])
+        self.reviews, self.row = reviews, row
+        label = reviews.labels[row]
+        if label >= 0:
+            self.add_label(LABEL_TYPE, CLASS_NAMES[label])
+
+
+class ReviewEmbeddings(DocumentEmbeddings):
+    """Embedding, recurrent layers and pooling over real tokens: a vector for each review.
+
+    No packing: on a CPU it is the slow way. Each direction is a layer of its own that reads from
+    left to right, the backward one after each review was reversed within its own length. Padding
+    then comes after the real tokens in both, and what is never read cannot matter.
+    """
+
+    name = "review"
+
+    def __init__(self, specification: Specification, vocabulary_size: int) -> None:
+        super().__init__()
+        self.specification = specification
+        self.embedding = nn.Embedding(vocabulary_size, specification.embedding_size)
+        self.embedding.weight.requires_grad_(specification.train_embedding)
+        cell, size = CELLS[specification.cell], specification.embedding_size
+        self.rnn = nn.ModuleList()  # layer by layer; in each, one cell a direction
+        for _ in range(specification.layers):
+            ways = [cell(size, specification.hidden_size, batch_first=True) for _ in specification.directions]
+            self.rnn.append(nn.ModuleList(ways))
+            size = specification.hidden_size * len(specification.directions)
+        self.dropout_mask: Tensor | None = None  # of the batch under way, <float32>[batch, features]
+        self.to(flair.device)
+
+    @property
+    def embedding_length(self) -> int:
+        """Size of a review's vector."""
+        return self.specification.features
+
+    def _add_embeddings_internal(self, sentences: list[EncodedReview]) -> None:
+        reviews = sentences[0].reviews
+        tokens = torch.from_numpy(reviews.padded([sentence.row for sentence in sentences])).to(flair.device)
+        for sentence, vector in zip(sentences, self.forward(tokens), strict=True):
+            sentence.set_embedding(self.name, vector)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return features ``[batch, features]`` of right-padded tokens ``<int32>[batch, time]``."""
+        real = tokens != PADDING_ID  # [batch, time]
+        mirror = mirrored_places(real)  # [batch, time]
+        inputs = self.embedding(tokens)  # [batch, time, embedding]
+        outputs: list[Tensor] = []  # of each direction, in its own order: [batch, time, hidden]
+        for number, layer in enumerate(self.rnn):
+            if number > 0:
+                inputs = torch.cat([outputs[0], *(take_places(y, mirror) for y in outputs[1:])], dim=2)
+            outputs = [cell(take_places(inputs, mirror) if back else inputs)[0] for back, cell in enumerate(layer)]
+        features = torch.cat(
+            [pool(y, real, how) for how in POOLED[self.specification.pooling] for y in outputs], dim=1
+        )  # [batch, features]
+        return features * self.dropout_mask if self.training and self.dropout_mask is not None else features
+
+
+def mirrored_places(real: Tensor) -> Tensor:
+    """Return the places ``[batch, time]`` that reverse reviews within their lengths; padding stays."""
+    time = torch.arange(real.shape[1], device=real.device)  # [time]
+    return torch.where(real, real.sum(dim=1, keepdim=True) - 1 - time, time)
+
+
+def take_places(values: Tensor, places: Tensor) -> Tensor:
+    """Reorder ``[batch, time, size]`` along time by places ``[batch, places]``."""
+    return values.gather(1, places.unsqueeze(2).expand(-1, -1, values.shape[2]))
+
+
+def pool(outputs: Tensor, real: Tensor, how: str) -> Tensor:
+    """Pool ``[batch, time, hidden]`` to ``[batch, hidden]`` by ``first``, ``last``, ``max`` or ``mean``."""
+    lengths = real.sum(dim=1, keepdim=True)  # [batch, 1]
+    mask = real.unsqueeze(2)  # [batch, time, 1]
+    if how == "mean":
+        return (outputs * mask).sum(dim=1) / lengths.clamp(min=1)
+    if how == "max":  # outputs lie between -1 and 1
+        return outputs.masked_fill(~mask, -1).amax(dim=1) * (lengths > 0)
+    place = torch.zeros_like(lengths) if how == "first" else (lengths - 1).clamp(min=0)  # [batch, 1]
+    return take_places(outputs, place).squeeze(1) * (lengths > 0)
+
+
+def document_rnn(specification: Specification, vectors: Tensor) -> DocumentRNNEmbeddings:
+    """Return the encoder of Flair's tutorials.
+
+    Its words are the ids of the shared vocabulary, written out: Flair looks up an unknown word in
+    lower case and without digits, and would find other rows than the other three.
+    """
+    if specification.cell == "rnn":
+        raise LockstepError("Flair's DocumentRNNEmbeddings has LSTM and GRU only; train rnn in the lockstep recipe")
+    words = WordEmbeddings(
+        None,
+        vocab={str(number): number for number in range(len(vectors))},
+        embedding_length=specification.embedding_size,
+        name="words",
+        fine_tune=specification.train_embedding,
+        force_cpu=False,
+    )
+    with torch.no_grad():
+        words.embedding.weight[: len(vectors)] = vectors
+    return DocumentRNNEmbeddings(
+        [words],
+        hidden_size=specification.hidden_size,
+        rnn_layers=specification.layers,
+        bidirectional=len(specification.directions) == 2,
+        dropout=specification.dropout,
+        rnn_type=specification.cell.upper(),
+    )

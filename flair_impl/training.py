@@ -1,0 +1,162 @@
+"""Training and prediction in Flair."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+
+import flair
+import numpy as np
+import torch
+from flair.data import Corpus, Sentence
+from flair.datasets import FlairDatapointDataset
+from flair.samplers import FlairSampler
+from flair.trainers import ModelTrainer
+from flair.trainers.plugins import TrainerPlugin
+
+from flair_impl.model import LABEL_TYPE, EncodedReview, ReviewEmbeddings, SentimentClassifier
+from shared.data.batches import PREDICTION_BATCH_SIZE, Batches, prediction_batches
+from shared.data.encoding import EncodedReviews
+from shared.data.sources import CLASS_NAMES
+from shared.errors import LockstepError
+from shared.history import History, Progress, Recorder, learning_rate_at
+from shared.specification import Specification
+
+
+def configure(device: str, threads: int | None, seed: int) -> str:
+    """Choose the device, the threads and the seeds of Flair's generators."""
+    logging.getLogger("flair").setLevel(logging.ERROR)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    flair.set_seed(seed)
+    found = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    chosen = next(name for name in ("cuda", "mps", "cpu") if found[name]) if device == "auto" else device
+    if not found[chosen]:
+        raise LockstepError(f"--device {device}: Flair finds no such device; use --device cpu or auto")
+    flair.device = torch.device(chosen)
+    return chosen
+
+
+def train(
+    model: SentimentClassifier,
+    train_reviews: EncodedReviews,
+    validation_reviews: EncodedReviews,
+    specification: Specification,
+    progress: Progress,
+) -> History:
+    """Train in place (see `shared.contract`)."""
+    batches = Batches(train_reviews, specification)
+    recorder = Recorder(specification, len(batches), validation_reviews.labels, progress)
+    lockstep = specification.recipe == "lockstep"
+    corpus = Corpus(train=FlairDatapointDataset(_sentences(model, train_reviews)), sample_missing_splits=False)
+    with tempfile.TemporaryDirectory() as folder:
+        options = {
+            "base_path": folder,
+            "learning_rate": specification.learning_rate,
+            "mini_batch_size": specification.batch_size,
+            "max_epochs": specification.epochs,
+            "max_grad_norm": specification.gradient_clipping or None,
+            "embeddings_storage_mode": "none",
+            "use_final_model_for_eval": True,
+            "save_final_model": False,
+            "create_file_logs": False,
+            "create_loss_file": False,
+            "plugins": [Recording(batches, validation_reviews, recorder)],
+        }
+        trainer = ModelTrainer(model, corpus)
+        if lockstep:
+            trainer.train_custom(
+                **options,
+                sampler=SharedOrder(batches),
+                optimizer=torch.optim.Adam,
+                betas=(specification.beta_1, specification.beta_2),
+                eps=specification.epsilon,
+            )
+        else:
+            trainer.train(**options)
+    return recorder.history
+
+
+class SharedOrder(FlairSampler):
+    """Gives the rows in the order of the shared batches; each pass over it is the next epoch."""
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__()
+        self.batches = batches
+        self.epoch = 0
+
+    def __iter__(self) -> Iterator[int]:
+        self.epoch += 1
+        return iter(self.batches.order(self.epoch - 1).tolist())
+
+
+class Recording(TrainerPlugin):
+    """Sets each step's learning rate and dropout mask, and records what happens."""
+
+    def __init__(self, batches: Batches, validation_reviews: EncodedReviews, recorder: Recorder) -> None:
+        super().__init__()
+        self.batches, self.validation_reviews, self.recorder = batches, validation_reviews, recorder
+
+    @TrainerPlugin.hook
+    def before_training_epoch(self, epoch: int, **_: object) -> None:
+        """Start the clock."""
+        self.recorder.start_epoch()
+
+    @TrainerPlugin.hook
+    def before_training_batch(self, batch: list[Sentence], batch_no: int, epoch: int, **_: object) -> None:
+        """Set the learning rate and the dropout mask; Flair counts epochs from 1."""
+        specification = self.batches.specification
+        if specification.recipe == "lockstep":
+            step = (epoch - 1) * len(self.batches) + batch_no
+            for group in self.trainer.optimizer.param_groups:
+                group["lr"] = learning_rate_at(specification, step, self.recorder.steps)
+            mask = self.batches.dropout_mask(epoch - 1, batch_no, len(batch))
+            self.model.embeddings.dropout_mask = torch.from_numpy(mask).to(flair.device)
+
+    @TrainerPlugin.hook
+    def after_training_batch(self, **_: object) -> None:
+        """Record the step."""
+        learning_rate = self.trainer.optimizer.param_groups[0]["lr"]
+        model = self.model
+        self.recorder.step(model.step_loss, model.step_correct, model.step_reviews, learning_rate)
+
+    @TrainerPlugin.hook
+    def after_training_epoch(self, **_: object) -> None:
+        """Score the validation reviews."""
+        self.recorder.end_epoch(lambda: predict_probabilities(self.model, self.validation_reviews))
+
+    @TrainerPlugin.hook
+    def training_interrupt(self, **_: object) -> None:
+        """Stop: Flair itself would go on with what it has."""
+        raise KeyboardInterrupt
+
+
+def _sentences(model: SentimentClassifier, reviews: EncodedReviews) -> list[Sentence]:
+    """Return the reviews as Flair takes them; for its own encoder, word by word."""
+    if isinstance(model.embeddings, ReviewEmbeddings):
+        return [EncodedReview(reviews, row) for row in range(len(reviews))]
+    sentences = []
+    for row, label in enumerate(reviews.labels):
+        sentence = Sentence([str(word) for word in reviews.words(row)])
+        if label >= 0:
+            sentence.add_label(LABEL_TYPE, CLASS_NAMES[label])
+        sentences.append(sentence)
+    return sentences
+
+
+def predict_probabilities(model: SentimentClassifier, reviews: EncodedReviews) -> np.ndarray:
+    """Return ``<float32>[reviews, classes]`` in the order of the reviews."""
+    model.eval()
+    with torch.no_grad():  # Flair gives no answer for a review without words: the head's for no input
+        nothing = torch.zeros(1, model.final_embedding_size, device=flair.device)
+        empty = model.decoder(nothing).softmax(dim=1).cpu().numpy()[0]
+    probabilities = np.tile(empty, (len(reviews), 1))
+    sentences = _sentences(model, reviews)
+    for rows, _ in prediction_batches(reviews):
+        chosen = [sentences[row] for row in rows]
+        model.predict(chosen, PREDICTION_BATCH_SIZE, return_probabilities_for_all_classes=True, label_name="predicted")
+        for row, sentence in zip(rows, chosen, strict=True):
+            if len(sentence):
+                probabilities[row] = [label.score for label in sentence.get_labels("predicted")]
+    return probabilities

@@ -1,0 +1,90 @@
+"""Canonical weights into and out of the Flair model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from flair.embeddings import DocumentRNNEmbeddings
+from flair.models import TextClassifier
+from torch import nn
+
+from shared.weights import Weights, from_torch_layout, to_torch_layout
+
+
+@torch.no_grad()
+def load_weights(model: TextClassifier, weights: Weights) -> None:
+    """Copy canonical weights into the model.
+
+    LSTM and RNN get one bias, as the equations have it: PyTorch's second is held at zero. Were both
+    trained, Adam would move their sum twice as fast.
+    """
+    _copy(model.embeddings.embedding.weight, weights["embedding"])
+    for prefix, cell, suffix in _recurrent_cells(model):
+        for name, values in to_torch_layout(weights, prefix, model.specification.cell).items():
+            _copy(getattr(cell, name + suffix), values)
+        if model.specification.cell != "gru":
+            getattr(cell, "bias_hh" + suffix).requires_grad_(False)
+    _copy(model.decoder.weight, weights["head.kernel"].T)
+    _copy(model.decoder.bias, weights["head.bias"])
+
+
+def export_weights(model: TextClassifier) -> Weights:
+    """Return canonical weights (see `shared.contract`)."""
+    weights = {"embedding": _embedding(model)}
+    for prefix, cell, suffix in _recurrent_cells(model):
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        layer = {name: _array(getattr(cell, name + suffix)) for name in names}
+        weights |= from_torch_layout(layer, prefix, model.specification.cell)
+    weights["head.kernel"] = _head_kernel(model)
+    weights["head.bias"] = _array(model.decoder.bias)
+    return weights
+
+
+def count_trainable(model: TextClassifier) -> int:
+    """Return how many numbers the optimizer trains."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+@torch.no_grad()
+def _embedding(model: TextClassifier) -> np.ndarray:
+    """Return the word vectors; those of Flair's own encoder with its linear map put into them."""
+    encoder = model.embeddings
+    if not isinstance(encoder, DocumentRNNEmbeddings):
+        return _array(encoder.embedding.weight)
+    vectors = encoder.embeddings.embeddings[0].embedding.weight[:-1]  # without Flair's unknown word
+    return _array(encoder.word_reprojection_map(vectors))
+
+
+def _head_kernel(model: TextClassifier) -> np.ndarray:
+    """Return the head's kernel, its rows in canonical order.
+
+    Flair's bidirectional document vector is (forward, backward) at the first token, then at the
+    last. In canonical ``ends`` each direction's own first output comes before its own last.
+    """
+    kernel = _array(model.decoder.weight).T
+    if isinstance(model.embeddings, DocumentRNNEmbeddings) and model.specification.pooling == "ends":
+        forward_first, backward_last, forward_last, backward_first = np.split(kernel, 4)
+        kernel = np.concatenate([forward_first, backward_first, forward_last, backward_last])
+    return np.ascontiguousarray(kernel)
+
+
+def _recurrent_cells(model: TextClassifier) -> Iterator[tuple[str, nn.Module, str]]:
+    """Yield the canonical prefix, the PyTorch layer and its parameters' suffix, cell by cell."""
+    rnn = model.embeddings.rnn
+    for layer in range(model.specification.layers):
+        for back, way in enumerate(model.specification.directions):
+            prefix = f"rnn.{layer}.{way}"
+            if isinstance(rnn, nn.ModuleList):
+                yield prefix, rnn[layer][back], "_l0"
+            else:
+                yield prefix, rnn, f"_l{layer}" + ("_reverse" if back else "")
+
+
+def _copy(parameter: nn.Parameter, values: np.ndarray) -> None:
+    parameter.copy_(torch.from_numpy(np.ascontiguousarray(values)))
+
+
+def _array(parameter: torch.Tensor) -> np.ndarray:
+    return parameter.detach().cpu().numpy().copy()

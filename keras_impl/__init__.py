@@ -1,0 +1,1 @@
+"""The classifier in Keras on TensorFlow: layers and `fit`."""

@@ -1,0 +1,52 @@
+"""``python -m keras_impl train | predict``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from shared.command_line import main
+from shared.contract import Implementation
+
+
+def load() -> Implementation:
+    """Import Keras and TensorFlow, which takes seconds, only when a command needs them."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _silent_stderr():
+        import keras
+
+    from keras_impl.model import build, idiomatic
+    from keras_impl.training import configure, predict_probabilities, train
+    from keras_impl.weights import count_trainable, export_weights
+
+    return Implementation(
+        "keras",
+        keras.__version__,
+        configure,
+        idiomatic,
+        build,
+        train,
+        predict_probabilities,
+        export_weights,
+        count_trainable,
+    )
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Drop what TensorFlow's C++ side prints while it is imported; no log level reaches it."""
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+if __name__ == "__main__":
+    sys.exit(main("keras", load))

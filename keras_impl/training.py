@@ -1,0 +1,153 @@
+"""Training and prediction in Keras."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_impl.model import with_dropout_mask
+from shared.data.batches import Batches, prediction_batches
+from shared.data.encoding import EncodedReviews
+from shared.errors import LockstepError
+from shared.history import History, Progress, Recorder, learning_rate_at
+from shared.specification import Specification
+
+
+def configure(device: str, threads: int | None, seed: int) -> str:
+    """Choose the device, the threads and the seed of Keras' own generators."""
+    if threads is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    keras.utils.set_random_seed(seed)
+    accelerated = bool(tf.config.list_physical_devices("GPU"))
+    if device == "mps" or (device == "cuda" and not accelerated):
+        raise LockstepError(f"--device {device}: TensorFlow finds no such device; use --device cpu or auto")
+    if device == "cpu":
+        tf.config.set_visible_devices([], "GPU")
+    return "cuda" if accelerated and device != "cpu" else "cpu"
+
+
+def train(
+    model: keras.Model,
+    train_reviews: EncodedReviews,
+    validation_reviews: EncodedReviews,
+    specification: Specification,
+    progress: Progress,
+) -> History:
+    """Train in place (see `shared.contract`)."""
+    batches = Batches(train_reviews, specification)
+    recorder = Recorder(specification, len(batches), validation_reviews.labels, progress)
+    recording = Recording(model, batches, validation_reviews, recorder)
+    constants = {
+        "learning_rate": specification.learning_rate,
+        "beta_1": specification.beta_1,
+        "beta_2": specification.beta_2,
+        "epsilon": specification.epsilon,
+        "global_clipnorm": specification.gradient_clipping or None,
+    }
+    lockstep = specification.recipe == "lockstep"
+    trained = with_dropout_mask(model) if lockstep else model
+    trained.compile(
+        optimizer=BiasCorrectedAdam(**constants) if lockstep else keras.optimizers.Adam(**constants),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    if lockstep:
+        trained.fit(dataset(batches), epochs=specification.epochs, shuffle=False, verbose=0, callbacks=[recording])
+    else:
+        rows = np.arange(len(train_reviews))
+        tokens = train_reviews.padded(rows, specification.max_length)  # [reviews, max_length]
+        labels = train_reviews.labels.astype(np.int64)
+        trained.fit(
+            tokens,
+            labels,
+            batch_size=specification.batch_size,
+            epochs=specification.epochs,
+            verbose=0,
+            callbacks=[recording],
+        )
+    return recorder.history
+
+
+def dataset(batches: Batches) -> tf.data.Dataset:
+    """Return the shared batches as `fit` takes them; each pass over it is the next epoch."""
+    epochs = itertools.count()
+
+    def generate() -> Iterator[tuple[tuple[np.ndarray, np.ndarray], np.ndarray]]:
+        for batch in batches.epoch(next(epochs)):
+            yield (batch.tokens, batch.dropout_mask), batch.labels
+
+    tokens = tf.TensorSpec((None, None), tf.int32)  # [batch, time]
+    mask = tf.TensorSpec((None, batches.specification.features), tf.float32)
+    labels = tf.TensorSpec((None,), tf.int64)
+    made = tf.data.Dataset.from_generator(generate, output_signature=((tokens, mask), labels))
+    return made.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(tf.data.AUTOTUNE)
+
+
+class Recording(keras.callbacks.Callback):
+    """Sets each step's learning rate and records what happens."""
+
+    def __init__(
+        self, predictor: keras.Model, batches: Batches, validation_reviews: EncodedReviews, recorder: Recorder
+    ) -> None:
+        super().__init__()
+        self.predictor, self.batches, self.recorder = predictor, batches, recorder
+        self.validation_reviews = validation_reviews
+        self.step = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Start the clock."""
+        self.recorder.start_epoch()
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Set the learning rate; start the metrics anew, so that they are this batch's own."""
+        self.learning_rate = learning_rate_at(self.batches.specification, self.step, self.recorder.steps)
+        self.model.optimizer.learning_rate = self.learning_rate
+        self.model.reset_metrics()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Record the step."""
+        assert logs is not None
+        size = self.batches.size(batch)
+        self.recorder.step(float(logs["loss"]), float(logs["accuracy"]) * size, size, self.learning_rate)
+        self.step += 1
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Score the validation reviews."""
+        self.recorder.end_epoch(lambda: predict_probabilities(self.predictor, self.validation_reviews))
+
+
+@keras.saving.register_keras_serializable("lockstep")
+class BiasCorrectedAdam(keras.optimizers.Adam):
+    """Adam with epsilon after the bias correction, as in Kingma & Ba (2015), algorithm 1.
+
+    Keras adds it before: in the first steps its epsilon counts up to 31 times as much, which shows
+    on the embeddings of rare words.
+    """
+
+    def update_step(self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor) -> None:
+        """Update one variable and its moments."""
+        gradient = tf.convert_to_tensor(gradient)  # an embedding's gradient arrives as slices
+        step = ops.cast(self.iterations + 1, variable.dtype)
+        first = self._momentums[self._get_variable_index(variable)]
+        second = self._velocities[self._get_variable_index(variable)]
+        self.assign_add(first, (gradient - first) * (1 - self.beta_1))
+        self.assign_add(second, (ops.square(gradient) - second) * (1 - self.beta_2))
+        first_corrected = first / (1 - ops.power(self.beta_1, step))
+        second_corrected = second / (1 - ops.power(self.beta_2, step))
+        self.assign_sub(variable, learning_rate * first_corrected / (ops.sqrt(second_corrected) + self.epsilon))
+
+
+def predict_probabilities(model: keras.Model, reviews: EncodedReviews) -> np.ndarray:
+    """Return ``<float32>[reviews, classes]`` in the order of the reviews."""
+    probabilities = np.zeros((len(reviews), model.output.shape[1]), np.float32)
+    for rows, tokens in prediction_batches(reviews, fixed_length=model.input.shape[1]):
+        logits = model.predict_on_batch(tokens)  # [batch, classes]
+        probabilities[rows] = ops.convert_to_numpy(ops.softmax(logits))
+    return probabilities
