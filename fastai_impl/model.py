@@ -13,7 +13,13 @@ from shared.text import PADDING_ID
 from shared.weights import Weights
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
-POOLED = {"last": ["last"], "max": ["max"], "mean": ["mean"], "concat": ["last", "max", "mean"], "ends": ["first", "last"]}
+POOLED = {
+    "last": ["last"],
+    "max": ["max"],
+    "mean": ["mean"],
+    "concat": ["last", "max", "mean"],
+    "ends": ["first", "last"],
+}
 
 
 def idiomatic(specification: Specification) -> Specification:

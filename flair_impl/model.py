@@ -18,7 +18,13 @@ from shared.text import PADDING_ID
 from shared.weights import Weights
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
-POOLED = {"last": ["last"], "max": ["max"], "mean": ["mean"], "concat": ["last", "max", "mean"], "ends": ["first", "last"]}
+POOLED = {
+    "last": ["last"],
+    "max": ["max"],
+    "mean": ["mean"],
+    "concat": ["last", "max", "mean"],
+    "ends": ["first", "last"],
+}
 LABEL_TYPE = "sentiment"
 
 
@@ -57,7 +63,9 @@ def classifier(
     labels = Dictionary(add_unk=False)
     for name in CLASS_NAMES[:classes]:
         labels.add_item(name)
-    return SentimentClassifier(specification, reduction, embeddings=encoder, label_type=LABEL_TYPE, label_dictionary=labels)
+    return SentimentClassifier(
+        specification, reduction, embeddings=encoder, label_type=LABEL_TYPE, label_dictionary=labels
+    )
 
 
 class SentimentClassifier(TextClassifier):

@@ -11,7 +11,13 @@ from shared.text import PADDING_ID
 from shared.weights import Weights
 
 CELLS = {"rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
-POOLED = {"last": ["last"], "max": ["max"], "mean": ["mean"], "concat": ["last", "max", "mean"], "ends": ["first", "last"]}
+POOLED = {
+    "last": ["last"],
+    "max": ["max"],
+    "mean": ["mean"],
+    "concat": ["last", "max", "mean"],
+    "ends": ["first", "last"],
+}
 
 
 def idiomatic(specification: Specification) -> Specification:
@@ -146,7 +152,9 @@ def masked_classifier(specification: Specification, vocabulary_size: int, classe
     )(tokens)
     for number in range(specification.layers):
         more = number < specification.layers - 1
-        layer = CELLS[specification.cell](specification.hidden_size, return_sequences=more, name=f"rnn.{number}.forward")
+        layer = CELLS[specification.cell](
+            specification.hidden_size, return_sequences=more, name=f"rnn.{number}.forward"
+        )
         values = (layers.Bidirectional(layer) if len(specification.directions) == 2 else layer)(values)
     features = layers.Dropout(specification.dropout)(values)  # [batch, features]
     return keras.Model(tokens, layers.Dense(classes, name="head")(features))

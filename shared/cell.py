@@ -7,8 +7,10 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
+import numpy as np
+
 from shared.contract import Implementation
-from shared.data.encoding import describe_sizes, load_corpus
+from shared.data.encoding import Corpus, describe_sizes, load_corpus
 from shared.history import Progress
 from shared.metrics import evaluate
 from shared.predictions import Predictions
@@ -70,11 +72,69 @@ def train_cell(
     prediction = time.perf_counter() - before
 
     weights = implementation.export_weights(model)
-    total = sum(array.size for array in weights.values())
-    record = Record(
+    record = make_record(
+        specification,
+        corpus,
         framework=implementation.framework,
         framework_version=implementation.version,
         architecture=specification.architecture,
+        parameters=Parameters(
+            total=sum(array.size for array in weights.values()), trainable=implementation.count_trainable(model)
+        ),
+        validation=validation,
+        test=test,
+        seconds=Seconds(setup=setup, training=history.seconds, prediction=prediction),
+        trained_reviews=history.reviews,
+        device=device_used,
+        threads=threads,
+    )
+    checkpoint = Checkpoint(specification, corpus.vocabulary, weights, corpus.class_names)
+    write_run(target, record, history, Predictions.of(corpus.test, test), checkpoint)
+    return record
+
+
+def make_record(
+    specification: Specification,
+    corpus: Corpus,
+    *,
+    framework: str,
+    framework_version: str,
+    architecture: str,
+    parameters: Parameters,
+    validation: np.ndarray,
+    test: np.ndarray,
+    seconds: Seconds,
+    trained_reviews: int,
+    device: str,
+    threads: int,
+) -> Record:
+    """Score a model's probabilities on the validation and test reviews and put together its record.
+
+    Parameters
+    ----------
+    specification : Specification
+        What was trained.
+    corpus : Corpus
+        On what.
+    framework, framework_version, architecture : str
+        With what.
+    parameters : Parameters
+        Of the model.
+    validation, test : <float32>[reviews, classes]
+        Probabilities, in the order of the corpus.
+    seconds : Seconds
+        Spent.
+    trained_reviews : int
+        Reviews trained on, epochs counted.
+    device : str
+        That was used.
+    threads : int
+        That were allowed.
+    """
+    return Record(
+        framework=framework,
+        framework_version=framework_version,
+        architecture=architecture,
         recipe=specification.recipe,
         seed=specification.seed,
         specification=specification.model_dump(),
@@ -84,22 +144,19 @@ def train_cell(
             sizes=describe_sizes(corpus),
             empty=int((corpus.test.sizes == 0).sum()),
         ),
-        parameters=Parameters(total=total, trainable=implementation.count_trainable(model)),
+        parameters=parameters,
         metrics={
             "validation": evaluate(corpus.validation.labels, validation),
             "test": evaluate(corpus.test.labels, test),
         },
-        seconds=Seconds(setup=setup, training=history.seconds, prediction=prediction),
+        seconds=seconds,
         reviews_per_second={
-            "training": history.reviews / history.seconds,
-            "prediction": len(corpus.test) / prediction,
+            "training": trained_reviews / seconds.training,
+            "prediction": len(corpus.test) / seconds.prediction,
         },
         peak_memory_mb=peak_memory_mb(),
-        device=device_used,
+        device=device,
         threads=threads,
         machine=this_machine(),
         commit=this_commit(),
     )
-    checkpoint = Checkpoint(specification, corpus.vocabulary, weights, corpus.class_names)
-    write_run(target, record, history, Predictions.of(corpus.test, test), checkpoint)
-    return record

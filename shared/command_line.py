@@ -75,7 +75,9 @@ def _parser(framework: str) -> argparse.ArgumentParser:
         help="train a model and write a run: record, history, predictions, checkpoint",
         epilog=f"example: {program} train --architecture bilstm --preset quick --seed 0 --out runs/mine",
     )
-    train.add_argument("--out", type=Path, metavar="DIR", help="default: runs/<preset>/<framework>/<architecture>/seed-<n>")
+    train.add_argument(
+        "--out", type=Path, metavar="DIR", help="default: runs/<preset>/<framework>/<architecture>/seed-<n>"
+    )
     train.add_argument("--overwrite", action="store_true", help="replace a finished run in --out")
     train.add_argument("--progress", choices=("bar", "json", "none"), default="bar", help="default: bar")
     _add_machine_flags(train)
@@ -88,9 +90,15 @@ def _parser(framework: str) -> argparse.ArgumentParser:
         epilog=f'example: {program} predict --checkpoint runs/mine "A film to remember."',
     )
     predict.add_argument("reviews", nargs="*", metavar="REVIEW", help="default: standard input, one review a line")
-    predict.add_argument("--checkpoint", type=Path, required=True, metavar="DIR", help="a checkpoint, or a run that has one")
-    predict.add_argument("--input", metavar="FILE", help="a .csv or .parquet with a text column, or a source as for train --data")
-    predict.add_argument("--output", type=Path, metavar="FILE", help="write predictions.parquet's format here instead of printing")
+    predict.add_argument(
+        "--checkpoint", type=Path, required=True, metavar="DIR", help="a checkpoint, or a run that has one"
+    )
+    predict.add_argument(
+        "--input", metavar="FILE", help="a .csv or .parquet with a text column, or a source as for train --data"
+    )
+    predict.add_argument(
+        "--output", type=Path, metavar="FILE", help="write predictions.parquet's format here instead of printing"
+    )
     _add_machine_flags(predict)
     predict.set_defaults(run=_predict)
     return parser

@@ -178,6 +178,7 @@ class Recorder:
         self.history.epochs.append(epoch)
         self.history.reviews += self._reviews
         self.progress.message(
-            f"epoch {epoch.epoch}: training loss {epoch.training_loss:.4f}, validation loss {epoch.validation_loss:.4f}, "
-            f"validation accuracy {epoch.validation_accuracy:.4f}, {self._reviews / seconds:,.0f} reviews/s"
+            f"epoch {epoch.epoch}: training loss {epoch.training_loss:.4f}, "
+            f"validation loss {epoch.validation_loss:.4f}, validation accuracy {epoch.validation_accuracy:.4f}, "
+            f"{self._reviews / seconds:,.0f} reviews/s"
         )

@@ -155,8 +155,12 @@ def read_runs(experiment: Path) -> list[Run]:
     if not records:
         raise LockstepError(f"{experiment}: no finished runs; make some with: python -m compare run")
     return [
-        Run(path.parent, read_record(path), read_history(path.parent / "history.csv"),
-            read_predictions(path.parent / "predictions.parquet"))
+        Run(
+            path.parent,
+            read_record(path),
+            read_history(path.parent / "history.csv"),
+            read_predictions(path.parent / "predictions.parquet"),
+        )
         for path in records
     ]
 
@@ -188,7 +192,10 @@ def this_commit() -> str:
     try:
         described = subprocess.run(
             ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--exclude=*", "--abbrev=40"],
-            capture_output=True, text=True, timeout=10, check=True,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
         )
         return described.stdout.strip()
     except (OSError, subprocess.SubprocessError):

@@ -47,7 +47,9 @@ class Specification(BaseModel):
     minimum_count: int = _field("text", "words seen less often in training are unknown words", 2, ge=1)
     max_length: int = _field("text", "tokens of a review that are read", 256, ge=1)
     truncation: Truncation = _field("text", "which tokens of a longer review are read", "head_tail")
-    vectors: str = _field("text", "random, glove (6B, 50 dimensions), or the path of a GloVe/word2vec text file", "glove")
+    vectors: str = _field(
+        "text", "random, glove (6B, 50 dimensions), or the path of a GloVe/word2vec text file", "glove"
+    )
 
     architecture: Architecture = _field("model", "the recurrent layers; bilstm reads both ways", "lstm")
     embedding_size: int = _field("model", "dimensions of a word's vector", 50, ge=1)
@@ -57,7 +59,9 @@ class Specification(BaseModel):
     pooling: Pooling = _field("model", "how a review's outputs become one vector, over real tokens only", "max")
     dropout: float = _field("model", "share of pooled features dropped in training", 0.2, ge=0, lt=1)
 
-    recipe: Recipe = _field("training", "hold everything equal, or follow each framework's own documentation", "lockstep")
+    recipe: Recipe = _field(
+        "training", "hold everything equal, or follow each framework's own documentation", "lockstep"
+    )
     seed: int = _field("training", "seed of initial weights, batches and dropout", 0, ge=0)
     epochs: int = _field("training", "passes over the training reviews", 3, ge=1)
     batch_size: int = _field("training", "reviews in one step", 64, ge=1)

@@ -148,7 +148,9 @@ def load_table(path: Path, labelled: bool) -> Reviews:
     if text is None:
         raise LockstepError(f"{path}: no text column ({', '.join(TEXT_COLUMNS)}); it has {', '.join(map(str, frame))}")
     if label is None and labelled:
-        raise LockstepError(f"{path}: no label column ({', '.join(LABEL_COLUMNS)}); it has {', '.join(map(str, frame))}")
+        raise LockstepError(
+            f"{path}: no label column ({', '.join(LABEL_COLUMNS)}); it has {', '.join(map(str, frame))}"
+        )
     review_ids = [f"row-{row:06d}" for row in range(len(frame))]
     if "review_id" in frame:
         review_ids = frame["review_id"].astype(str).tolist()
@@ -179,7 +181,9 @@ def _table_labels(path: Path, column: pd.Series, labelled: bool) -> np.ndarray:
     labels = keys.map(LABELS).where(~missing, -1)
     if labels.isna().any():
         row = int(np.flatnonzero(labels.isna())[0])
-        raise LockstepError(f"{path}: row {row + 1} has label {column.iloc[row]!r}; labels are 0/1 or negative/positive")
+        raise LockstepError(
+            f"{path}: row {row + 1} has label {column.iloc[row]!r}; labels are 0/1 or negative/positive"
+        )
     return labels.to_numpy(np.int8)
 
 
@@ -214,7 +218,11 @@ FILMS_FILE = re.compile(r"(?:^|/)(train|test)/urls_(neg|pos)\.txt$")
 def _tarball(path: Path) -> Reviews:
     """Read a tarball without extracting it; what was read is kept in the cache."""
     state = path.stat()
-    cached = cache_directory() / "sources" / f"{digest(str(path.resolve()), repr((state.st_size, state.st_mtime_ns)))}.parquet"
+    cached = (
+        cache_directory()
+        / "sources"
+        / f"{digest(str(path.resolve()), repr((state.st_size, state.st_mtime_ns)))}.parquet"
+    )
     if cached.exists():
         frame = pd.read_parquet(cached)
         return Reviews(

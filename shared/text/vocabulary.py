@@ -52,7 +52,7 @@ class Vocabulary:
         minimum_count : int
             Rarer words are unknown words.
         """
-        frequent = np.flatnonzero(counts >= max(1, minimum_count))
+        frequent = np.flatnonzero(counts >= max(1, minimum_count)).tolist()
         ranked = sorted(frequent, key=lambda number: (-counts[number], words[number]))
         return cls(SPECIAL_WORDS + tuple(words[number] for number in ranked[: size - len(SPECIAL_WORDS)]))
 

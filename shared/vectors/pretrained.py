@@ -75,9 +75,12 @@ def _text_file(path: Path, vocabulary: Vocabulary, embedding_size: int, progress
     vectors = np.zeros((len(vocabulary), embedding_size), np.float32)
     found = np.zeros(len(vocabulary), bool)
     try:
-        with path.open("rb") as lines, tqdm(
-            total=path.stat().st_size, unit="B", unit_scale=True, desc="vectors", disable=not progress, leave=False
-        ) as bar:
+        with (
+            path.open("rb") as lines,
+            tqdm(
+                total=path.stat().st_size, unit="B", unit_scale=True, desc="vectors", disable=not progress, leave=False
+            ) as bar,
+        ):
             for number, line in enumerate(lines, 1):
                 bar.update(len(line))
                 word, _, numbers = line.rstrip(b"\r\n ").partition(b" ")

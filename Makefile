@@ -1,0 +1,53 @@
+# Every target builds .venv on first use and uses it again after. `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help compare test lint format lock clean
+
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
+# Passed to pip for torch alone: TORCH_FLAGS="--index-url https://download.pytorch.org/whl/cpu" for a small CPU build.
+TORCH_FLAGS ?=
+PRESET ?= quick
+RECIPE ?= lockstep
+EXPERIMENT = $(PRESET)$(if $(filter-out lockstep,$(RECIPE)),-$(RECIPE))
+
+BIN := .venv/bin
+READY := .venv/ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "make %-9s %s\n", $$1, $$2}'
+
+compare: $(READY) ## train all models on the packaged reviews and write reports/ (RECIPE=idiomatic, PRESET=smoke|quick|full)
+	$(BIN)/python -m compare run --preset $(PRESET) --recipe $(RECIPE) --experiment $(EXPERIMENT)
+	$(BIN)/python -m compare report runs/$(EXPERIMENT)
+
+test: $(READY) ## run all tests
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## check style, types and walls between the rooms
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## rewrite the code in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## solve the requirements anew (needs uv)
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-emit-package torch --no-emit-package torchvision --no-emit-package sympy --no-emit-package mpmath \
+	    --no-emit-package networkx --output-file requirements.lock
+
+clean: ## remove .venv, caches, runs and reports
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache runs reports
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
+	    { echo "error: Python 3.11, 3.12 or 3.13 is needed; pass its path: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing everything into .venv: some minutes, about 4 GB (more where torch brings CUDA)."
+	$(PYTHON) -m venv .venv
+	$(PIP) install -q $(TORCH_FLAGS) torch==2.13.0
+	$(PIP) install -q --no-deps --require-hashes -r requirements.lock
+	$(PIP) install -q --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,160 @@
+"""``python -m compare``, and the console script ``lockstep``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from shared.command_line import guarded
+from shared.contract import FRAMEWORKS, module_name
+from shared.errors import LockstepError
+from shared.runs import experiment_name
+from shared.specification import ARCHITECTURES, RECIPES, add_specification_flags, specification_from_flags
+
+COMPARED_ARCHITECTURES = ("lstm", "gru", "bilstm")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] in ("train", "predict"):
+        return guarded(lambda: _implementation_command(given))
+    parsed = _parser().parse_args(given)
+    return guarded(lambda: parsed.run(parsed))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("lockstep", description="The same movie-review classifier in four frameworks.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name in ("train", "predict"):
+        commands.add_parser(
+            name, help=f"python -m <framework>_impl {name}: lockstep {name} FRAMEWORK …", add_help=False
+        )
+
+    run = commands.add_parser("run", help="train every cell of the grid that is not finished yet")
+    _add_grid_flags(run)
+    run.add_argument("--experiment", metavar="NAME", help="default: <preset>, or <preset>-idiomatic")
+    run.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")
+    run.add_argument("--no-baselines", action="store_true", help="leave the linear baselines out")
+    run.set_defaults(run=_run)
+
+    report = commands.add_parser("report", help="write index.html, report.md and statistics.json of an experiment")
+    report.add_argument("experiment", type=Path, metavar="DIR", help="for example runs/quick")
+    report.add_argument("--out", type=Path, metavar="DIR", help="default: reports/<name of the experiment>")
+    report.set_defaults(run=_report)
+
+    benchmark = commands.add_parser("benchmark", help="measure each framework against its own documented way")
+    benchmark.add_argument(
+        "--frameworks", nargs="+", default=list(FRAMEWORKS), metavar="NAME", help="default: all four"
+    )
+    benchmark.add_argument("--architectures", nargs="+", default=["lstm"], metavar="NAME", help="default: lstm")
+    benchmark.add_argument("--repeats", type=int, default=3, metavar="N", help="pairs of measurements; default: 3")
+    benchmark.add_argument(
+        "--out", type=Path, default=Path("reports/benchmark.json"), help="default: reports/benchmark.json"
+    )
+    benchmark.set_defaults(run=_benchmark)
+
+    baseline = commands.add_parser("baseline", help="train one linear baseline and write its run")
+    baseline.add_argument("name", metavar="NAME", help="tf-idf or nb-svm")
+    baseline.add_argument("--out", type=Path, required=True, metavar="DIR")
+    add_specification_flags(baseline)
+    baseline.set_defaults(run=_baseline)
+    return parser
+
+
+def _add_grid_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--frameworks", nargs="+", default=list(FRAMEWORKS), metavar="NAME", help="default: all four")
+    parser.add_argument(
+        "--architectures",
+        nargs="+",
+        default=list(COMPARED_ARCHITECTURES),
+        metavar="NAME",
+        help=f"among {', '.join(ARCHITECTURES)}; default: {' '.join(COMPARED_ARCHITECTURES)}",
+    )
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="default: 0")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="default: auto")
+    parser.add_argument("--threads", type=int, metavar="N", help="of each cell; default: one for each core")
+    add_specification_flags(parser, without=("architecture", "seed"))
+
+
+def _check_names(frameworks: Sequence[str], architectures: Sequence[str]) -> None:
+    for framework in frameworks:
+        module_name(framework)
+    for architecture in architectures:
+        if architecture not in ARCHITECTURES:
+            raise LockstepError(f"unknown architecture {architecture!r}: choose among {', '.join(ARCHITECTURES)}")
+
+
+def _implementation_command(given: list[str]) -> int:
+    command, framework, *rest = given if len(given) > 1 else [*given, "--help"]
+    if framework.startswith("-"):
+        print(f"usage: lockstep {command} {{{','.join(FRAMEWORKS)}}} … (each has its own --help)")
+        return 0 if framework in ("-h", "--help") else 2
+    return importlib.import_module("shared.command_line").main(
+        framework, importlib.import_module(f"{module_name(framework)}.__main__").load, [command, *rest]
+    )
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from compare.grid import run_grid
+
+    _check_names(arguments.frameworks, arguments.architectures)
+    specification = specification_from_flags(arguments)
+    name = arguments.experiment or experiment_name(arguments.preset, specification.recipe)
+    failed = run_grid(
+        arguments.runs / name,
+        specification,
+        arguments.frameworks,
+        arguments.architectures,
+        arguments.seeds,
+        device=arguments.device,
+        threads=arguments.threads,
+        baselines=not arguments.no_baselines,
+        given=_given_flags(arguments),
+    )
+    return 1 if failed else 0
+
+
+def _given_flags(arguments: argparse.Namespace) -> list[str]:
+    """Return the specification's flags again, for the subprocess of a cell."""
+    flags = ["--preset", arguments.preset]
+    for name in type(specification_from_flags(arguments)).model_fields:
+        value = getattr(arguments, name, None)
+        if value is not None:
+            flag = name.replace("_", "-")
+            flags += ([f"--{flag}"] if value else [f"--no-{flag}"]) if isinstance(value, bool) else [f"--{flag}", value]
+    return flags
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from compare.report import write_report
+
+    out = arguments.out or Path("reports") / arguments.experiment.resolve().name
+    write_report(arguments.experiment, out)
+    print(f"{out / 'index.html'}\n{out / 'report.md'}")
+    return 0
+
+
+def _benchmark(arguments: argparse.Namespace) -> int:
+    from compare.benchmark import run_benchmark
+
+    _check_names(arguments.frameworks, arguments.architectures)
+    if arguments.repeats < 1:
+        raise LockstepError("--repeats: at least 1")
+    run_benchmark(arguments.frameworks, arguments.architectures, arguments.repeats, arguments.out)
+    return 0
+
+
+def _baseline(arguments: argparse.Namespace) -> int:
+    from compare.baselines import train_baseline
+
+    record = train_baseline(arguments.name, specification_from_flags(arguments), arguments.out)
+    print(f"{arguments.out}: test accuracy {record.metrics['test']['accuracy']:.4f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""Figures of the report, as SVG text."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+matplotlib.use("svg")
+matplotlib.rcParams.update(
+    {
+        "svg.fonttype": "none",  # text stays text
+        "svg.hashsalt": "lockstep",  # the same figure has the same bytes
+        "font.family": "sans-serif",
+        "font.size": 10,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+    }
+)
+
+# Okabe & Ito's palette, safe for colour-blind readers.
+COLOURS = {"keras": "#D55E00", "pytorch": "#0072B2", "flair": "#009E73", "fastai": "#CC79A7", "baseline": "#666666"}
+MARKERS = {"keras": "s", "pytorch": "o", "flair": "^", "fastai": "D", "baseline": "|"}
+TITLES = {"keras": "Keras", "pytorch": "PyTorch", "flair": "Flair", "fastai": "fastai"}
+ARCHITECTURE_TITLES = {
+    "rnn": "SimpleRNN",
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "bilstm": "BiLSTM",
+    "tf-idf": "TF-IDF + LR",
+    "nb-svm": "NB-SVM",
+}
+
+
+def accuracy_figure(cells: Sequence[dict[str, Any]], baselines: Sequence[dict[str, Any]]) -> str:
+    """Test accuracy of every cell with its interval, and the baselines as lines across."""
+    architectures = list(dict.fromkeys(cell["architecture"] for cell in cells))
+    frameworks = list(dict.fromkeys(cell["framework"] for cell in cells))
+    figure = Figure((9, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for place, framework in enumerate(frameworks):
+        chosen = [cell for cell in cells if cell["framework"] == framework]
+        x = np.array([architectures.index(cell["architecture"]) for cell in chosen])
+        y = np.array([cell["accuracy"] for cell in chosen]) * 100
+        low = np.array([cell["accuracy_low"] for cell in chosen]) * 100
+        high = np.array([cell["accuracy_high"] for cell in chosen]) * 100
+        offset = (place - (len(frameworks) - 1) / 2) * 0.16
+        axes.errorbar(
+            x + offset,
+            y,
+            yerr=[y - low, high - y],
+            fmt=MARKERS[framework],
+            color=COLOURS[framework],
+            capsize=3,
+            label=TITLES[framework],
+        )
+    for style, baseline in zip(("--", ":"), baselines, strict=False):
+        axes.axhline(
+            baseline["accuracy"] * 100,
+            color=COLOURS["baseline"],
+            linestyle=style,
+            label=ARCHITECTURE_TITLES[baseline["architecture"]],
+        )
+    axes.set_xticks(range(len(architectures)), [ARCHITECTURE_TITLES[name] for name in architectures])
+    axes.set_ylabel("test accuracy, %")
+    figure.legend(loc="outside right upper", frameon=False)
+    return _svg(figure)
+
+
+def learning_figure(cells: Sequence[dict[str, Any]]) -> str:
+    """Validation accuracy and training loss by epoch; lines that coincide are drawn thick to thin."""
+    architectures = list(dict.fromkeys(cell["architecture"] for cell in cells))
+    figure = Figure((9, 4.6), layout="constrained")
+    axes = figure.subplots(2, len(architectures), squeeze=False, sharex="col", sharey="row")
+    widths = {name: 5.0 - 1.3 * place for place, name in enumerate(TITLES)}
+    handles: dict[str, Any] = {}
+    for column, architecture in enumerate(architectures):
+        for cell in (cell for cell in cells if cell["architecture"] == architecture):
+            epochs = [row["epoch"] for row in cell["history"]]
+            style = {
+                "color": COLOURS[cell["framework"]],
+                "linewidth": widths[cell["framework"]],
+                "marker": MARKERS[cell["framework"]],
+                "markersize": widths[cell["framework"]] + 3,
+            }
+            scores = [row["validation_accuracy"] * 100 for row in cell["history"]]
+            (handles[cell["framework"]],) = axes[0, column].plot(epochs, scores, **style)
+            axes[1, column].plot(epochs, [row["training_loss"] for row in cell["history"]], **style)
+        axes[0, column].set_title(ARCHITECTURE_TITLES[architecture])
+        axes[1, column].set_xlabel("epoch")
+        axes[1, column].xaxis.get_major_locator().set_params(integer=True)
+    axes[0, 0].set_ylabel("validation accuracy, %")
+    axes[1, 0].set_ylabel("training loss")
+    figure.legend(handles.values(), [TITLES[name] for name in handles], loc="outside right upper", frameon=False)
+    return _svg(figure)
+
+
+def speed_figure(cells: Sequence[dict[str, Any]]) -> str:
+    """Reviews a second in training, by architecture and framework."""
+    architectures = list(dict.fromkeys(cell["architecture"] for cell in cells))
+    frameworks = list(dict.fromkeys(cell["framework"] for cell in cells))
+    figure = Figure((9, 3), layout="constrained")
+    axes = figure.subplots()
+    for place, framework in enumerate(frameworks):
+        chosen = [cell for cell in cells if cell["framework"] == framework]
+        x = np.array([architectures.index(cell["architecture"]) for cell in chosen])
+        heights = [cell["reviews_per_second"]["training"] for cell in chosen]
+        offset = (place - (len(frameworks) - 1) / 2) * 0.2
+        bars = axes.bar(x + offset, heights, 0.19, color=COLOURS[framework], label=TITLES[framework])
+        axes.bar_label(bars, fmt="{:,.0f}", fontsize=8, padding=1)
+    axes.set_xticks(range(len(architectures)), [ARCHITECTURE_TITLES[name] for name in architectures])
+    axes.set_ylabel("reviews/s in training")
+    figure.legend(loc="outside right upper", frameon=False)
+    return _svg(figure)
+
+
+def agreement_figure(names: Sequence[str], matrix: Sequence[Sequence[float]]) -> str:
+    """Share of equal predictions between every two models, as a heat map."""
+    values = np.array(matrix) * 100
+    figure = Figure((9, 7), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(values, cmap="viridis", vmin=min(80.0, values.min()), vmax=100)
+    axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(names)), names)
+    middle = (values.min() + 100) / 2
+    for row, column in np.ndindex(values.shape):
+        colour = "white" if values[row, column] < middle else "black"
+        axes.text(column, row, f"{values[row, column]:.1f}", ha="center", va="center", color=colour, fontsize=8)
+    axes.spines[:].set_visible(False)
+    figure.colorbar(image, label="equal predictions, %", shrink=0.8)
+    return _svg(figure)
+
+
+def _svg(figure: Figure) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]

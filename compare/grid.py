@@ -1,0 +1,219 @@
+"""Trains every cell of a grid, each in a process of its own, and shows one progress for the whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from compare.baselines import BASELINES
+from shared.contract import module_name
+from shared.data.encoding import describe_sizes, load_corpus
+from shared.runs import is_finished, read_record, run_directory
+from shared.specification import Specification
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One process to run and the run that it leaves.
+
+    Attributes
+    ----------
+    title : str
+        What the display says.
+    directory : Path
+        Where the run will stand.
+    command : tuple of str
+        Arguments of the Python interpreter.
+    """
+
+    title: str
+    directory: Path
+    command: tuple[str, ...]
+
+    @property
+    def log(self) -> Path:
+        """What the process said; kept only where it failed."""
+        return self.directory.with_name(f"{self.directory.name}.log")
+
+
+def cells_of_grid(
+    experiment: Path,
+    frameworks: Sequence[str],
+    architectures: Sequence[str],
+    seeds: Sequence[int],
+    given: Sequence[str],
+    machine_flags: Sequence[str],
+    baselines: bool,
+) -> list[Cell]:
+    """List the cells in the order in which they run: baselines, then seed by seed."""
+    cells = []
+    for name in BASELINES if baselines else ():
+        directory = run_directory(experiment, "baseline", name, 0)
+        command = ("-m", "compare", "baseline", name, *given, "--out", str(directory))
+        cells.append(Cell(f"baseline {name}", directory, command))
+    for seed in seeds:
+        for architecture in architectures:
+            for framework in frameworks:
+                directory = run_directory(experiment, framework, architecture, seed)
+                chosen = ("--architecture", architecture, "--seed", str(seed), "--out", str(directory))
+                command = ("-m", module_name(framework), "train", "--progress", "json", *given, *machine_flags, *chosen)
+                cells.append(Cell(f"{framework} {architecture} seed {seed}", directory, command))
+    return cells
+
+
+def run_grid(
+    experiment: Path,
+    specification: Specification,
+    frameworks: Sequence[str],
+    architectures: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    device: str,
+    threads: int | None,
+    baselines: bool,
+    given: Sequence[str],
+) -> int:
+    """Run all cells that are not finished, one after the other.
+
+    Parameters
+    ----------
+    experiment : Path
+        The directory of the runs.
+    specification : Specification
+        Of all cells, but for architecture and seed.
+    frameworks, architectures, seeds : sequences
+        The grid.
+    device : str
+        Passed on to each cell.
+    threads : int or None
+        Of each cell; None is one for each core.
+    baselines : bool
+        Run the linear baselines too.
+    given : sequence of str
+        The flags that make the specification, passed on to each cell.
+
+    Returns
+    -------
+    int
+        How many cells failed; what they said is in a log beside where their run would be.
+    """
+    console = Console(stderr=True, highlight=False)
+    corpus = load_corpus(specification, progress=console.is_terminal)  # the cells find it in the cache
+    sizes = ", ".join(f"{count:,} {name}" for name, count in describe_sizes(corpus).items())
+    machine_flags = ["--device", device, "--threads", str(threads or os.cpu_count() or 1)]
+    cells = cells_of_grid(
+        experiment, frameworks, architectures, seeds, [str(flag) for flag in given], machine_flags, baselines
+    )
+    console.print(f"{experiment}: {len(cells)} cells on {corpus.source} ({sizes} reviews)")
+    del corpus
+    started = time.monotonic()
+    with _Display(console, len(cells)) as display:
+        outcomes = [_run_cell(cell, display) for cell in cells]
+    failed = outcomes.count(False)
+    minutes = (time.monotonic() - started) / 60
+    console.print(f"{len(cells) - failed} cells are finished, {failed} failed; {minutes:.1f} minutes")
+    return failed
+
+
+def _run_cell(cell: Cell, display: _Display) -> bool:
+    if is_finished(cell.directory):
+        display.finish(cell, "finished before" + _score(cell))
+        return True
+    cell.log.parent.mkdir(parents=True, exist_ok=True)
+    display.start(cell)
+    started = time.monotonic()
+    with cell.log.open("w", encoding="utf-8") as log:
+        code = _follow([sys.executable, *cell.command], log, display.update)
+    seconds = time.monotonic() - started
+    if code == 0 and is_finished(cell.directory):
+        cell.log.unlink()
+        display.finish(cell, f"done in {seconds:.0f} s" + _score(cell))
+        return True
+    display.finish(cell, f"FAILED after {seconds:.0f} s: {_last_line(cell.log)} (see {cell.log})")
+    return False
+
+
+def _follow(command: Sequence[str], log: object, update: Callable[[dict[str, float]], None]) -> int:
+    """Run a process, hand on each line of progress, and stop it if we are stopped."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process:  # type: ignore[call-overload]
+        try:
+            for line in process.stdout:
+                if line.startswith('{"done"'):
+                    update(json.loads(line))
+            return process.wait()
+        except BaseException:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+            raise
+
+
+def _score(cell: Cell) -> str:
+    record = read_record(cell.directory / "record.json")
+    return f", test accuracy {record.metrics['test']['accuracy']:.4f}"
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
+
+
+class _Display:
+    """One line for each finished cell and, on a terminal, a bar for the cell and one for the grid."""
+
+    def __init__(self, console: Console, cells: int) -> None:
+        self.progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self.console = console
+        self.cells = cells
+        self.finished = 0
+        self.spent: list[float] = []
+        self.grid = self.progress.add_task("cells", total=cells, note="")
+        self.cell = self.progress.add_task("", total=None, note="", visible=False)
+
+    def __enter__(self) -> _Display:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def start(self, cell: Cell) -> None:
+        """Show a cell as running."""
+        self.began = time.monotonic()
+        self.progress.reset(self.cell, description=cell.title, total=None, visible=True, note="starting")
+
+    def update(self, state: dict[str, float]) -> None:
+        """Show how far a cell has come."""
+        note = f"epoch {state['epoch']:.0f}, loss {state['loss']:.4f}"
+        self.progress.update(self.cell, completed=state["done"], total=state["total"], note=note)
+
+    def finish(self, cell: Cell, outcome: str) -> None:
+        """Show a cell's outcome, and how long the others may take."""
+        self.finished += 1
+        if not outcome.startswith("finished"):
+            self.spent.append(time.monotonic() - self.began)
+        left = self.cells - self.finished
+        estimate = sum(self.spent) / len(self.spent) * left if self.spent else 0
+        self.progress.update(self.cell, visible=False)
+        note = f"about {estimate / 60:.0f} min left" if left and self.spent else ""
+        self.progress.update(self.grid, completed=self.finished, note=note)
+        self.console.print(f"[{self.finished:>2}/{self.cells}] {cell.title}: {outcome}", markup=False, soft_wrap=True)

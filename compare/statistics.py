@@ -1,0 +1,190 @@
+"""What a set of runs says, as numbers: one dictionary that the report and the README are made of."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest
+
+from shared.contract import FRAMEWORKS
+from shared.data.encoding import load_corpus
+from shared.errors import LockstepError
+from shared.runs import Run
+from shared.specification import ARCHITECTURES, Specification, from_record
+
+BASELINE = "baseline"
+# What may differ between the cells of one experiment; in the idiomatic recipe also what the
+# frameworks' documentation decides.
+CELL_FIELDS = {"architecture", "seed"}
+IDIOMATIC_FIELDS = {
+    *("pooling", "dropout", "train_embedding", "batch_size", "learning_rate", "schedule"),
+    *("beta_1", "beta_2", "epsilon", "gradient_clipping"),
+}
+HARDEST = 3
+
+
+def check_comparable(runs: Sequence[Run]) -> None:
+    """Raise a LockstepError that names two runs and the field in which they may not differ."""
+    first = runs[0]
+    for run in runs[1:]:
+        if run.record.data.fingerprint != first.record.data.fingerprint:
+            raise LockstepError(
+                f"{run.directory} and {first.directory} were not made with the same reviews "
+                f"(fingerprints {run.record.data.fingerprint[:12]} and {first.record.data.fingerprint[:12]})"
+            )
+        free = CELL_FIELDS | (IDIOMATIC_FIELDS if _is_idiomatic(run) or _is_idiomatic(first) else set())
+        if BASELINE in (run.record.framework, first.record.framework):
+            continue  # a baseline has no use for the other fields
+        for name, value in first.record.specification.items():
+            other = run.record.specification[name]
+            if name not in free and other != value:
+                raise LockstepError(f"{run.directory} and {first.directory} differ in {name}: {other!r} and {value!r}")
+
+
+def _is_idiomatic(run: Run) -> bool:
+    return run.record.recipe == "idiomatic"
+
+
+def summarise(runs: Sequence[Run]) -> dict[str, Any]:
+    """Return everything that the report shows, ready for JSON.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        All finished runs of one experiment.
+
+    Raises
+    ------
+    LockstepError
+        If there is no network among them, or they cannot be compared.
+    """
+    networks = [run for run in runs if run.record.framework != BASELINE]
+    if not networks:
+        raise LockstepError("no network is finished yet; only baselines are")
+    check_comparable([*networks, *(run for run in runs if run.record.framework == BASELINE)])
+    groups: defaultdict[tuple[str, str], list[Run]] = defaultdict(list)
+    for run in runs:
+        groups[run.record.framework, run.record.architecture].append(run)
+    order = (*FRAMEWORKS, BASELINE)
+    names = sorted(groups, key=lambda name: (order.index(name[0]), _position(name[1])))
+    cells = [_cell(groups[name]) for name in names]
+    record = networks[0].record
+    return {
+        "recipe": record.recipe,
+        "data": record.data.model_dump(),
+        "specification": _common(networks),
+        "machine": record.machine.model_dump(),
+        "commits": sorted({run.record.commit for run in runs}),
+        "versions": {run.record.framework: run.record.framework_version for run in runs},
+        "threads": sorted({run.record.threads for run in networks}),
+        "cells": [cell for cell in cells if cell["framework"] != BASELINE],
+        "baselines": [cell for cell in cells if cell["framework"] == BASELINE],
+        "spread": _spread(cells),
+        "agreement": _agreement([groups[name][0] for name in names]),
+        "hardest": _hardest(networks),
+    }
+
+
+def _position(architecture: str) -> int:
+    return ARCHITECTURES.index(architecture) if architecture in ARCHITECTURES else len(ARCHITECTURES)
+
+
+def _common(networks: Sequence[Run]) -> dict[str, Any]:
+    """Fields of the specification that all networks share."""
+    first = networks[0].record.specification
+    return {
+        name: value for name, value in first.items() if all(run.record.specification[name] == value for run in networks)
+    }
+
+
+def _cell(runs: Sequence[Run]) -> dict[str, Any]:
+    """Means over the seeds of one framework and architecture; 95 % Wilson interval of the accuracy."""
+    records = [run.record for run in runs]
+    accuracies = [record.metrics["test"]["accuracy"] for record in records]
+    accuracy, reviews = float(np.mean(accuracies)), records[0].data.sizes["test"]
+    interval = binomtest(round(accuracy * reviews), reviews).proportion_ci(0.95, method="wilson")
+    return {
+        "framework": records[0].framework,
+        "architecture": records[0].architecture,
+        "seeds": [record.seed for record in records],
+        "accuracy": accuracy,
+        "accuracy_low": float(interval.low),
+        "accuracy_high": float(interval.high),
+        "accuracy_of_seeds": accuracies,
+        "metrics": {
+            name: float(np.mean([record.metrics["test"][name] for record in records]))
+            for name in records[0].metrics["test"]
+        },
+        "validation_accuracy": float(np.mean([record.metrics["validation"]["accuracy"] for record in records])),
+        "parameters": records[0].parameters.model_dump(),
+        "seconds": {
+            name: float(np.mean([getattr(record.seconds, name) for record in records]))
+            for name in ("setup", "training", "prediction")
+        },
+        "reviews_per_second": {
+            name: float(np.mean([record.reviews_per_second[name] for record in records]))
+            for name in ("training", "prediction")
+        },
+        "peak_memory_mb": max(record.peak_memory_mb for record in records),
+        "history": [
+            {
+                "epoch": epoch.epoch,
+                "training_loss": epoch.training_loss,
+                "validation_accuracy": epoch.validation_accuracy,
+            }
+            for epoch in runs[0].history
+        ],
+    }
+
+
+def _spread(cells: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Largest difference of accuracy between frameworks, for each architecture."""
+    by_architecture: defaultdict[str, list[float]] = defaultdict(list)
+    for cell in cells:
+        if cell["framework"] != BASELINE:
+            by_architecture[cell["architecture"]].append(cell["accuracy"])
+    return {name: max(values) - min(values) for name, values in by_architecture.items()}
+
+
+def _agreement(runs: Sequence[Run]) -> dict[str, Any]:
+    """Share of test reviews on which two models predict the same class, for every two models."""
+    classes = np.stack([run.predictions.classes for run in runs])  # [models, reviews]
+    matrix = (classes[:, None] == classes[None]).mean(axis=2)  # [models, models]
+    names = [f"{run.record.framework} {run.record.architecture}" for run in runs]
+    return {"names": names, "matrix": matrix.round(6).tolist()}
+
+
+def _hardest(networks: Sequence[Run]) -> list[dict[str, Any]]:
+    """Reviews whose right class got the smallest mean probability from the networks."""
+    probabilities = np.stack([run.predictions.probabilities for run in networks])  # [models, reviews, classes]
+    predictions = networks[0].predictions
+    labels = predictions.labels.astype(np.int64)
+    right = np.take_along_axis(probabilities, labels[None, :, None], axis=2)[:, :, 0]  # [models, reviews]
+    wrong = probabilities.argmax(axis=2) != labels  # [models, reviews]
+    texts = _test_texts(networks[0])
+    return [
+        {
+            "review_id": str(predictions.review_ids[row]),
+            "label": int(labels[row]),
+            "mean_probability_of_label": float(right[:, row].mean()),
+            "models_wrong": int(wrong[:, row].sum()),
+            "models": len(networks),
+            "text": texts.get(str(predictions.review_ids[row])),
+        }
+        for row in np.argsort(right.mean(axis=0), kind="stable")[:HARDEST]
+    ]
+
+
+def _test_texts(run: Run) -> dict[str, str]:
+    """Texts of the test reviews by id; empty if the data are no longer where they were."""
+    specification: Specification = from_record(run.record.specification)
+    try:
+        corpus = load_corpus(specification)
+    except LockstepError:
+        return {}
+    if corpus.fingerprint != run.record.data.fingerprint:
+        return {}
+    return dict(zip(corpus.test.review_ids.tolist(), corpus.texts[2], strict=True))
