@@ -12,7 +12,7 @@ from shared.command_line import guarded
 from shared.contract import FRAMEWORKS, module_name
 from shared.errors import LockstepError
 from shared.runs import experiment_name
-from shared.specification import ARCHITECTURES, RECIPES, add_specification_flags, specification_from_flags
+from shared.specification import ARCHITECTURES, add_specification_flags, specification_from_flags
 
 COMPARED_ARCHITECTURES = ("lstm", "gru", "bilstm")
 

@@ -123,15 +123,19 @@ def agreement_figure(names: Sequence[str], matrix: Sequence[Sequence[float]]) ->
     values = np.array(matrix) * 100
     figure = Figure((9, 7), layout="constrained")
     axes = figure.subplots()
-    image = axes.imshow(values, cmap="viridis", vmin=min(80.0, values.min()), vmax=100)
-    axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(names)), names)
-    middle = (values.min() + 100) / 2
+    axes.pcolormesh(values, cmap="viridis", vmin=min(80.0, values.min()), vmax=100, edgecolors="white")
+    places = np.arange(len(names)) + 0.5
+    axes.set_xticks(places, names, rotation=60, ha="right", rotation_mode="anchor")
+    axes.set_yticks(places, names)
+    axes.invert_yaxis()
+    axes.set_aspect("equal")
+    middle = (min(80.0, values.min()) + 100) / 2
     for row, column in np.ndindex(values.shape):
         colour = "white" if values[row, column] < middle else "black"
-        axes.text(column, row, f"{values[row, column]:.1f}", ha="center", va="center", color=colour, fontsize=8)
+        place = (column + 0.5, row + 0.5)
+        axes.annotate(f"{values[row, column]:.1f}", place, ha="center", va="center", color=colour, fontsize=8)
     axes.spines[:].set_visible(False)
-    figure.colorbar(image, label="equal predictions, %", shrink=0.8)
+    axes.tick_params(length=0)
     return _svg(figure)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
+from compare.baselines import BASELINES
 from shared.contract import FRAMEWORKS
 from shared.data.encoding import load_corpus
 from shared.errors import LockstepError
@@ -28,24 +29,22 @@ HARDEST = 3
 
 def check_comparable(runs: Sequence[Run]) -> None:
     """Raise a LockstepError that names two runs and the field in which they may not differ."""
-    first = runs[0]
-    for run in runs[1:]:
-        if run.record.data.fingerprint != first.record.data.fingerprint:
+    networks = [run for run in runs if run.record.framework != BASELINE]
+    for run in runs:
+        first, other = runs[0].record.data.fingerprint, run.record.data.fingerprint
+        if other != first:
             raise LockstepError(
-                f"{run.directory} and {first.directory} were not made with the same reviews "
-                f"(fingerprints {run.record.data.fingerprint[:12]} and {first.record.data.fingerprint[:12]})"
+                f"{run.directory} and {runs[0].directory} were not made with the same reviews "
+                f"(fingerprints {other[:12]} and {first[:12]})"
             )
-        free = CELL_FIELDS | (IDIOMATIC_FIELDS if _is_idiomatic(run) or _is_idiomatic(first) else set())
-        if BASELINE in (run.record.framework, first.record.framework):
-            continue  # a baseline has no use for the other fields
-        for name, value in first.record.specification.items():
+    for run in networks:
+        free = CELL_FIELDS | (IDIOMATIC_FIELDS if run.record.recipe == "idiomatic" else set())
+        for name, value in networks[0].record.specification.items():
             other = run.record.specification[name]
             if name not in free and other != value:
-                raise LockstepError(f"{run.directory} and {first.directory} differ in {name}: {other!r} and {value!r}")
-
-
-def _is_idiomatic(run: Run) -> bool:
-    return run.record.recipe == "idiomatic"
+                raise LockstepError(
+                    f"{run.directory} and {networks[0].directory} differ in {name}: {other!r} and {value!r}"
+                )
 
 
 def summarise(runs: Sequence[Run]) -> dict[str, Any]:
@@ -64,12 +63,13 @@ def summarise(runs: Sequence[Run]) -> dict[str, Any]:
     networks = [run for run in runs if run.record.framework != BASELINE]
     if not networks:
         raise LockstepError("no network is finished yet; only baselines are")
-    check_comparable([*networks, *(run for run in runs if run.record.framework == BASELINE)])
+    check_comparable(runs)
     groups: defaultdict[tuple[str, str], list[Run]] = defaultdict(list)
     for run in runs:
         groups[run.record.framework, run.record.architecture].append(run)
-    order = (*FRAMEWORKS, BASELINE)
-    names = sorted(groups, key=lambda name: (order.index(name[0]), _position(name[1])))
+    frameworks, architectures = (*FRAMEWORKS, BASELINE), (*ARCHITECTURES, *BASELINES)
+    names = sorted(groups, key=lambda name: (frameworks.index(name[0]), architectures.index(name[1])))
+    by_architecture = sorted(names, key=lambda name: architectures.index(name[1]))
     cells = [_cell(groups[name]) for name in names]
     record = networks[0].record
     return {
@@ -83,13 +83,9 @@ def summarise(runs: Sequence[Run]) -> dict[str, Any]:
         "cells": [cell for cell in cells if cell["framework"] != BASELINE],
         "baselines": [cell for cell in cells if cell["framework"] == BASELINE],
         "spread": _spread(cells),
-        "agreement": _agreement([groups[name][0] for name in names]),
+        "agreement": _agreement([groups[name][0] for name in by_architecture]),
         "hardest": _hardest(networks),
     }
-
-
-def _position(architecture: str) -> int:
-    return ARCHITECTURES.index(architecture) if architecture in ARCHITECTURES else len(ARCHITECTURES)
 
 
 def _common(networks: Sequence[Run]) -> dict[str, Any]:

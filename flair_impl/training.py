@@ -72,6 +72,7 @@ def train(
                 optimizer=torch.optim.Adam,
                 betas=(specification.beta_1, specification.beta_2),
                 eps=specification.epsilon,
+                fused=True,  # one pass over the embedding instead of ten
             )
         else:
             trainer.train(**options)

@@ -24,7 +24,7 @@ def configure(device: str, threads: int | None, seed: int) -> str:
         torch.set_num_threads(threads)
     torch.manual_seed(seed)
     found = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    chosen = next((name for name in ("cuda", "mps", "cpu") if found[name])) if device == "auto" else device
+    chosen = next(name for name in ("cuda", "mps", "cpu") if found[name]) if device == "auto" else device
     if not found[chosen]:
         raise LockstepError(f"--device {device}: PyTorch finds no such device; use --device cpu or auto")
     torch.set_default_device(chosen)
@@ -45,6 +45,7 @@ def train(
         lr=specification.learning_rate,
         betas=(specification.beta_1, specification.beta_2),
         eps=specification.epsilon,
+        fused=specification.recipe == "lockstep",  # one pass over the embedding instead of ten
     )
     batches = Batches(train_reviews, specification)
     steps = specification.epochs * len(batches)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from shared.data.sources import CLASS_NAMES
 from shared.errors import LockstepError
@@ -218,7 +218,7 @@ def write_checkpoint(directory: Path, checkpoint: Checkpoint) -> None:
     )
     with written_whole(directory) as temporary:
         temporary.mkdir()
-        save_file(checkpoint.weights, temporary / "weights.safetensors")
+        (temporary / "weights.safetensors").write_bytes(save(checkpoint.weights))
         checkpoint.vocabulary.write(temporary / "vocabulary.txt")
         write_json(temporary / "model.json", described.model_dump())
 

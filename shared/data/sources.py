@@ -6,6 +6,7 @@ import importlib.util
 import os
 import re
 import tarfile
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -259,8 +260,9 @@ def _tar_members(path: Path) -> Iterable[tuple[str, bytes]]:
                 if content is None:
                     raise LockstepError(f"{path}: refused, its member {member.name!r} is not a plain file")
                 yield member.name, content.read()
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise LockstepError(f"{path}: not a readable tarball ({error}); download it again") from error
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        reason = str(error).splitlines()[0]
+        raise LockstepError(f"{path}: not a readable tarball ({reason}); download it again") from error
 
 
 def _directory_members(path: Path) -> Iterable[tuple[str, bytes]]:

@@ -1,0 +1,64 @@
+"""Fixtures that every room's tests share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shared.data.encoding import Corpus, load_corpus
+from shared.specification import Specification, preset
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of this session's own, for this process and those that it starts."""
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["LOCKSTEP_CACHE"] = str(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def smoke() -> Specification:
+    return preset("smoke")
+
+
+@pytest.fixture(scope="session")
+def corpus(cache: Path, smoke: Specification) -> Corpus:
+    """Real reviews: the smoke preset's sample."""
+    return load_corpus(smoke)
+
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def command(cache: Path) -> Command:
+    """Run ``python -m <arguments>`` in a process of its own, as a user would."""
+
+    def run(*arguments: object, stdin: str | bytes = "", **options: object) -> subprocess.CompletedProcess[str]:
+        given = stdin if isinstance(stdin, bytes) else stdin.encode()
+        done = subprocess.run(
+            [sys.executable, "-m", *map(str, arguments)], input=given, capture_output=True, cwd=ROOT, **options
+        )
+        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
+
+
+ARCHITECTURES = ("rnn", "lstm", "gru", "bilstm")
+
+
+@pytest.fixture(scope="session")
+def smoke_runs(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole smoke grid, trained once for all tests: four frameworks, four architectures, baselines."""
+    runs = tmp_path_factory.mktemp("runs")
+    done = command("compare", "run", "--preset", "smoke", "--architectures", *ARCHITECTURES, "--runs", runs)
+    assert done.returncode == 0, done.stderr
+    return runs / "smoke"

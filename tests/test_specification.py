@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from shared.errors import LockstepError
+from shared.specification import (
+    PRESETS,
+    Specification,
+    add_specification_flags,
+    from_record,
+    preset,
+    specification_from_flags,
+)
+
+
+def parse(*flags: str) -> Specification:
+    parser = argparse.ArgumentParser()
+    add_specification_flags(parser)
+    return specification_from_flags(parser.parse_args(flags))
+
+
+def other_value(name: str, value: object) -> object:
+    """A valid value of a field that is not its default."""
+    field = Specification.model_fields[name]
+    choices = getattr(field.annotation, "__args__", ())
+    if isinstance(value, bool):
+        return not value
+    if name == "vectors":
+        return "random"
+    if name == "embedding_size":
+        return value  # only 50 fits the packaged vectors; its flag is tested below
+    if name == "reviews":
+        return 77
+    if choices:
+        return next(choice for choice in choices if choice != value)
+    if isinstance(value, int):
+        return value + 3
+    return value * 0.5 if isinstance(value, float) else "elsewhere.csv"
+
+
+@pytest.mark.parametrize("name", Specification.model_fields)
+def test_every_field_can_be_set_by_a_flag(name: str) -> None:
+    wanted = other_value(name, getattr(preset("quick"), name))
+    flag = "--" + name.replace("_", "-")
+    flags = [flag if wanted else flag.replace("--", "--no-", 1)] if isinstance(wanted, bool) else [flag, str(wanted)]
+    assert parse(*flags) == preset("quick").replaced(**{name: wanted})
+
+
+def test_flags_go_over_the_preset() -> None:
+    assert parse("--preset", "smoke", "--vectors", "random", "--embedding-size", "8") == PRESETS["smoke"].replaced(
+        vectors="random", embedding_size=8
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        (["--architecture", "transformer"], "architecture: .*'rnn', 'lstm', 'gru' or 'bilstm'"),
+        (["--hidden-size", "0"], "hidden-size: .*greater than or equal to 1"),
+        (["--hidden-size", "many"], "hidden-size: .*'many'"),
+        (["--dropout", "1"], "dropout"),
+        (["--embedding-size", "100"], "packaged GloVe vectors have 50 dimensions"),
+        (["--preset", "huge"], "unknown preset 'huge': choose one of smoke, quick, full"),
+    ],
+)
+def test_bad_flags_are_refused_in_one_line(flags: list[str], reason: str) -> None:
+    with pytest.raises(LockstepError, match=reason) as error:
+        parse(*flags)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_survive_their_record(name: str) -> None:
+    assert from_record(PRESETS[name].model_dump()) == PRESETS[name]
+
+
+def test_a_record_with_an_unknown_field_is_refused() -> None:
+    with pytest.raises(LockstepError, match="peepholes"):
+        from_record({**Specification().model_dump(), "peepholes": True})
+
+
+@pytest.mark.parametrize(
+    ("architecture", "pooling", "features"),
+    [("lstm", "last", 48), ("gru", "concat", 144), ("bilstm", "max", 96), ("bilstm", "ends", 192)],
+)
+def test_size_of_the_features(architecture: str, pooling: str, features: int) -> None:
+    assert Specification(architecture=architecture, pooling=pooling, hidden_size=48).features == features
