@@ -86,6 +86,7 @@ def render(template: str, summary: dict[str, Any]) -> str:
         architecture_titles=ARCHITECTURE_TITLES,
         class_names=CLASS_NAMES,
         lowest_agreement=_lowest_agreement(summary),
+        verdict=_verdict(summary),
     )
 
 
@@ -97,6 +98,20 @@ def _lowest_agreement(summary: dict[str, Any]) -> dict[str, float]:
         rows = [place for place, name in enumerate(names) if name.split()[1] == architecture]
         lowest[architecture] = min(matrix[row][column] for row in rows for column in rows)
     return lowest
+
+
+def _verdict(summary: dict[str, Any]) -> str:
+    """Say in one sentence how the networks stand to the linear baselines."""
+    best = max(summary["cells"], key=lambda cell: cell["accuracy"])
+    network = f"{TITLES[best['framework']]} {ARCHITECTURE_TITLES[best['architecture']]}"
+    said = f"The best network, {network}, is right on {best['accuracy']:.1%} of the test reviews"
+    if not summary["baselines"]:
+        return said + "."
+    linear = max(summary["baselines"], key=lambda cell: cell["accuracy"])
+    points = (best["accuracy"] - linear["accuracy"]) * 100
+    place = "above" if points >= 0 else "below"
+    title = ARCHITECTURE_TITLES[linear["architecture"]]
+    return f"{said}, {abs(points):.1f} points {place} the better linear baseline, {title} ({linear['accuracy']:.1%})."
 
 
 def _excerpt(text: str) -> str:

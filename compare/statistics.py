@@ -31,11 +31,11 @@ def check_comparable(runs: Sequence[Run]) -> None:
     """Raise a LockstepError that names two runs and the field in which they may not differ."""
     networks = [run for run in runs if run.record.framework != BASELINE]
     for run in runs:
-        first, other = runs[0].record.data.fingerprint, run.record.data.fingerprint
-        if other != first:
+        fingerprints = run.record.data.fingerprint, runs[0].record.data.fingerprint
+        if len(set(fingerprints)) > 1:
             raise LockstepError(
                 f"{run.directory} and {runs[0].directory} were not made with the same reviews "
-                f"(fingerprints {other[:12]} and {first[:12]})"
+                f"(fingerprints {fingerprints[0][:12]} and {fingerprints[1][:12]})"
             )
     for run in networks:
         free = CELL_FIELDS | (IDIOMATIC_FIELDS if run.record.recipe == "idiomatic" else set())
