@@ -57,6 +57,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     benchmark.set_defaults(run=_benchmark)
 
+    results = commands.add_parser("results", help="put the figures of results/ into the README's tables")
+    results.add_argument(
+        "results", type=Path, nargs="?", default=Path("results"), metavar="DIR", help="default: results"
+    )
+    results.add_argument("--readme", type=Path, default=Path("README.md"), metavar="FILE", help="default: README.md")
+    results.set_defaults(run=_results)
+
     baseline = commands.add_parser("baseline", help="train one linear baseline and write its run")
     baseline.add_argument("name", metavar="NAME", help="tf-idf or nb-svm")
     baseline.add_argument("--out", type=Path, required=True, metavar="DIR")
@@ -145,6 +152,13 @@ def _benchmark(arguments: argparse.Namespace) -> int:
     if arguments.repeats < 1:
         raise LockstepError("--repeats: at least 1")
     run_benchmark(arguments.frameworks, arguments.architectures, arguments.repeats, arguments.out)
+    return 0
+
+
+def _results(arguments: argparse.Namespace) -> int:
+    from compare.results import fill_readme
+
+    fill_readme(arguments.results, arguments.readme)
     return 0
 
 

@@ -1,0 +1,108 @@
+"""Puts measured figures into the README, from the files that the commands made."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from compare.figures import ARCHITECTURE_TITLES, TITLES
+from shared.contract import FRAMEWORKS
+from shared.errors import LockstepError
+from shared.files import write_text
+from shared.specification import ARCHITECTURES
+
+
+def fill_readme(results: Path, readme: Path) -> None:
+    """Write every table between ``<!-- name -->`` and ``<!-- /name -->`` anew.
+
+    Parameters
+    ----------
+    results : Path
+        Directory with ``quick/statistics.json``, ``quick-idiomatic/statistics.json``,
+        ``benchmark.json`` and ``commands.json``.
+    readme : Path
+        The file to change.
+
+    Raises
+    ------
+    LockstepError
+        If a file or a mark is missing.
+    """
+    write_text(readme, filled(results, readme.read_text(encoding="utf-8")))
+
+
+def filled(results: Path, text: str) -> str:
+    """Return the README's text with the tables as `results` has them."""
+    for name, (file, make_table) in TABLES.items():
+        path = results / file
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise LockstepError(f"{path}: cannot be read ({error.strerror})") from error
+        mark = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        if not mark.search(text):
+            raise LockstepError(f"the README has no <!-- {name} --> … <!-- /{name} -->")
+        table = make_table(values)
+        text = mark.sub(lambda found, table=table: f"{found[1]}{table}{found[2]}", text)  # type: ignore[misc]
+    return text
+
+
+def _table(heading: list[str], rows: list[list[str]]) -> str:
+    lines = [heading, ["---"] + ["--:"] * (len(heading) - 1), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def _accuracy(summary: dict[str, Any]) -> str:
+    """Test accuracy by framework and architecture, and the baselines."""
+    cells = {(cell["framework"], cell["architecture"]): cell for cell in summary["cells"]}
+    chosen = [name for name in ARCHITECTURES if any(name == architecture for _, architecture in cells)]
+    rows = [
+        [TITLES[framework], *(_interval(cells[framework, name]) for name in chosen)]
+        for framework in FRAMEWORKS
+        if (framework, chosen[0]) in cells
+    ]
+    rows.append(["*spread between frameworks, points*", *(f"*{summary['spread'][name] * 100:.2f}*" for name in chosen)])
+    rows += [
+        [ARCHITECTURE_TITLES[cell["architecture"]], _interval(cell), *[""] * (len(chosen) - 1)]
+        for cell in summary["baselines"]
+    ]
+    return _table(["test accuracy, %", *(ARCHITECTURE_TITLES[name] for name in chosen)], rows)
+
+
+def _interval(cell: dict[str, Any]) -> str:
+    low, high = cell["accuracy_low"] * 100, cell["accuracy_high"] * 100
+    return f"**{cell['accuracy'] * 100:.1f}** ({low:.1f}–{high:.1f})"
+
+
+def _speed(benchmark: dict[str, Any]) -> str:
+    """Reviews a second of each framework, its documented way, and the ratio."""
+    rows = [
+        [
+            f"{TITLES[result['framework']]} {ARCHITECTURE_TITLES[result['architecture']]}",
+            *(f"{result[recipe]['median']:,.0f}" for recipe in ("lockstep", "idiomatic")),
+            f"{result['ratio']['median']:.2f} ({result['ratio']['low']:.2f}–{result['ratio']['high']:.2f})",
+            f"{result['harness_share']:.2%}",
+        ]
+        for result in benchmark["results"]
+    ]
+    return _table(["training, reviews/s", "lockstep", "as documented", "ratio (quartiles)", "harness' share"], rows)
+
+
+def _commands(commands: dict[str, Any]) -> str:
+    """How long each command took and what it left on the disk."""
+    rows = [
+        [f"`{command['command']}`", f"{command['seconds'] / 60:.1f}", f"{command['disk_mb'] / 1000:.1f}"]
+        for command in commands["commands"]
+    ]
+    return _table(["command", "minutes", "disk after it, GB"], rows)
+
+
+TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
+    "quick": ("quick/statistics.json", _accuracy),
+    "quick-idiomatic": ("quick-idiomatic/statistics.json", _accuracy),
+    "benchmark": ("benchmark.json", _speed),
+    "commands": ("commands.json", _commands),
+}
