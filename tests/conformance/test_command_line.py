@@ -74,6 +74,9 @@ def test_interrupted_training_leaves_nothing(framework: str, cache: Path, tmp_pa
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.default_int_handler
+        ),  # a job in the background ignores it
     )
     assert process.stdout is not None
     assert process.stdout.readline().startswith('{"done"')
