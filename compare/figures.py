@@ -30,6 +30,8 @@ ARCHITECTURE_TITLES = {
     "rnn": "SimpleRNN",
     "lstm": "LSTM",
     "gru": "GRU",
+    "birnn": "BiRNN",
+    "bigru": "BiGRU",
     "bilstm": "BiLSTM",
     "tf-idf": "TF-IDF + LR",
     "nb-svm": "NB-SVM",

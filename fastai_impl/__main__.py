@@ -13,7 +13,7 @@ def load() -> Implementation:
     import fastai
 
     from fastai_impl.model import build, idiomatic
-    from fastai_impl.training import configure, predict_probabilities, train
+    from fastai_impl.training import configure, forward_and_backward, predict_probabilities, train
     from fastai_impl.weights import count_trainable, export_weights
 
     return Implementation(
@@ -23,6 +23,7 @@ def load() -> Implementation:
         idiomatic,
         build,
         train,
+        forward_and_backward,
         predict_probabilities,
         export_weights,
         count_trainable,

@@ -18,12 +18,14 @@ from fastai.torch_core import Module, default_device, set_seed
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from fastai_impl.weights import export_gradients
 from shared.data.batches import Batches, prediction_batches
 from shared.data.encoding import EncodedReviews
 from shared.errors import LockstepError
 from shared.history import History, Progress, Recorder, learning_rate_at
 from shared.specification import Specification
 from shared.text import PADDING_ID
+from shared.weights import Weights
 
 
 def configure(device: str, threads: int | None, seed: int) -> str:
@@ -146,6 +148,19 @@ class Recording(Callback):
         """Score the validation reviews our way, and skip fastai's."""
         self.history.end_epoch(lambda: predict_probabilities(self.model, self.validation_reviews))
         raise CancelValidException
+
+
+def forward_and_backward(
+    model: Module, reviews: EncodedReviews, dropout_mask: np.ndarray
+) -> tuple[np.ndarray, float, Weights]:
+    """Return logits, loss and gradients of one batch (see `shared.contract`)."""
+    model.train()
+    tokens = torch.from_numpy(reviews.padded(np.arange(len(reviews)))).to(default_device())  # [batch, time]
+    logits = model(tokens, torch.from_numpy(dropout_mask).to(default_device()))  # [batch, classes]
+    loss = CrossEntropyLossFlat()(logits, torch.from_numpy(reviews.labels).long().to(default_device()))
+    model.zero_grad()
+    loss.backward()
+    return logits.detach().cpu().numpy(), loss.item(), export_gradients(model)
 
 
 def predict_probabilities(model: Module, reviews: EncodedReviews) -> np.ndarray:

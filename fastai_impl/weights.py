@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -30,13 +30,22 @@ def load_weights(model: nn.Module, weights: Weights) -> None:
 
 def export_weights(model: nn.Module) -> Weights:
     """Return canonical weights (see `shared.contract`)."""
-    weights = {"embedding": _array(model.embedding.weight)}
+    return _canonical(model, _array)
+
+
+def export_gradients(model: nn.Module) -> Weights:
+    """Return the gradients of the last backward pass, by canonical name and layout."""
+    return _canonical(model, _gradient)
+
+
+def _canonical(model: nn.Module, read: Callable[[torch.Tensor], np.ndarray]) -> Weights:
+    weights = {"embedding": read(model.embedding.weight)}
     for prefix, cell, suffix in _recurrent_cells(model):
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        layer = {name: _array(getattr(cell, name + suffix)) for name in names}
+        layer = {name: read(getattr(cell, name + suffix)) for name in names}
         weights |= from_torch_layout(layer, prefix, model.specification.cell)
-    weights["head.kernel"] = np.ascontiguousarray(_array(model.head.weight).T)
-    weights["head.bias"] = _array(model.head.bias)
+    weights["head.kernel"] = np.ascontiguousarray(read(model.head.weight).T)
+    weights["head.bias"] = read(model.head.bias)
     return weights
 
 
@@ -62,3 +71,8 @@ def _copy(parameter: nn.Parameter, values: np.ndarray) -> None:
 
 def _array(parameter: torch.Tensor) -> np.ndarray:
     return parameter.detach().cpu().numpy().copy()
+
+
+def _gradient(parameter: torch.Tensor) -> np.ndarray:
+    """Return a parameter's gradient; a second bias that is held at zero has none."""
+    return _array(torch.zeros_like(parameter) if parameter.grad is None else parameter.grad)

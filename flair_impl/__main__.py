@@ -17,7 +17,7 @@ def load() -> Implementation:
     import flair
 
     from flair_impl.model import build, idiomatic
-    from flair_impl.training import configure, predict_probabilities, train
+    from flair_impl.training import configure, forward_and_backward, predict_probabilities, train
     from flair_impl.weights import count_trainable, export_weights
 
     return Implementation(
@@ -27,6 +27,7 @@ def load() -> Implementation:
         idiomatic,
         build,
         train,
+        forward_and_backward,
         predict_probabilities,
         export_weights,
         count_trainable,

@@ -69,7 +69,7 @@ def classifier(
 
 
 class SentimentClassifier(TextClassifier):
-    """Flair's classifier; remembers each step's loss and right predictions for the record.
+    """Flair's classifier; remembers each step's logits, loss and right predictions for the record.
 
     Flair sums the loss over a batch. With ``reduction="mean"`` it is the mean, as elsewhere.
     """
@@ -81,7 +81,7 @@ class SentimentClassifier(TextClassifier):
 
     def _calculate_loss(self, scores: Tensor, labels: Tensor) -> tuple[Tensor, int]:
         loss, _ = super()._calculate_loss(scores, labels)
-        self.step_reviews = len(labels)
+        self.step_reviews, self.step_logits = len(labels), scores.detach()  # [batch, classes]
         self.step_loss = loss.item() / (1 if self.loss_function.reduction == "mean" else len(labels))
         self.step_correct = (scores.argmax(dim=1) == labels).sum().item()
         return loss, len(labels)

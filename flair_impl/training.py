@@ -16,12 +16,14 @@ from flair.trainers import ModelTrainer
 from flair.trainers.plugins import TrainerPlugin
 
 from flair_impl.model import LABEL_TYPE, EncodedReview, ReviewEmbeddings, SentimentClassifier
+from flair_impl.weights import export_gradients
 from shared.data.batches import PREDICTION_BATCH_SIZE, Batches, prediction_batches
 from shared.data.encoding import EncodedReviews
 from shared.data.sources import CLASS_NAMES
 from shared.errors import LockstepError
 from shared.history import History, Progress, Recorder, learning_rate_at
 from shared.specification import Specification
+from shared.weights import Weights
 
 
 def configure(device: str, threads: int | None, seed: int) -> str:
@@ -144,6 +146,18 @@ def _sentences(model: SentimentClassifier, reviews: EncodedReviews) -> list[Sent
             sentence.add_label(LABEL_TYPE, CLASS_NAMES[label])
         sentences.append(sentence)
     return sentences
+
+
+def forward_and_backward(
+    model: SentimentClassifier, reviews: EncodedReviews, dropout_mask: np.ndarray
+) -> tuple[np.ndarray, float, Weights]:
+    """Return logits, loss and gradients of one batch (see `shared.contract`)."""
+    model.train()
+    model.embeddings.dropout_mask = torch.from_numpy(dropout_mask).to(flair.device)
+    loss, _ = model.forward_loss(_sentences(model, reviews))
+    model.zero_grad()
+    loss.backward()
+    return model.step_logits.cpu().numpy(), loss.item(), export_gradients(model)
 
 
 def predict_probabilities(model: SentimentClassifier, reviews: EncodedReviews) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -32,13 +32,22 @@ def load_weights(model: TextClassifier, weights: Weights) -> None:
 
 def export_weights(model: TextClassifier) -> Weights:
     """Return canonical weights (see `shared.contract`)."""
-    weights = {"embedding": _embedding(model)}
+    return _canonical(model, _array)
+
+
+def export_gradients(model: TextClassifier) -> Weights:
+    """Return the gradients of the last backward pass, by canonical name and layout."""
+    return _canonical(model, _gradient)
+
+
+def _canonical(model: TextClassifier, read: Callable[[torch.Tensor], np.ndarray]) -> Weights:
+    weights = {"embedding": _embedding(model, read)}
     for prefix, cell, suffix in _recurrent_cells(model):
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        layer = {name: _array(getattr(cell, name + suffix)) for name in names}
+        layer = {name: read(getattr(cell, name + suffix)) for name in names}
         weights |= from_torch_layout(layer, prefix, model.specification.cell)
-    weights["head.kernel"] = _head_kernel(model)
-    weights["head.bias"] = _array(model.decoder.bias)
+    weights["head.kernel"] = _head_kernel(model, read)
+    weights["head.bias"] = read(model.decoder.bias)
     return weights
 
 
@@ -48,22 +57,22 @@ def count_trainable(model: TextClassifier) -> int:
 
 
 @torch.no_grad()
-def _embedding(model: TextClassifier) -> np.ndarray:
+def _embedding(model: TextClassifier, read: Callable[[torch.Tensor], np.ndarray]) -> np.ndarray:
     """Return the word vectors; those of Flair's own encoder with its linear map put into them."""
     encoder = model.embeddings
     if not isinstance(encoder, DocumentRNNEmbeddings):
-        return _array(encoder.embedding.weight)
+        return read(encoder.embedding.weight)
     vectors = encoder.embeddings.embeddings[0].embedding.weight[:-1]  # without Flair's unknown word
     return _array(encoder.word_reprojection_map(vectors))
 
 
-def _head_kernel(model: TextClassifier) -> np.ndarray:
+def _head_kernel(model: TextClassifier, read: Callable[[torch.Tensor], np.ndarray]) -> np.ndarray:
     """Return the head's kernel, its rows in canonical order.
 
     Flair's bidirectional document vector is (forward, backward) at the first token, then at the
     last. In canonical ``ends`` each direction's own first output comes before its own last.
     """
-    kernel = _array(model.decoder.weight).T
+    kernel = read(model.decoder.weight).T
     if isinstance(model.embeddings, DocumentRNNEmbeddings) and model.specification.pooling == "ends":
         forward_first, backward_last, forward_last, backward_first = np.split(kernel, 4)
         kernel = np.concatenate([forward_first, backward_first, forward_last, backward_last])
@@ -88,3 +97,8 @@ def _copy(parameter: nn.Parameter, values: np.ndarray) -> None:
 
 def _array(parameter: torch.Tensor) -> np.ndarray:
     return parameter.detach().cpu().numpy().copy()
+
+
+def _gradient(parameter: torch.Tensor) -> np.ndarray:
+    """Return a parameter's gradient; a second bias that is held at zero has none."""
+    return _array(torch.zeros_like(parameter) if parameter.grad is None else parameter.grad)

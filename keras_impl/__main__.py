@@ -19,7 +19,7 @@ def load() -> Implementation:
         import keras
 
     from keras_impl.model import build, idiomatic
-    from keras_impl.training import configure, predict_probabilities, train
+    from keras_impl.training import configure, forward_and_backward, predict_probabilities, train
     from keras_impl.weights import count_trainable, export_weights
 
     return Implementation(
@@ -29,6 +29,7 @@ def load() -> Implementation:
         idiomatic,
         build,
         train,
+        forward_and_backward,
         predict_probabilities,
         export_weights,
         count_trainable,

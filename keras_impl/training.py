@@ -11,11 +11,13 @@ import tensorflow as tf
 from keras import ops
 
 from keras_impl.model import with_dropout_mask
+from keras_impl.weights import canonical_variables
 from shared.data.batches import Batches, prediction_batches
 from shared.data.encoding import EncodedReviews
 from shared.errors import LockstepError
 from shared.history import History, Progress, Recorder, learning_rate_at
 from shared.specification import Specification
+from shared.weights import Weights
 
 
 def configure(device: str, threads: int | None, seed: int) -> str:
@@ -142,6 +144,20 @@ class BiasCorrectedAdam(keras.optimizers.Adam):
         first_corrected = first / (1 - ops.power(self.beta_1, step))
         second_corrected = second / (1 - ops.power(self.beta_2, step))
         self.assign_sub(variable, learning_rate * first_corrected / (ops.sqrt(second_corrected) + self.epsilon))
+
+
+def forward_and_backward(
+    model: keras.Model, reviews: EncodedReviews, dropout_mask: np.ndarray
+) -> tuple[np.ndarray, float, Weights]:
+    """Return logits, loss and gradients of one batch (see `shared.contract`)."""
+    tokens = reviews.padded(np.arange(len(reviews)))  # [batch, time]
+    variables = canonical_variables(model)
+    with tf.GradientTape() as tape:
+        logits = with_dropout_mask(model)([tokens, dropout_mask], training=True)  # [batch, classes]
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(reviews.labels, logits)
+    gradients = tape.gradient(loss, [variable.value for variable in variables.values()])
+    arrays = [np.array(tf.convert_to_tensor(gradient)) for gradient in gradients]  # an embedding's arrives as slices
+    return logits.numpy(), float(loss), dict(zip(variables, arrays, strict=True))
 
 
 def predict_probabilities(model: keras.Model, reviews: EncodedReviews) -> np.ndarray:

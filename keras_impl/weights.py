@@ -12,16 +12,19 @@ from shared.weights import Weights
 
 def load_weights(model: keras.Model, weights: Weights) -> None:
     """Copy canonical weights into the model; they are laid out as Keras lays out its own."""
-    for layer, names in _layers(model):
-        layer.set_weights([weights[name] for name in names])
+    for name, variable in canonical_variables(model).items():
+        variable.assign(weights[name])
 
 
 def export_weights(model: keras.Model) -> Weights:
     """Return canonical weights (see `shared.contract`)."""
+    return {name: np.array(variable, np.float32) for name, variable in canonical_variables(model).items()}
+
+
+def canonical_variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """Return the model's variables by canonical name, in canonical order."""
     return {
-        name: np.array(array, np.float32)
-        for layer, names in _layers(model)
-        for name, array in zip(names, layer.get_weights(), strict=True)
+        name: variable for layer, names in _layers(model) for name, variable in zip(names, layer.weights, strict=True)
     }
 
 

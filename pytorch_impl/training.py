@@ -10,12 +10,14 @@ from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader
 
+from pytorch_impl.weights import export_gradients
 from shared.data.batches import Batches, prediction_batches
 from shared.data.encoding import EncodedReviews
 from shared.errors import LockstepError
 from shared.history import History, Progress, Recorder, learning_rate_at
 from shared.specification import Specification
 from shared.text import PADDING_ID
+from shared.weights import Weights
 
 
 def configure(device: str, threads: int | None, seed: int) -> str:
@@ -92,6 +94,20 @@ def _loader(reviews: EncodedReviews, specification: Specification, device: torch
     generator = torch.Generator(device).manual_seed(torch.initial_seed())
     rows = range(len(reviews))
     return DataLoader(rows, specification.batch_size, shuffle=True, collate_fn=collate, generator=generator)  # type: ignore[arg-type]
+
+
+def forward_and_backward(
+    model: nn.Module, reviews: EncodedReviews, dropout_mask: np.ndarray
+) -> tuple[np.ndarray, float, Weights]:
+    """Return logits, loss and gradients of one batch (see `shared.contract`)."""
+    model.train()
+    device = next(model.parameters()).device
+    tokens = torch.from_numpy(reviews.padded(np.arange(len(reviews)))).to(device)  # [batch, time]
+    logits = model(tokens, torch.from_numpy(dropout_mask).to(device))  # [batch, classes]
+    loss = nn.functional.cross_entropy(logits, torch.from_numpy(reviews.labels).long().to(device))
+    model.zero_grad()
+    loss.backward()
+    return logits.detach().cpu().numpy(), loss.item(), export_gradients(model)
 
 
 @torch.inference_mode()

@@ -66,7 +66,9 @@ def guarded(command: Callable[[], int]) -> int:
 
 
 def _parser(framework: str) -> argparse.ArgumentParser:
-    program = f"python -m {framework}_impl"
+    from shared.contract import module_name
+
+    program = f"python -m {module_name(framework)}"
     parser = argparse.ArgumentParser(program, description=f"The movie-review classifier in {framework}.")
     commands = parser.add_subparsers(required=True, metavar="train | predict")
 

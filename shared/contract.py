@@ -17,6 +17,9 @@ from shared.weights import Weights
 
 FRAMEWORKS = ("keras", "pytorch", "flair", "fastai")
 
+# The NumPy model keeps the same contract, so that whatever runs the four can run it beside them.
+REFERENCE = "reference"
+
 
 @dataclass(frozen=True)
 class Implementation:
@@ -25,7 +28,7 @@ class Implementation:
     Attributes
     ----------
     framework : str
-        One of `FRAMEWORKS`.
+        One of `FRAMEWORKS`, or `REFERENCE`.
     version : str
         The framework's version.
     configure : (device, threads, seed) -> str
@@ -39,6 +42,10 @@ class Implementation:
         sizes and, if they are pretrained, the word vectors, and the framework draws the rest.
     train : (model, train_reviews, validation_reviews, specification, progress) -> History
         Train in place.
+    forward_and_backward : (model, reviews, dropout_mask) -> (logits, loss, gradients)
+        What one training step computes, all reviews in one batch, without the update: logits
+        ``<float>[reviews, classes]``, the mean cross-entropy, and its gradient by canonical name
+        and layout. The mask is ``<float32>[reviews, features]``.
     predict_probabilities : (model, reviews) -> <float32>[reviews, classes]
         Rows in the order of the reviews.
     export_weights : (model) -> dict of str to <float32> array
@@ -53,6 +60,7 @@ class Implementation:
     idiomatic: Callable[[Specification], Specification]
     build: Callable[[Specification, Weights], Any]
     train: Callable[[Any, EncodedReviews, EncodedReviews, Specification, Progress], History]
+    forward_and_backward: Callable[[Any, EncodedReviews, np.ndarray], tuple[np.ndarray, float, Weights]]
     predict_probabilities: Callable[[Any, EncodedReviews], np.ndarray]
     export_weights: Callable[[Any], Weights]
     count_trainable: Callable[[Any], int]
@@ -60,6 +68,8 @@ class Implementation:
 
 def module_name(framework: str) -> str:
     """Return the package of a framework's implementation, or raise a LockstepError that lists them."""
+    if framework == REFERENCE:
+        return "shared.reference"
     if framework not in FRAMEWORKS:
         raise LockstepError(f"unknown framework {framework!r}: choose among {', '.join(FRAMEWORKS)}")
     return f"{framework}_impl"

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from shared.errors import LockstepError
 
-Architecture = Literal["rnn", "lstm", "gru", "bilstm"]
+Architecture = Literal["rnn", "lstm", "gru", "birnn", "bigru", "bilstm"]
 Pooling = Literal["last", "max", "mean", "concat", "ends"]
 Truncation = Literal["head", "tail", "head_tail"]
 Recipe = Literal["lockstep", "idiomatic"]
@@ -51,7 +51,7 @@ class Specification(BaseModel):
         "text", "random, glove (6B, 50 dimensions), or the path of a GloVe/word2vec text file", "glove"
     )
 
-    architecture: Architecture = _field("model", "the recurrent layers; bilstm reads both ways", "lstm")
+    architecture: Architecture = _field("model", "the recurrent layers; bi… reads both ways", "lstm")
     embedding_size: int = _field("model", "dimensions of a word's vector", 50, ge=1)
     train_embedding: bool = _field("model", "train the word vectors too", True)
     hidden_size: int = _field("model", "units of one direction of a recurrent layer", 48, ge=1)
@@ -80,13 +80,13 @@ class Specification(BaseModel):
 
     @property
     def directions(self) -> tuple[str, ...]:
-        """``("forward",)``, or ``("forward", "backward")`` for a BiLSTM."""
-        return ("forward", "backward") if self.architecture == "bilstm" else ("forward",)
+        """``("forward",)``, or ``("forward", "backward")`` for an architecture that reads both ways."""
+        return ("forward", "backward") if self.architecture.startswith("bi") else ("forward",)
 
     @property
     def cell(self) -> str:
         """The recurrent cell: ``rnn``, ``lstm`` or ``gru``."""
-        return "lstm" if self.architecture == "bilstm" else self.architecture
+        return self.architecture.removeprefix("bi")
 
     @property
     def features(self) -> int:

@@ -22,7 +22,7 @@ def test_implementations_have_the_same_furniture(file: str) -> None:
     """The functions of the contract stand in the same file, in the same order, in all four rooms."""
     contract = {
         "model.py": ["idiomatic", "build"],
-        "training.py": ["configure", "train", "predict_probabilities"],
+        "training.py": ["configure", "train", "forward_and_backward", "predict_probabilities"],
         "weights.py": ["load_weights", "export_weights", "count_trainable"],
         "__main__.py": ["load"],
     }

@@ -12,11 +12,11 @@ from shared.contract import FRAMEWORKS
 from shared.data.encoding import Corpus
 from shared.predictions import SCHEMA, read_predictions
 from shared.runs import Run, read_record, read_runs, run_directory
-from shared.specification import ARCHITECTURES, Specification
+from shared.specification import Specification
 from shared.weights import read_checkpoint
 from tests.conformance import jobs
 from tests.conformance.conftest import Ask
-from tests.conftest import Command
+from tests.conftest import ARCHITECTURES, Command
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,205 @@
+"""The whole model, forward and backward through time.
+
+Unlike the four frameworks' models this one does not reverse anything: its backward direction walks
+from the last place to the first, and at padding every state stays what it was. That both ways agree
+is part of the proof.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shared.reference.cells import CELLS, State
+from shared.specification import Specification
+from shared.text import PADDING_ID
+from shared.weights import Weights
+
+POOLED = {
+    "last": ["last"],
+    "max": ["max"],
+    "mean": ["mean"],
+    "concat": ["last", "max", "mean"],
+    "ends": ["first", "last"],
+}
+
+
+def build(specification: Specification, weights: Weights) -> SentimentClassifier:
+    """Build the model from canonical weights (see `shared.contract`)."""
+    return SentimentClassifier(specification, {name: array.astype(np.float64) for name, array in weights.items()})
+
+
+@dataclass
+class _Pass:
+    """What one direction of one layer keeps on the way forward."""
+
+    inputs: np.ndarray  # [batch, time, in]
+    before: np.ndarray  # h before each step, [batch, time, hidden]
+    kept: list[State]
+    outputs: np.ndarray  # [batch, time, hidden]
+
+
+class SentimentClassifier:
+    """Embedding, recurrent layers, pooling over real tokens, dropout, linear head.
+
+    Parameters
+    ----------
+    specification : Specification
+        The model fields.
+    weights : dict of str to <float64> array
+        Canonical weights; training changes them in place.
+    """
+
+    def __init__(self, specification: Specification, weights: Weights) -> None:
+        self.specification = specification
+        self.weights = weights
+
+    def logits(self, tokens: np.ndarray, dropout_mask: np.ndarray | None = None) -> np.ndarray:
+        """Return ``<float64>[batch, classes]`` of right-padded tokens ``<int32>[batch, time]``."""
+        weights = self.weights
+        self.tokens, self.real = tokens, tokens != PADDING_ID  # [batch, time]
+        inputs = weights["embedding"][tokens]  # [batch, time, embedding]
+        self.passes: list[list[_Pass]] = []  # of each layer, of each direction
+        for layer in range(self.specification.layers):
+            ways = [self._walk(layer, way, inputs) for way in self.specification.directions]
+            inputs = np.concatenate([one.outputs for one in ways], axis=2)  # [batch, time, directions * hidden]
+            self.passes.append(ways)
+        parts = [self._pool(way, how) for how, way in self._parts()]
+        self.mask = 1.0 if dropout_mask is None else dropout_mask
+        self.features = np.concatenate(parts, axis=1) * self.mask  # [batch, features]
+        return self.features @ weights["head.kernel"] + weights["head.bias"]
+
+    def loss_and_gradients(
+        self, tokens: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
+    ) -> tuple[np.ndarray, float, Weights]:
+        """Return the logits, the mean cross-entropy, and its gradient by every canonical array.
+
+        Parameters
+        ----------
+        tokens : <int32>[batch, time]
+            Right-padded.
+        labels : <int64>[batch]
+            Right classes.
+        dropout_mask : <float32>[batch, features], optional
+            Factors for the pooled features.
+        """
+        logits = self.logits(tokens, dropout_mask)  # [batch, classes]
+        probabilities = softmax(logits)  # [batch, classes]
+        rows = np.arange(len(labels))
+        # L = -1/B sum_b log p_b[label_b]
+        loss = float(-np.log(probabilities[rows, labels]).mean())
+        gradients = {name: np.zeros_like(array) for name, array in self.weights.items()}
+        # dL/dlogits = (p - onehot(label)) / B
+        d_logits = probabilities.copy()
+        d_logits[rows, labels] -= 1
+        d_logits /= len(labels)
+        gradients["head.kernel"] = self.features.T @ d_logits
+        gradients["head.bias"] = d_logits.sum(axis=0)
+        self._back_through_layers((d_logits @ self.weights["head.kernel"].T) * self.mask, gradients)
+        return logits, loss, gradients
+
+    def _parts(self) -> list[tuple[str, int]]:
+        """Pooling and direction of each part of the features, in canonical order."""
+        ways = range(len(self.specification.directions))
+        return [(how, way) for how in POOLED[self.specification.pooling] for way in ways]
+
+    def _array(self, layer: int, way: str, kind: str) -> np.ndarray:
+        return self.weights[f"rnn.{layer}.{way}.{kind}"]
+
+    def _order(self, way: str) -> np.ndarray:
+        time = np.arange(self.tokens.shape[1])
+        return time if way == "forward" else time[::-1]
+
+    def _walk(self, layer: int, way: str, inputs: np.ndarray) -> _Pass:
+        """Walk one direction of one layer along time."""
+        cell, hidden = CELLS[self.specification.cell], self.specification.hidden_size
+        recurrent = self._array(layer, way, "recurrent_kernel")
+        bias = self._array(layer, way, "bias")
+        input_bias, recurrent_bias = bias if bias.ndim == 2 else (bias, 0.0)
+        # a_t = x_t W + b, for all t at once
+        a = inputs @ self._array(layer, way, "input_kernel") + input_bias  # [batch, time, gates * hidden]
+        batch, time = self.tokens.shape
+        state: State = tuple(np.zeros((batch, hidden)) for _ in range(cell.states))
+        outputs, before = np.zeros((batch, time, hidden)), np.zeros((batch, time, hidden))
+        kept: list[State] = [()] * time
+        for t in self._order(way):
+            before[:, t] = state[0]
+            # r_t = h_{t-1} U (+ c in the GRU)
+            stepped, kept[t] = cell.forward(a[:, t], state[0] @ recurrent + recurrent_bias, state)
+            # at padding the state stays what it was
+            real = self.real[:, t, None]  # [batch, 1]
+            state = tuple(np.where(real, new, old) for new, old in zip(stepped, state, strict=True))
+            outputs[:, t] = state[0]
+        return _Pass(inputs, before, kept, outputs)
+
+    def _walk_back(self, layer: int, way: str, one: _Pass, d_outputs: np.ndarray, gradients: Weights) -> np.ndarray:
+        """Walk the same way back; add this layer's gradients and return that of its inputs."""
+        cell = CELLS[self.specification.cell]
+        kernel, recurrent = self._array(layer, way, "input_kernel"), self._array(layer, way, "recurrent_kernel")
+        d_a, d_r = (np.zeros((*self.tokens.shape, kernel.shape[1])) for _ in range(2))
+        d_state: State = tuple(np.zeros_like(one.outputs[:, 0]) for _ in range(cell.states))
+        for t in self._order(way)[::-1]:
+            d_state = (d_state[0] + d_outputs[:, t], *d_state[1:])
+            real = self.real[:, t, None]  # [batch, 1]
+            d_a[:, t], d_r[:, t], d_direct = cell.backward(tuple(real * d for d in d_state), one.kept[t])
+            # what a padded step passed on unchanged comes back unchanged
+            d_state = tuple(np.where(real, d, old) for d, old in zip(d_direct, d_state, strict=True))
+            # r_t = h_{t-1} U
+            d_state = (d_state[0] + d_r[:, t] @ recurrent.T, *d_state[1:])
+        prefix = f"rnn.{layer}.{way}"
+        gradients[f"{prefix}.input_kernel"] = np.einsum("bti,btg->ig", one.inputs, d_a, optimize=True)
+        gradients[f"{prefix}.recurrent_kernel"] = np.einsum("bth,btg->hg", one.before, d_r, optimize=True)
+        d_bias = d_a.sum(axis=(0, 1))
+        if self.specification.cell == "gru":
+            d_bias = np.stack([d_bias, d_r.sum(axis=(0, 1))])
+        gradients[f"{prefix}.bias"] = d_bias
+        return d_a @ kernel.T  # [batch, time, in]
+
+    def _place(self, way: int, how: str) -> np.ndarray:
+        """Where each review's first or last output in reading order stands, ``<int64>[batch]``."""
+        end = np.maximum(self.real.sum(axis=1) - 1, 0)
+        return end if (how == "last") == (way == 0) else np.zeros_like(end)
+
+    def _pool(self, way: int, how: str) -> np.ndarray:
+        """Pool one direction's outputs over real tokens to ``[batch, hidden]``; zero if there are none."""
+        outputs, lengths = self.passes[-1][way].outputs, self.real.sum(axis=1)[:, None]
+        if how == "mean":
+            return (outputs * self.real[:, :, None]).sum(axis=1) / np.maximum(lengths, 1)
+        if how == "max":
+            return np.where(lengths > 0, np.where(self.real[:, :, None], outputs, -1.0).max(axis=1), 0.0)
+        return outputs[np.arange(len(outputs)), self._place(way, how)] * (lengths > 0)
+
+    def _unpool(self, way: int, how: str, d_part: np.ndarray) -> np.ndarray:
+        """Spread a pooled part's gradient over the outputs it came from, ``[batch, time, hidden]``."""
+        outputs, lengths = self.passes[-1][way].outputs, self.real.sum(axis=1)[:, None]
+        real = self.real[:, :, None]
+        if how == "mean":
+            return real * (d_part / np.maximum(lengths, 1))[:, None]
+        if how == "max":
+            largest = real & (outputs == np.where(real, outputs, -1.0).max(axis=1)[:, None])
+            return largest * (d_part / np.maximum(largest.sum(axis=1), 1))[:, None]
+        d_outputs = np.zeros_like(outputs)
+        d_outputs[np.arange(len(outputs)), self._place(way, how)] = d_part * (lengths > 0)
+        return d_outputs
+
+    def _back_through_layers(self, d_features: np.ndarray, gradients: Weights) -> None:
+        hidden, directions = self.specification.hidden_size, self.specification.directions
+        d_outputs = [np.zeros_like(one.outputs) for one in self.passes[-1]]
+        for (how, way), d_part in zip(
+            self._parts(), np.split(d_features, d_features.shape[1] // hidden, axis=1), strict=True
+        ):
+            d_outputs[way] += self._unpool(way, how, d_part)
+        for layer in reversed(range(self.specification.layers)):
+            d_inputs = sum(
+                self._walk_back(layer, way, one, d, gradients)
+                for way, one, d in zip(directions, self.passes[layer], d_outputs, strict=True)
+            )
+            d_outputs = np.split(d_inputs, len(directions), axis=2) if layer else []
+        np.add.at(gradients["embedding"], self.tokens, d_inputs)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities ``[batch, classes]``; the largest logit is taken off first so that nothing overflows."""
+    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exponents / exponents.sum(axis=1, keepdims=True)
