@@ -12,7 +12,13 @@ from shared.command_line import guarded
 from shared.contract import FRAMEWORKS, module_name
 from shared.errors import LockstepError
 from shared.runs import experiment_name
-from shared.specification import ARCHITECTURES, add_specification_flags, specification_from_flags
+from shared.specification import (
+    ARCHITECTURES,
+    Specification,
+    add_specification_flags,
+    specification_flags,
+    specification_from_flags,
+)
 
 COMPARED_ARCHITECTURES = ("lstm", "gru", "bilstm")
 
@@ -56,6 +62,22 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path("reports/benchmark.json"), help="default: reports/benchmark.json"
     )
     benchmark.set_defaults(run=_benchmark)
+
+    parity = commands.add_parser("parity", help="hold each framework against the NumPy reference, to rounding error")
+    parity.add_argument("--frameworks", nargs="+", default=list(FRAMEWORKS), metavar="NAME", help="default: all four")
+    parity.add_argument("--out", type=Path, default=Path("runs/parity.json"), help="default: runs/parity.json")
+    parity.set_defaults(run=_parity)
+
+    portability = commands.add_parser(
+        "portability",
+        help="open every checkpoint of an experiment in every framework and in the NumPy reference",
+        description="Cells that the experiment lacks, such as the reference's own, are trained first.",
+    )
+    portability.add_argument("experiment", type=Path, metavar="DIR", help="for example runs/quick")
+    portability.add_argument(
+        "--reviews", type=int, default=1_000, metavar="N", help="test reviews to predict; default: 1000"
+    )
+    portability.set_defaults(run=_portability)
 
     results = commands.add_parser("results", help="put the figures of results/ into the README's tables")
     results.add_argument(
@@ -127,13 +149,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _given_flags(arguments: argparse.Namespace) -> list[str]:
     """Return the specification's flags again, for the subprocess of a cell."""
-    flags = ["--preset", arguments.preset]
-    for name in type(specification_from_flags(arguments)).model_fields:
-        value = getattr(arguments, name, None)
-        if value is not None:
-            flag = name.replace("_", "-")
-            flags += ([f"--{flag}"] if value else [f"--no-{flag}"]) if isinstance(value, bool) else [f"--{flag}", value]
-    return flags
+    given = {name for name in Specification.model_fields if getattr(arguments, name, None) is not None}
+    return ["--preset", arguments.preset, *specification_flags(specification_from_flags(arguments), given)]
 
 
 def _report(arguments: argparse.Namespace) -> int:
@@ -153,6 +170,21 @@ def _benchmark(arguments: argparse.Namespace) -> int:
         raise LockstepError("--repeats: at least 1")
     run_benchmark(arguments.frameworks, arguments.architectures, arguments.repeats, arguments.out)
     return 0
+
+
+def _parity(arguments: argparse.Namespace) -> int:
+    from compare.parity import run_parity
+
+    _check_names(arguments.frameworks, ())
+    return 0 if run_parity(arguments.frameworks, arguments.out) else 1
+
+
+def _portability(arguments: argparse.Namespace) -> int:
+    from compare.portability import run_portability
+
+    if arguments.reviews < 1:
+        raise LockstepError("--reviews: at least 1")
+    return 0 if run_portability(arguments.experiment, arguments.reviews) else 1
 
 
 def _results(arguments: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ from shared.errors import LockstepError
 from shared.files import write_json
 from shared.history import Recorder, Silent, read_history
 from shared.runs import this_commit, this_machine
-from shared.specification import RECIPES, Specification
+from shared.specification import RECIPES, Specification, specification_flags
 
 # The sizes of the published measurements that the design cites. Two epochs: the first one also
 # traces graphs and warms caches, the second is what is measured.
@@ -88,13 +88,10 @@ def run_benchmark(frameworks: Sequence[str], architectures: Sequence[str], repea
 def _reviews_per_second(framework: str, architecture: str, recipe: str) -> float:
     """Train in a process of its own and return the speed of its second epoch."""
     chosen = MEASURED.replaced(recipe=recipe, architecture=architecture)
-    flags: list[str] = []
-    for name, value in chosen.model_dump().items():
-        # In the idiomatic recipe the framework's documentation decides all but the sizes.
-        sizes = {"data", "reviews", "max_length", "truncation", "vectors", "architecture", "embedding_size"}
-        sizes |= {"hidden_size", "epochs", "batch_size", "recipe"}
-        if name in sizes:
-            flags += [f"--{name.replace('_', '-')}", str(value)]
+    # In the idiomatic recipe the framework's documentation decides all but the sizes.
+    sizes = {"data", "reviews", "max_length", "truncation", "vectors", "architecture", "embedding_size"}
+    sizes |= {"hidden_size", "epochs", "batch_size", "recipe"}
+    flags = specification_flags(chosen, sizes)
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "run"
         command = [sys.executable, "-m", module_name(framework), "train", *flags, "--out", str(target)]

@@ -23,9 +23,16 @@ matplotlib.rcParams.update(
 )
 
 # Okabe & Ito's palette, safe for colour-blind readers.
-COLOURS = {"keras": "#D55E00", "pytorch": "#0072B2", "flair": "#009E73", "fastai": "#CC79A7", "baseline": "#666666"}
-MARKERS = {"keras": "s", "pytorch": "o", "flair": "^", "fastai": "D", "baseline": "|"}
-TITLES = {"keras": "Keras", "pytorch": "PyTorch", "flair": "Flair", "fastai": "fastai"}
+COLOURS = {
+    "keras": "#D55E00",
+    "pytorch": "#0072B2",
+    "flair": "#009E73",
+    "fastai": "#CC79A7",
+    "reference": "#000000",
+    "baseline": "#666666",
+}
+MARKERS = {"keras": "s", "pytorch": "o", "flair": "^", "fastai": "D", "reference": "x", "baseline": "|"}
+TITLES = {"keras": "Keras", "pytorch": "PyTorch", "flair": "Flair", "fastai": "fastai", "reference": "NumPy reference"}
 ARCHITECTURE_TITLES = {
     "rnn": "SimpleRNN",
     "lstm": "LSTM",
@@ -78,7 +85,7 @@ def learning_figure(cells: Sequence[dict[str, Any]]) -> str:
     architectures = list(dict.fromkeys(cell["architecture"] for cell in cells))
     figure = Figure((9, 4.6), layout="constrained")
     axes = figure.subplots(2, len(architectures), squeeze=False, sharex="col", sharey="row")
-    widths = {name: 5.0 - 1.3 * place for place, name in enumerate(TITLES)}
+    widths = {name: 5.0 - 1.0 * place for place, name in enumerate(TITLES)}
     handles: dict[str, Any] = {}
     for column, architecture in enumerate(architectures):
         for cell in (cell for cell in cells if cell["architecture"] == architecture):

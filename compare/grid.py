@@ -111,9 +111,7 @@ def run_grid(
     corpus = load_corpus(specification, progress=console.is_terminal)  # the cells find it in the cache
     sizes = ", ".join(f"{count:,} {name}" for name, count in describe_sizes(corpus).items())
     machine_flags = ["--device", device, "--threads", str(threads or os.cpu_count() or 1)]
-    cells = cells_of_grid(
-        experiment, frameworks, architectures, seeds, [str(flag) for flag in given], machine_flags, baselines
-    )
+    cells = cells_of_grid(experiment, frameworks, architectures, seeds, given, machine_flags, baselines)
     console.print(f"{experiment}: {len(cells)} cells on {corpus.source} ({sizes} reviews)")
     del corpus
     started = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from compare.figures import (
     learning_figure,
     speed_figure,
 )
+from shared.contract import FRAMEWORKS
 from shared.data.sources import CLASS_NAMES
 from shared.files import write_json, write_text
 from shared.runs import read_runs
@@ -28,6 +30,8 @@ MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~])")
 
 def write_report(experiment: Path, out: Path) -> dict[str, Any]:
     """Write the report of an experiment and return its numbers.
+
+    What `parity` and `portability` measured is shown too, if they were run.
 
     Parameters
     ----------
@@ -45,10 +49,19 @@ def write_report(experiment: Path, out: Path) -> dict[str, Any]:
 
     summary = summarise(read_runs(experiment))
     summary["name"] = experiment.resolve().name
+    summary["portability"] = _read(experiment / "portability.json")
+    summary["parity"] = _read(experiment.parent / "parity.json")
     write_json(out / "statistics.json", summary)
     write_text(out / "report.md", render("report.md.j2", summary))
     write_text(out / "index.html", render("report.html.j2", summary))
     return summary
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    if not path.exists():
+        return None
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return {name: value for name, value in found.items() if name != "rows"}
 
 
 def render(template: str, summary: dict[str, Any]) -> str:
@@ -63,6 +76,7 @@ def render(template: str, summary: dict[str, Any]) -> str:
     )
     environment.filters["percent"] = lambda value, digits=1: f"{value * 100:.{digits}f}"
     environment.filters["count"] = lambda value: f"{value:,.0f}"
+    environment.filters["scientific"] = lambda value: f"{value:.0e}"
     environment.filters["markdown"] = _markdown
     environment.filters["excerpt"] = _excerpt
     cells = summary["cells"]
@@ -80,6 +94,7 @@ def render(template: str, summary: dict[str, Any]) -> str:
         summary,
         figures=figures,
         frameworks=list(dict.fromkeys(cell["framework"] for cell in cells)),
+        framework_count=len({cell["framework"] for cell in cells} & set(FRAMEWORKS)),
         architectures=list(dict.fromkeys(cell["architecture"] for cell in cells)),
         cell_of={(cell["framework"], cell["architecture"]): cell for cell in cells},
         titles=TITLES,

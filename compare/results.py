@@ -21,8 +21,7 @@ def fill_readme(results: Path, readme: Path) -> None:
     Parameters
     ----------
     results : Path
-        Directory with ``quick/statistics.json``, ``quick-idiomatic/statistics.json``,
-        ``benchmark.json`` and ``commands.json``.
+        Directory with the files that `TABLES` names.
     readme : Path
         The file to change.
 
@@ -91,6 +90,29 @@ def _speed(benchmark: dict[str, Any]) -> str:
     return _table(["training, reviews/s", "lockstep", "as documented", "ratio (quartiles)", "harness' share"], rows)
 
 
+def _parity(parity: dict[str, Any]) -> str:
+    """Largest difference of each framework from the reference, and what is allowed."""
+    largest = parity["largest"]
+    rows = [
+        [quantity, *(f"{values[quantity]:.0e}" for values in largest.values()), f"{allowed:.0e}"]
+        for quantity, allowed in parity["tolerances"].items()
+    ]
+    return _table(["largest difference", *(TITLES[name] for name in largest), "allowed"], rows)
+
+
+def _portability(portability: dict[str, Any]) -> str:
+    """Largest difference over the architectures, trained in by opened in."""
+    names, matrices = portability["names"], list(portability["matrices"].values())
+    rows = [
+        [
+            TITLES[trained_in],
+            *(f"{max(matrix[row][column] for matrix in matrices):.0e}" for column in range(len(names))),
+        ]
+        for row, trained_in in enumerate(names)
+    ]
+    return _table(["trained in ↓, opened in →", *(TITLES[name] for name in names)], rows)
+
+
 def _commands(commands: dict[str, Any]) -> str:
     """How long each command took and what it left on the disk."""
     rows = [
@@ -104,5 +126,7 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "quick": ("quick/statistics.json", _accuracy),
     "quick-idiomatic": ("quick-idiomatic/statistics.json", _accuracy),
     "benchmark": ("benchmark.json", _speed),
+    "parity": ("parity.json", _parity),
+    "portability": ("portability.json", _portability),
     "commands": ("commands.json", _commands),
 }

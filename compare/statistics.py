@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from compare.baselines import BASELINES
-from shared.contract import FRAMEWORKS
+from shared.contract import FRAMEWORKS, REFERENCE
 from shared.data.encoding import load_corpus
 from shared.errors import LockstepError
 from shared.runs import Run
@@ -67,7 +67,7 @@ def summarise(runs: Sequence[Run]) -> dict[str, Any]:
     groups: defaultdict[tuple[str, str], list[Run]] = defaultdict(list)
     for run in runs:
         groups[run.record.framework, run.record.architecture].append(run)
-    frameworks, architectures = (*FRAMEWORKS, BASELINE), (*ARCHITECTURES, *BASELINES)
+    frameworks, architectures = (*FRAMEWORKS, REFERENCE, BASELINE), (*ARCHITECTURES, *BASELINES)
     names = sorted(groups, key=lambda name: (frameworks.index(name[0]), architectures.index(name[1])))
     by_architecture = sorted(names, key=lambda name: architectures.index(name[1]))
     cells = [_cell(groups[name]) for name in names]
@@ -140,7 +140,7 @@ def _spread(cells: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Largest difference of accuracy between frameworks, for each architecture."""
     by_architecture: defaultdict[str, list[float]] = defaultdict(list)
     for cell in cells:
-        if cell["framework"] != BASELINE:
+        if cell["framework"] in FRAMEWORKS:
             by_architecture[cell["architecture"]].append(cell["accuracy"])
     return {name: max(values) - min(values) for name, values in by_architecture.items()}
 

@@ -133,9 +133,16 @@ class BiasCorrectedAdam(keras.optimizers.Adam):
     on the embeddings of rare words.
     """
 
+    def apply(self, grads: list[tf.Tensor], trainable_variables: list[keras.Variable] | None = None) -> None:
+        """Clip and update.
+
+        An embedding's gradient arrives as one slice for each occurrence of a word. Keras would clip
+        by the norm of the slices, which is not that of the gradient, their sum over equal words.
+        """
+        super().apply([tf.convert_to_tensor(gradient) for gradient in grads], trainable_variables)
+
     def update_step(self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor) -> None:
         """Update one variable and its moments."""
-        gradient = tf.convert_to_tensor(gradient)  # an embedding's gradient arrives as slices
         step = ops.cast(self.iterations + 1, variable.dtype)
         first = self._momentums[self._get_variable_index(variable)]
         second = self._velocities[self._get_variable_index(variable)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -176,6 +176,28 @@ def specification_from_flags(arguments: argparse.Namespace) -> Specification:
     """Return the preset with the flags that were given put over it; values are checked here."""
     given = {name: getattr(arguments, name, None) for name in Specification.model_fields}
     return preset(arguments.preset).replaced(**{name: value for name, value in given.items() if value is not None})
+
+
+def specification_flags(specification: Specification, names: Collection[str] | None = None) -> list[str]:
+    """Return the flags that make this specification again, for a command in another process.
+
+    Parameters
+    ----------
+    specification : Specification
+        What to say in flags.
+    names : collection of str, optional
+        Say these fields only; default: all.
+    """
+    flags: list[str] = []
+    for name, value in specification.model_dump().items():
+        if value is None or (names is not None and name not in names):
+            continue
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            flags.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            flags += [f"--{flag}", str(value)]
+    return flags
 
 
 def _one_line(error: ValidationError) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from compare.workers import Ask, Workers
+from shared.contract import FRAMEWORKS, REFERENCE
 from shared.data.encoding import Corpus, load_corpus
 from shared.specification import Specification, preset
 
@@ -35,6 +37,13 @@ def corpus(cache: Path, smoke: Specification) -> Corpus:
     return load_corpus(smoke)
 
 
+@pytest.fixture(scope="session")
+def ask(cache: Path) -> Iterator[Ask]:
+    """Call a job with a framework's name in that framework's process, and wait for its answer."""
+    with Workers() as asked:
+        yield asked
+
+
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -57,8 +66,9 @@ ARCHITECTURES = ("rnn", "lstm", "gru", "bilstm")
 
 @pytest.fixture(scope="session")
 def smoke_runs(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The whole smoke grid, trained once for all tests: four frameworks, four architectures, baselines."""
+    """The whole smoke grid, trained once for all tests: four frameworks and the reference, baselines."""
     runs = tmp_path_factory.mktemp("runs")
-    done = command("compare", "run", "--preset", "smoke", "--architectures", *ARCHITECTURES, "--runs", runs)
+    grid = ("--frameworks", *FRAMEWORKS, REFERENCE, "--architectures", *ARCHITECTURES)
+    done = command("compare", "run", "--preset", "smoke", *grid, "--runs", runs)
     assert done.returncode == 0, done.stderr
     return runs / "smoke"

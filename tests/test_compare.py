@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from compare.baselines import NaiveBayesSVM
 from compare.report import render, write_report
 from compare.statistics import check_comparable, summarise
-from shared.contract import FRAMEWORKS
+from shared.contract import FRAMEWORKS, REFERENCE
 from shared.errors import LockstepError
 from shared.runs import read_runs
 from tests.conftest import ARCHITECTURES, Command
@@ -31,7 +31,7 @@ def test_baselines_beat_chance_and_stand_beside_the_networks(smoke_runs: Path) -
     assert [cell["architecture"] for cell in summary["baselines"]] == ["tf-idf", "nb-svm"]
     assert min(cell["accuracy"] for cell in summary["baselines"]) > 0.8
     assert [(cell["framework"], cell["architecture"]) for cell in summary["cells"]] == [
-        (framework, architecture) for framework in FRAMEWORKS for architecture in ARCHITECTURES
+        (framework, architecture) for framework in (*FRAMEWORKS, REFERENCE) for architecture in ARCHITECTURES
     ]
 
 

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from shared.contract import Implementation, load_implementation
+from compare.workers import implementation, predict_with_checkpoint
 from shared.data.encoding import EncodedReviews
-from shared.history import Silent
 from shared.predictions import Predictions, read_predictions
 from shared.specification import Specification
-from shared.weights import Weights, read_checkpoint
-
-_loaded: dict[str, Implementation] = {}
-
-
-def implementation(framework: str) -> Implementation:
-    if framework not in _loaded:
-        _loaded[framework] = load_implementation(framework)
-        _loaded[framework].configure("cpu", 2, 0)
-    return _loaded[framework]
+from shared.weights import Weights
 
 
 def there_and_back(framework: str, specification: Specification, weights: Weights) -> tuple[Weights, int]:
@@ -31,40 +20,9 @@ def there_and_back(framework: str, specification: Specification, weights: Weight
     return room.export_weights(model), room.count_trainable(model)
 
 
-def predict(
-    framework: str, specification: Specification, weights: Weights, groups: list[EncodedReviews]
-) -> list[np.ndarray]:
-    """Probabilities of each group of reviews, each group predicted by itself."""
-    room = implementation(framework)
-    model = room.build(specification, weights)
-    return [room.predict_probabilities(model, reviews) for reviews in groups]
-
-
-def train(
-    framework: str,
-    specification: Specification,
-    weights: Weights,
-    training: EncodedReviews,
-    validation: EncodedReviews,
-) -> dict[str, Any]:
-    """Losses of all steps, epochs, weights and probabilities after a training."""
-    room = implementation(framework)
-    model = room.build(specification, weights)
-    history = room.train(model, training, validation, specification, Silent())
-    return {
-        "step_losses": history.step_losses,
-        "epochs": history.epochs,
-        "weights": room.export_weights(model),
-        "probabilities": room.predict_probabilities(model, validation),
-    }
-
-
 def largest_difference_from_checkpoint(framework: str, run: Path, test: EncodedReviews) -> float:
     """How far the checkpoint of a run is from the predictions that the run stored."""
-    room = implementation(framework)
-    checkpoint = read_checkpoint(run)
-    model = room.build(checkpoint.specification.replaced(recipe="lockstep"), checkpoint.weights)
-    predicted = Predictions.of(test, room.predict_probabilities(model, test))
+    predicted = Predictions.of(test, predict_with_checkpoint(framework, run, test))
     stored = read_predictions(run / "predictions.parquet")
     assert predicted.review_ids.tolist() == stored.review_ids.tolist()
     return float(np.abs(predicted.probabilities - stored.probabilities).max())

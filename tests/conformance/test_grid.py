@@ -8,14 +8,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from compare.workers import Ask
 from shared.contract import FRAMEWORKS
 from shared.data.encoding import Corpus
 from shared.predictions import SCHEMA, read_predictions
-from shared.runs import Run, read_record, read_runs, run_directory
+from shared.runs import Run, read_record, read_runs
 from shared.specification import Specification
 from shared.weights import read_checkpoint
 from tests.conformance import jobs
-from tests.conformance.conftest import Ask
 from tests.conftest import ARCHITECTURES, Command
 
 
@@ -108,9 +108,3 @@ def test_idiomatic_recipe_trains_and_its_checkpoint_is_exact(
     short = type(test)(test.review_ids, test.labels, test.tokens, test.starts, test.sizes, 32, 0)
     # Two biases are added to one, a linear map is put into the embedding: rounding, no more.
     assert ask(jobs.largest_difference_from_checkpoint, framework, tmp_path / "run", short) <= 1e-5
-
-
-def test_checkpoints_open_in_the_other_frameworks(ask: Ask, smoke_runs: Path, corpus: Corpus, framework: str) -> None:
-    for other in FRAMEWORKS:
-        run = run_directory(smoke_runs, other, "gru", 0)
-        assert ask(jobs.largest_difference_from_checkpoint, framework, run, corpus.test) <= 1e-5

@@ -1,0 +1,269 @@
+"""The proof that all frameworks are the same model: how far each is from the NumPy reference.
+
+The reference computes in float64 and is checked against central differences; whoever agrees with it
+agrees with everyone else who does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from itertools import product
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from compare import workers
+from compare.workers import Ask, Trained, Workers
+from shared.contract import REFERENCE
+from shared.data.encoding import EncodedReviews, load_corpus
+from shared.files import write_json
+from shared.runs import this_commit, this_machine
+from shared.specification import ARCHITECTURES, Pooling, Specification, preset
+from shared.weights import Weights, shapes
+
+# Sums of a few hundred float32 products (relative rounding 6e-8) in another order: some 1e-6.
+LOGITS = 1e-5
+PROBABILITIES = 1e-5
+# The same rounding, carried back through time, relative to the largest entry of each array.
+LOSS = 1e-4
+GRADIENTS = 1e-4
+# Adam divides by the gradient's size: rounding of a tiny gradient moves a weight by up to the
+# learning rate, so differences grow with the steps.
+STEP_LOSSES = 1e-3
+TRAINED_PROBABILITIES = 0.01
+# The first step of Adam moves a weight by about the learning rate times the gradient's sign. In units
+# of the learning rate; where |gradient| is near epsilon, rounding of 1e-9 is 1 % of the step.
+FIRST_STEP = 0.05
+
+TOLERANCES = {
+    "logits": LOGITS,
+    "probabilities": PROBABILITIES,
+    "loss": LOSS,
+    "gradients": GRADIENTS,
+    "step losses": STEP_LOSSES,
+    "trained probabilities": TRAINED_PROBABILITIES,
+    "first step": FIRST_STEP,
+}
+POOLINGS: tuple[str, ...] = get_args(Pooling)
+LENGTHS = {"fixed": [11] * 8, "random": [0, 1, 1, 2, 3, 5, 8, 11]}
+WORDS = 40
+COMPARED_STEPS = 100
+
+Differences = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One forward and backward pass: a model, and whether its reviews have one length or many."""
+
+    architecture: str
+    pooling: str
+    layers: int
+    lengths: str
+
+    def __str__(self) -> str:
+        return f"{self.architecture}-{self.pooling}-{self.layers}-{self.lengths}"
+
+    @property
+    def specification(self) -> Specification:
+        """A small model with dropout."""
+        return Specification(
+            architecture=self.architecture,
+            pooling=self.pooling,
+            layers=self.layers,
+            vectors="random",
+            embedding_size=6,
+            hidden_size=5,
+            dropout=0.5,
+            max_length=max(LENGTHS[self.lengths]),
+        )
+
+
+CASES = tuple(Case(*chosen) for chosen in product(ARCHITECTURES, POOLINGS, (1, 2), LENGTHS))
+
+
+@dataclass(frozen=True)
+class Training:
+    """One epoch on 2,000 real reviews, batches of 20: a hundred steps, clipping and schedule included."""
+
+    architecture: str
+    dropout: float
+
+    def __str__(self) -> str:
+        return f"{self.architecture}-dropout-{self.dropout}"
+
+    @property
+    def specification(self) -> Specification:
+        """The smoke preset's model on fewer reviews."""
+        return preset("smoke").replaced(
+            architecture=self.architecture, dropout=self.dropout, batch_size=20, epochs=1, gradient_clipping=0.5
+        )
+
+
+TRAININGS = (
+    *(Training(name, dropout=0.0) for name in ("rnn", "lstm", "gru", "bigru", "bilstm")),
+    *(Training(name, dropout=0.3) for name in ("lstm", "bigru")),
+)
+
+
+def random_weights(specification: Specification, vocabulary_size: int, seed: int = 0) -> Weights:
+    """Weights in which nothing is zero: random biases show a swapped gate or a lost bias."""
+    generator = np.random.default_rng(seed)
+    weights = {}
+    for name, shape in shapes(specification, vocabulary_size, 2).items():
+        scale = 0.5 if name.endswith("bias") or name == "embedding" else 1.5 / np.sqrt(shape[0])
+        weights[name] = (generator.standard_normal(shape) * scale).astype(np.float32)
+    return weights
+
+
+def random_reviews(lengths: Sequence[int], words: int = WORDS, seed: int = 0) -> EncodedReviews:
+    """Reviews of these lengths, of random words and classes."""
+    generator = np.random.default_rng(seed)
+    sizes = np.array(lengths, np.int64)
+    return EncodedReviews(
+        review_ids=np.array([f"random-{row}" for row in range(len(sizes))]),
+        labels=generator.integers(0, 2, len(sizes)).astype(np.int8),
+        tokens=generator.integers(1, words, sizes.sum()).astype(np.int32),
+        starts=np.cumsum(sizes) - sizes,
+        sizes=sizes,
+        max_length=max(lengths),
+        head=0,
+    )
+
+
+def measure(ask: Ask, framework: str, case: Case) -> Differences:
+    """Return how far a framework is from the reference in one forward and backward pass."""
+    specification, weights, reviews, mask = _inputs(case)
+    logits, loss, gradients = ask(workers.forward_and_backward, framework, specification, weights, reviews, mask)
+    (probabilities,) = ask(workers.predict, framework, specification, weights, [reviews])
+    expected_logits, expected_loss, expected_gradients = _reference_pass(case)
+    assert gradients.keys() == expected_gradients.keys()
+    return {
+        "logits": float(np.abs(logits - expected_logits).max()),
+        "probabilities": float(np.abs(probabilities - _reference_probabilities(case)).max()),
+        "loss": abs(loss / expected_loss - 1),
+        "gradients": max(_relative(gradients[name], expected) for name, expected in expected_gradients.items()),
+    }
+
+
+def measure_training(ask: Ask, framework: str, training: Training) -> Differences:
+    """Return how far a framework is from the reference after one step, a hundred steps, an epoch."""
+    trained, one_step = (_trained(ask, framework, training, reviews) for reviews in (2_000, 20))
+    expected, expected_step = (_reference_training(training, reviews) for reviews in (2_000, 20))
+    losses, expected_losses = (np.array(one.step_losses[:COMPARED_STEPS]) for one in (trained, expected))
+    moved = max(np.abs(one_step.weights[name] - array).max() for name, array in expected_step.weights.items())
+    return {
+        "step losses": float(np.abs(losses / expected_losses - 1).max()),
+        "trained probabilities": float(np.abs(trained.probabilities - expected.probabilities).max()),
+        "first step": float(moved / training.specification.learning_rate),
+    }
+
+
+def violations(differences: Differences) -> list[str]:
+    """Return what is out of tolerance, in words."""
+    return [
+        f"{name}: {value:.1e} > {TOLERANCES[name]:.0e}"
+        for name, value in differences.items()
+        if not value <= TOLERANCES[name]  # not <=, so that NaN counts too
+    ]
+
+
+def run_parity(frameworks: Sequence[str], out: Path) -> bool:
+    """Measure every case on every framework, print a table and write the numbers.
+
+    Parameters
+    ----------
+    frameworks : sequence of str
+        Which ones to hold against the reference.
+    out : Path
+        A JSON file.
+
+    Returns
+    -------
+    bool
+        Whether everything is within tolerance.
+    """
+    console = Console(highlight=False)
+    rows = []
+    with Workers(frameworks) as ask:
+        for framework, case in track(list(product(frameworks, CASES)), "forward and backward", console=console):
+            rows.append({"framework": framework, **asdict(case), "differences": measure(ask, framework, case)})
+        for framework, one in track(list(product(frameworks, TRAININGS)), "training", console=console):
+            rows.append({"framework": framework, **asdict(one), "differences": measure_training(ask, framework, one)})
+    largest = {name: _largest([row for row in rows if row["framework"] == name]) for name in frameworks}
+    write_json(
+        out,
+        {
+            "tolerances": TOLERANCES,
+            "cases": len(CASES),
+            "trainings": len(TRAININGS),
+            "largest": largest,
+            "rows": rows,
+            "machine": this_machine().model_dump(),
+            "commit": this_commit(),
+        },
+    )
+    console.print(_table(largest))
+    console.print(str(out))
+    return not any(violations(row["differences"]) for row in rows)
+
+
+def _largest(rows: Sequence[dict[str, Any]]) -> Differences:
+    found = [(name, value) for row in rows for name, value in row["differences"].items()]
+    return {quantity: max(value for name, value in found if name == quantity) for quantity in TOLERANCES}
+
+
+def _table(largest: dict[str, Differences]) -> Table:
+    table = Table("largest difference from the reference", title="parity")
+    for framework in largest:
+        table.add_column(framework, justify="right")
+    table.add_column("allowed", justify="right")
+    for name, allowed in TOLERANCES.items():
+        table.add_row(name, *(f"{values[name]:.1e}" for values in largest.values()), f"{allowed:.0e}")
+    return table
+
+
+def _relative(found: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.abs(found - expected).max() / max(np.abs(expected).max(), np.finfo(np.float32).tiny))
+
+
+@lru_cache
+def _inputs(case: Case) -> tuple[Specification, Weights, EncodedReviews, np.ndarray]:
+    specification, reviews = case.specification, random_reviews(LENGTHS[case.lengths])
+    kept = np.random.default_rng(1).random((len(reviews), specification.features)) >= specification.dropout
+    mask = (kept / (1 - specification.dropout)).astype(np.float32)  # [batch, features]
+    return specification, random_weights(specification, WORDS), reviews, mask
+
+
+@lru_cache
+def _reference_pass(case: Case) -> tuple[np.ndarray, float, Weights]:
+    return workers.forward_and_backward(REFERENCE, *_inputs(case))
+
+
+@lru_cache
+def _reference_probabilities(case: Case) -> np.ndarray:
+    specification, weights, reviews, _ = _inputs(case)
+    return workers.predict(REFERENCE, specification, weights, [reviews])[0]
+
+
+def _training_inputs(training: Training, reviews: int) -> Iterator[Any]:
+    corpus, specification = load_corpus(training.specification), training.specification
+    yield specification
+    yield random_weights(specification, len(corpus.vocabulary))
+    yield corpus.train.take(np.arange(reviews))
+    yield corpus.validation.take(np.arange(200))
+
+
+def _trained(ask: Ask, framework: str, training: Training, reviews: int) -> Trained:
+    return ask(workers.train, framework, *_training_inputs(training, reviews))
+
+
+@lru_cache
+def _reference_training(training: Training, reviews: int) -> Trained:
+    return workers.train(REFERENCE, *_training_inputs(training, reviews))

@@ -1,0 +1,119 @@
+"""Whether a checkpoint opens everywhere: trained in each, opened in each, the NumPy reference among them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from compare import workers
+from compare.grid import run_grid
+from compare.parity import PROBABILITIES
+from compare.workers import Ask, Workers
+from shared.contract import FRAMEWORKS, REFERENCE
+from shared.data.encoding import EncodedReviews, load_corpus
+from shared.errors import LockstepError
+from shared.files import write_json
+from shared.predictions import Predictions, read_predictions
+from shared.runs import read_runs, run_directory, this_commit, this_machine
+from shared.specification import ARCHITECTURES, Specification, from_record, specification_flags
+
+EVERYONE = (*FRAMEWORKS, REFERENCE)
+
+
+def run_portability(experiment: Path, reviews: int) -> bool:
+    """Open every checkpoint of an experiment in all frameworks and the reference.
+
+    Cells that are missing, such as the reference's own, are trained first. Prints a matrix for each
+    architecture and writes ``portability.json`` into the experiment, where the report finds it.
+
+    Parameters
+    ----------
+    experiment : Path
+        Runs in the lockstep recipe, such as ``runs/quick``.
+    reviews : int
+        Test reviews to predict, at most.
+
+    Returns
+    -------
+    bool
+        Whether every difference is within tolerance.
+
+    Raises
+    ------
+    LockstepError
+        If there is no run, or a cell cannot be trained.
+    """
+    console = Console(highlight=False)
+    records = [run.record for run in read_runs(experiment) if run.record.framework in EVERYONE]
+    if not records or records[0].recipe != "lockstep":
+        raise LockstepError(f"{experiment}: no networks trained in the lockstep recipe")
+    specification, seed = from_record(records[0].specification), min(record.seed for record in records)
+    architectures = [name for name in ARCHITECTURES if name in {record.architecture for record in records}]
+    _train_missing(experiment, specification, architectures, seed)
+    test = load_corpus(specification).test
+    test = test.take(np.arange(min(reviews, len(test))))
+    matrices = {}
+    with Workers() as ask:
+        for architecture in architectures:
+            rows = [
+                _differences(ask, run_directory(experiment, trained_in, architecture, seed), test)
+                for trained_in in EVERYONE
+            ]
+            matrices[architecture] = rows
+            console.print(_table(architecture, rows))
+    write_json(
+        experiment / "portability.json",
+        {
+            "names": EVERYONE,
+            "reviews": len(test),
+            "tolerance": PROBABILITIES,
+            "matrices": matrices,
+            "machine": this_machine().model_dump(),
+            "commit": this_commit(),
+        },
+    )
+    largest = max(value for rows in matrices.values() for row in rows for value in row)
+    verdict = "within" if largest <= PROBABILITIES else "OUT OF"
+    console.print(f"largest difference of a probability {largest:.1e}, {verdict} the tolerance {PROBABILITIES:.0e}")
+    return largest <= PROBABILITIES
+
+
+def _train_missing(experiment: Path, specification: Specification, architectures: Sequence[str], seed: int) -> None:
+    failed = run_grid(
+        experiment,
+        specification,
+        EVERYONE,
+        architectures,
+        [seed],
+        device="cpu",
+        threads=None,
+        baselines=False,
+        given=specification_flags(specification, set(Specification.model_fields) - {"architecture", "seed"}),
+    )
+    if failed:
+        raise LockstepError(f"{failed} cells could not be trained; see the logs named above")
+
+
+def _differences(ask: Ask, run: Path, test: EncodedReviews) -> list[float]:
+    """How far each one's probabilities are from those that the trainer itself gave."""
+    stored = read_predictions(run / "predictions.parquet")
+    found = []
+    for opened_in in EVERYONE:
+        predicted = Predictions.of(test, ask(workers.predict_with_checkpoint, opened_in, run, test))
+        rows = np.searchsorted(stored.review_ids, predicted.review_ids)
+        assert np.array_equal(stored.review_ids[rows], predicted.review_ids)
+        found.append(float(np.abs(predicted.probabilities - stored.probabilities[rows]).max()))
+    return found
+
+
+def _table(architecture: str, rows: Sequence[Sequence[float]]) -> Table:
+    table = Table("trained in", title=f"{architecture}: largest difference of a probability, by where it is opened")
+    for name in EVERYONE:
+        table.add_column(name, justify="right")
+    for name, row in zip(EVERYONE, rows, strict=True):
+        table.add_row(name, *(f"{value:.0e}" for value in row))
+    return table

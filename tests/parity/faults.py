@@ -1,0 +1,227 @@
+"""Deliberate faults, put into one room at a time: the parity suite must notice every one.
+
+Each is the kind of mistake that people make when they move a model between frameworks. A suite that
+lets one of them pass proves less than it says.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from compare.parity import Case, Differences, Training, measure, measure_training
+from compare.workers import Ask, implementation
+from shared.weights import TORCH_GATE_ORDER, to_torch_layout
+
+# Small, but every part of the model and of training is in one of them.
+PASSES = (
+    Case("gru", "concat", 1, "random"),
+    Case("lstm", "last", 1, "random"),
+    Case("bilstm", "concat", 2, "random"),
+)
+TRAINING = Training("lstm", 0.3)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A mistake.
+
+    Attributes
+    ----------
+    title : str
+        What is done wrong.
+    framework : str
+        In whose room.
+    target : str
+        ``module:attribute`` that is replaced; dots after the colon go into classes.
+    replace : (what is there) -> what is put there
+        Makes the faulty one from the right one.
+    """
+
+    title: str
+    framework: str
+    target: str
+    replace: Callable[[Any], Any]
+
+    @contextmanager
+    def injected(self) -> Iterator[None]:
+        """Put the fault in, and take it out again."""
+        module, _, attribute = self.target.partition(":")
+        owner = importlib.import_module(module)
+        *path, name = attribute.split(".")
+        for part in path:
+            owner = getattr(owner, part)
+        with patch.object(owner, name, self.replace(getattr(owner, name))):
+            yield
+
+
+def with_fault(framework: str, number: int, job: Callable[..., Any], *arguments: object) -> Any:
+    """Do a job in a framework's process with one fault put in."""
+    implementation(framework)  # imported first: the room silences what TensorFlow prints
+    with FAULTS[number].injected():
+        return job(framework, *arguments)
+
+
+def measure_fault(ask: Ask, number: int) -> Differences:
+    """Return the largest differences from the reference that a fault causes."""
+    fault = FAULTS[number]
+
+    def ask_with_fault(job: Callable[..., Any], framework: str, *arguments: object) -> Any:
+        return ask(with_fault, framework, number, job, *arguments)
+
+    found: Differences = {}
+    for case in PASSES:
+        for name, value in measure(ask_with_fault, fault.framework, case).items():
+            found[name] = max(value, found.get(name, 0.0))
+    return {**found, **measure_training(ask_with_fault, fault.framework, TRAINING)}
+
+
+def _other_order(cell: str, order: tuple[int, ...]) -> Callable[[Any], Any]:
+    return lambda _: {**TORCH_GATE_ORDER, cell: order}
+
+
+def _biases_in_other_order(_: Any) -> Any:
+    """Permute the kernels of a GRU but not its biases."""
+
+    def layout(weights: Any, prefix: str, cell: str) -> Any:
+        arranged = to_torch_layout(weights, prefix, cell)
+        if cell == "gru":
+            arranged["bias_ih"], arranged["bias_hh"] = weights[f"{prefix}.bias"]
+        return arranged
+
+    return layout
+
+
+def _both_biases(_: Any) -> Any:
+    def layout(weights: Any, prefix: str, cell: str) -> Any:
+        arranged = to_torch_layout(weights, prefix, cell)
+        return arranged if cell == "gru" else {**arranged, "bias_hh": arranged["bias_ih"]}
+
+    return layout
+
+
+def _second_bias_trained(load: Any) -> Any:
+    def load_and_free(model: Any, weights: Any) -> None:
+        load(model, weights)
+        for parameter in model.parameters():
+            parameter.requires_grad_(True)
+
+    return load_and_free
+
+
+def _pool_everywhere(pool: Any) -> Any:
+    return lambda outputs, real, how: pool(outputs, real | True, how)
+
+
+def _last_column(pool: Any) -> Any:
+    return lambda outputs, real, how: outputs[:, -1] if how == "last" else pool(outputs, real, how)
+
+
+def _mean_over_padding(pool: Any) -> Any:
+    def pooled(outputs: Any, real: Any, how: str) -> Any:
+        return (outputs * real.unsqueeze(2)).mean(dim=1) if how == "mean" else pool(outputs, real, how)
+
+    return pooled
+
+
+def _maximum_with_zero(pool: Any) -> Any:
+    return lambda outputs, real, how: pool(outputs, real, how).clamp(min=0 if how == "max" else -1)
+
+
+def _shifted_ids(padded: Any) -> Any:
+    def shifted(self: Any, *arguments: Any) -> Any:
+        tokens = padded(self, *arguments)
+        return np.where((tokens > 0) & (tokens < 39), tokens + 1, tokens)
+
+    return shifted
+
+
+def _reversed_whole(_: Any) -> Any:
+    torch = importlib.import_module("torch")
+    return lambda real: torch.arange(real.shape[1]).flip(0).expand(real.shape)
+
+
+def _no_reversal(_: Any) -> Any:
+    return lambda self, inputs: inputs[0]
+
+
+def _constants(**changed: float) -> Callable[[Any], Any]:
+    return lambda optimizer: lambda *given, **options: optimizer(*given, **{**options, **changed})
+
+
+def _stock_adam(_: Any) -> Any:
+    return importlib.import_module("keras").optimizers.Adam
+
+
+def _other_parts(right: Any) -> Any:
+    return {**right, "concat": ["max", "last", "mean"]}
+
+
+def _summed(classifier: Any) -> Any:
+    return lambda specification, _, **options: classifier(specification, "sum", **options)
+
+
+def _stock_apply(_: Any) -> Any:
+    return importlib.import_module("keras").optimizers.Adam.apply
+
+
+def _next(function: Any) -> Any:
+    """Call a method for the batch after the one that was asked for."""
+    return lambda self, epoch, number, *rest: function(self, epoch, number + 1, *rest)
+
+
+def _not_rescaled(function: Any) -> Any:
+    return lambda self, *given: (function(self, *given) > 0).astype(np.float32)
+
+
+def _one_step_ahead(rate: Any) -> Any:
+    return lambda specification, step, steps: rate(specification, step + 1, steps)
+
+
+def _other_seed(order: Any) -> Any:
+    return lambda self, epoch: order(self, epoch + 1)
+
+
+FAULTS = (
+    Fault("GRU: r and z swapped", "pytorch", "shared.weights:TORCH_GATE_ORDER", _other_order("gru", (0, 1, 2))),
+    Fault(
+        "GRU: r and z swapped in the biases alone",
+        "flair",
+        "flair_impl.weights:to_torch_layout",
+        _biases_in_other_order,
+    ),
+    Fault(
+        "LSTM: forget and cell gates swapped",
+        "fastai",
+        "shared.weights:TORCH_GATE_ORDER",
+        _other_order("lstm", (0, 2, 1, 3)),
+    ),
+    Fault(
+        "LSTM: the bias stands in both of PyTorch's", "pytorch", "pytorch_impl.weights:to_torch_layout", _both_biases
+    ),
+    Fault("LSTM: PyTorch's second bias is trained", "fastai", "fastai_impl.model:load_weights", _second_bias_trained),
+    Fault("pooling without a mask", "pytorch", "pytorch_impl.model:pool", _pool_everywhere),
+    Fault("last output read after the padding", "flair", "flair_impl.model:pool", _last_column),
+    Fault("mean over padding too", "fastai", "fastai_impl.model:pool", _mean_over_padding),
+    Fault("maximum with padding as zero", "pytorch", "pytorch_impl.model:pool", _maximum_with_zero),
+    Fault("pooled parts in another order", "keras", "keras_impl.model:POOLED", _other_parts),
+    Fault("backward direction reads forward", "keras", "keras_impl.model:Mirror.call", _no_reversal),
+    Fault("backward direction starts in the padding", "fastai", "fastai_impl.model:mirrored_places", _reversed_whole),
+    Fault("word ids shifted by one", "keras", "shared.data.encoding:EncodedReviews.padded", _shifted_ids),
+    Fault("loss summed over the batch", "flair", "flair_impl.model:SentimentClassifier", _summed),
+    Fault("epsilon before Adam's bias correction", "keras", "keras_impl.training:BiasCorrectedAdam", _stock_adam),
+    Fault("clipping by the norm of slices", "keras", "keras_impl.training:BiasCorrectedAdam.apply", _stock_apply),
+    Fault("fastai's epsilon, 1e-5", "fastai", "torch.optim:Adam", _constants(eps=1e-5)),
+    Fault("fastai's beta 2, .99", "pytorch", "torch.optim:Adam", _constants(betas=(0.9, 0.99))),
+    Fault("no clipping", "pytorch", "torch.nn.utils:clip_grad_norm_", lambda _: lambda *given: None),
+    Fault("learning rate one step ahead", "keras", "keras_impl.training:learning_rate_at", _one_step_ahead),
+    Fault("dropout mask of the next batch", "flair", "shared.data.batches:Batches.dropout_mask", _next),
+    Fault("dropout without rescaling", "fastai", "shared.data.batches:Batches.dropout_mask", _not_rescaled),
+    Fault("other order of batches", "keras", "shared.data.batches:Batches.order", _other_seed),
+)

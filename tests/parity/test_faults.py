@@ -1,0 +1,22 @@
+"""Each deliberate fault makes the parity suite fail; without a fault it does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from compare.parity import measure, measure_training, violations
+from compare.workers import Ask
+from tests.parity.faults import FAULTS, PASSES, TRAINING, measure_fault
+
+
+@pytest.mark.parametrize("number", range(len(FAULTS)), ids=[fault.title for fault in FAULTS])
+def test_fault_is_noticed(ask: Ask, number: int) -> None:
+    assert violations(measure_fault(ask, number))
+
+
+@pytest.mark.parametrize("framework", sorted({fault.framework for fault in FAULTS}))
+def test_fault_is_taken_out_again(ask: Ask, framework: str) -> None:
+    """Run after the faults: a patch that stayed would make the cases above pass for the wrong reason."""
+    for case in PASSES:
+        assert not violations(measure(ask, framework, case))
+    assert not violations(measure_training(ask, framework, TRAINING))
