@@ -7,6 +7,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from shared.command_line import guarded
 from shared.contract import FRAMEWORKS, module_name
@@ -14,6 +15,7 @@ from shared.errors import LockstepError
 from shared.runs import experiment_name
 from shared.specification import (
     ARCHITECTURES,
+    POOLINGS,
     Specification,
     add_specification_flags,
     specification_flags,
@@ -86,12 +88,46 @@ def _parser() -> argparse.ArgumentParser:
     results.add_argument("--readme", type=Path, default=Path("README.md"), metavar="FILE", help="default: README.md")
     results.set_defaults(run=_results)
 
+    _add_convert_command(commands)
+
     baseline = commands.add_parser("baseline", help="train one linear baseline and write its run")
     baseline.add_argument("name", metavar="NAME", help="tf-idf or nb-svm")
     baseline.add_argument("--out", type=Path, required=True, metavar="DIR")
     add_specification_flags(baseline)
     baseline.set_defaults(run=_baseline)
     return parser
+
+
+def _add_convert_command(commands: Any) -> None:
+    convert = commands.add_parser(
+        "convert",
+        help="a trained model from one file format to another, exactly or not at all",
+        description="Read a trained model and write it in another format, always through canonical weights. "
+        "INPUT: a checkpoint directory, a .keras file, a PyTorch state_dict (.safetensors, .pt, .pth). "
+        "OUTPUT: a directory (a checkpoint), .keras, .safetensors, .pt, .onnx. "
+        "What has no exact counterpart is refused by name, never approximated.",
+        epilog="example: lockstep convert model.keras model --vocabulary words.txt; lockstep convert model model.onnx",
+    )
+    convert.add_argument("input", type=Path, metavar="INPUT", help="a trained model")
+    convert.add_argument("output", type=Path, metavar="OUTPUT", help="where to write it; the suffix says the format")
+    convert.add_argument("--overwrite", action="store_true", help="replace OUTPUT, if it is a model of the same kind")
+    convert.add_argument(
+        "--vocabulary",
+        type=Path,
+        metavar="FILE",
+        help="the model's words, one a line in the order of the ids, <pad> and <unk> first; default: placeholders",
+    )
+    convert.add_argument("--class-names", nargs="+", metavar="NAME", help="by label; default: negative positive")
+    convert.add_argument(
+        "--pooling", choices=POOLINGS, help="how a state_dict's model pools; default: what it says, or last"
+    )
+    convert.add_argument(
+        "--max-length",
+        type=int,
+        metavar="N",
+        help="tokens of a review that are read; default: what INPUT says, or 192",
+    )
+    convert.set_defaults(run=_convert)
 
 
 def _add_grid_flags(parser: argparse.ArgumentParser) -> None:
@@ -191,6 +227,18 @@ def _results(arguments: argparse.Namespace) -> int:
     from compare.results import fill_readme
 
     fill_readme(arguments.results, arguments.readme)
+    return 0
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    from compare.convert import Wishes, convert, describe
+
+    names = tuple(arguments.class_names) if arguments.class_names else None
+    wishes = Wishes(arguments.vocabulary, names, arguments.pooling, arguments.max_length)
+    checkpoint, notes = convert(arguments.input, arguments.output, wishes, arguments.overwrite)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    print(f"{arguments.output}: {describe(checkpoint)}")
     return 0
 
 

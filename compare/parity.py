@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -24,7 +24,7 @@ from shared.contract import REFERENCE
 from shared.data.encoding import EncodedReviews, load_corpus
 from shared.files import write_json
 from shared.runs import this_commit, this_machine
-from shared.specification import ARCHITECTURES, Pooling, Specification, preset
+from shared.specification import ARCHITECTURES, POOLINGS, Specification, preset
 from shared.weights import Weights, shapes
 
 # Sums of a few hundred float32 products (relative rounding 6e-8) in another order: some 1e-6.
@@ -50,7 +50,6 @@ TOLERANCES = {
     "trained probabilities": TRAINED_PROBABILITIES,
     "first step": FIRST_STEP,
 }
-POOLINGS: tuple[str, ...] = get_args(Pooling)
 LENGTHS = {"fixed": [11] * 8, "random": [0, 1, 1, 2, 3, 5, 8, 11]}
 WORDS = 40
 COMPARED_STEPS = 100

@@ -186,10 +186,14 @@ def _train(framework: str, load: Callable[[], Implementation], arguments: argpar
 
 def _predict(framework: str, load: Callable[[], Implementation], arguments: argparse.Namespace) -> int:
     from shared.data.encoding import encode_texts
+    from shared.data.sources import CLASS_NAMES
     from shared.predictions import Predictions, write_predictions
     from shared.weights import read_checkpoint
 
     checkpoint = read_checkpoint(arguments.checkpoint)
+    if arguments.output and len(checkpoint.class_names) != len(CLASS_NAMES):
+        classes = f"two classes, this model has {len(checkpoint.class_names)}"
+        raise LockstepError(f"--output: predictions.parquet has columns for {classes}; print them instead")
     reviews = _reviews_to_predict(arguments)
     encoded = encode_texts(
         reviews.texts, checkpoint.vocabulary, checkpoint.specification, reviews.review_ids, reviews.labels

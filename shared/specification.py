@@ -17,6 +17,7 @@ Recipe = Literal["lockstep", "idiomatic"]
 Schedule = Literal["constant", "linear", "one_cycle"]
 
 ARCHITECTURES: tuple[str, ...] = get_args(Architecture)
+POOLINGS: tuple[str, ...] = get_args(Pooling)
 RECIPES: tuple[str, ...] = get_args(Recipe)
 
 # Passed to build() and train() alike, so one flat object; the groups only order the help text.

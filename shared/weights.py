@@ -146,25 +146,25 @@ def to_torch_layout(weights: Mapping[str, np.ndarray], prefix: str, cell: str) -
     bias = weights[f"{prefix}.bias"]
     input_bias, recurrent_bias = bias if cell == "gru" else (bias, np.zeros_like(bias))
     return {
-        "weight_ih": np.ascontiguousarray(_reordered(weights[f"{prefix}.input_kernel"], order).T),
-        "weight_hh": np.ascontiguousarray(_reordered(weights[f"{prefix}.recurrent_kernel"], order).T),
-        "bias_ih": _reordered(input_bias, order),
-        "bias_hh": _reordered(recurrent_bias, order),
+        "weight_ih": np.ascontiguousarray(reordered(weights[f"{prefix}.input_kernel"], order).T),
+        "weight_hh": np.ascontiguousarray(reordered(weights[f"{prefix}.recurrent_kernel"], order).T),
+        "bias_ih": reordered(input_bias, order),
+        "bias_hh": reordered(recurrent_bias, order),
     }
 
 
 def from_torch_layout(layer: Mapping[str, np.ndarray], prefix: str, cell: str) -> Weights:
     """Undo :func:`to_torch_layout`; two biases of an LSTM or RNN are added to one."""
     order = tuple(np.argsort(TORCH_GATE_ORDER[cell]))
-    input_bias, recurrent_bias = _reordered(layer["bias_ih"], order), _reordered(layer["bias_hh"], order)
+    input_bias, recurrent_bias = reordered(layer["bias_ih"], order), reordered(layer["bias_hh"], order)
     return {
-        f"{prefix}.input_kernel": np.ascontiguousarray(_reordered(layer["weight_ih"].T, order)),
-        f"{prefix}.recurrent_kernel": np.ascontiguousarray(_reordered(layer["weight_hh"].T, order)),
+        f"{prefix}.input_kernel": np.ascontiguousarray(reordered(layer["weight_ih"].T, order)),
+        f"{prefix}.recurrent_kernel": np.ascontiguousarray(reordered(layer["weight_hh"].T, order)),
         f"{prefix}.bias": np.stack([input_bias, recurrent_bias]) if cell == "gru" else input_bias + recurrent_bias,
     }
 
 
-def _reordered(array: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
+def reordered(array: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
     """Put the gates, which lie side by side on the last axis, in another order."""
     gates = np.split(array, len(order), axis=-1)
     return np.concatenate([gates[gate] for gate in order], axis=-1)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from compare import workers
-from compare.parity import POOLINGS, PROBABILITIES, random_weights
+from compare.parity import PROBABILITIES, random_weights
 from compare.workers import Ask
 from shared.contract import FRAMEWORKS
 from shared.data.encoding import Corpus, EncodedReviews
-from shared.specification import ARCHITECTURES, Specification
+from shared.specification import ARCHITECTURES, POOLINGS, Specification
 from tests.conformance import jobs
 
 

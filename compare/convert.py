@@ -1,0 +1,221 @@
+"""Trained models from one file format to another, always through canonical weights."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from compare.workers import Workers
+from shared.contract import load_implementation, module_name
+from shared.data.sources import CLASS_NAMES
+from shared.errors import LockstepError
+from shared.native import NativeModel
+from shared.text import Vocabulary
+from shared.text.vocabulary import SPECIAL_WORDS
+from shared.weights import Checkpoint, check, read_checkpoint, write_checkpoint
+
+# Whose room reads and writes a file with this suffix.
+FRAMEWORK_OF = {".keras": "keras", ".safetensors": "pytorch", ".pt": "pytorch", ".pth": "pytorch"}
+INPUTS = "a checkpoint directory, .keras, .safetensors, .pt or .pth"
+OUTPUTS = "a directory (a name without a suffix), .keras, .safetensors, .pt or .onnx"
+
+CHECKPOINT_FILES = {"weights.safetensors", "model.json", "vocabulary.txt"}
+
+# What the first two ids are called elsewhere; they mean the same here.
+PADDING_WORDS = {"", "<pad>", "<PAD>", "[PAD]"}
+UNKNOWN_WORDS = {"<unk>", "<UNK>", "[UNK]", "<oov>", "<OOV>"}
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user says of a model that its file does not.
+
+    Attributes
+    ----------
+    vocabulary : Path, optional
+        A text file, one word a line, in the order of the ids.
+    class_names : tuple of str, optional
+        By label.
+    pooling : str, optional
+        How a state_dict's model pools.
+    max_length : int, optional
+        Tokens of a review that are read.
+    """
+
+    vocabulary: Path | None = None
+    class_names: tuple[str, ...] | None = None
+    pooling: str | None = None
+    max_length: int | None = None
+
+
+def convert(source: Path, target: Path, wishes: Wishes, overwrite: bool = False) -> tuple[Checkpoint, list[str]]:
+    """Read a model, write it in another format, and return it.
+
+    Parameters
+    ----------
+    source, target : Path
+        The format is told by the suffix; a directory is a checkpoint.
+    wishes : Wishes
+        What the source does not say.
+    overwrite : bool
+        Replace what stands at the target, if it is of the same kind.
+
+    Returns
+    -------
+    checkpoint : Checkpoint
+        What was written.
+    notes : list of str
+        What the user should know of it, one line each.
+
+    Raises
+    ------
+    LockstepError
+        If the source is damaged or has no exact counterpart, or the target cannot be written.
+    """
+    _check_source(source, wishes)
+    _check_target(target, overwrite)
+    checkpoint, notes = _read(source, wishes)
+    if target.suffix and source.is_dir():
+        notes.append(f"a {target.suffix} file holds no words: vocabulary.txt stays with the checkpoint")
+    if not target.suffix and checkpoint.vocabulary.words[2:3] == _placeholders(3)[2:]:
+        notes.append("no --vocabulary: the words are placeholders, so predict from text will know none of them")
+    return checkpoint, [*notes, *_write(checkpoint, target)]
+
+
+def _check_source(source: Path, wishes: Wishes) -> None:
+    if not source.exists():
+        raise LockstepError(f"{source}: no such file or directory")
+    if not source.is_dir() and source.suffix not in FRAMEWORK_OF:
+        raise LockstepError(f"{source}: cannot read {_kind(source)}; INPUT is {INPUTS}")
+    if source.is_file():
+        source.open("rb").close()  # a file that may not be read is not a damaged one
+    if wishes.pooling and FRAMEWORK_OF.get(source.suffix) != "pytorch":
+        raise LockstepError(f"--pooling is for a PyTorch state_dict; {source} says itself how it pools")
+
+
+def _check_target(target: Path, overwrite: bool) -> None:
+    if target.suffix not in ("", ".keras", ".safetensors", ".pt", ".onnx"):
+        raise LockstepError(f"{target}: cannot write {_kind(target)}; OUTPUT is {OUTPUTS}")
+    if target.suffix == ".onnx" and importlib.util.find_spec("onnx") is None:
+        raise LockstepError(f"{target}: onnx is not installed: pip install 'lockstep[onnx]', or run make")
+    if not target.exists() or (not target.suffix and target.is_dir() and not any(target.iterdir())):
+        return
+    if not overwrite:
+        raise LockstepError(f"{target}: exists; pass --overwrite to replace it, or another OUTPUT")
+    if target.is_dir() != (not target.suffix):
+        raise LockstepError(f"{target}: is {'a directory' if target.is_dir() else 'a file'}; choose another OUTPUT")
+    if target.is_dir() and {path.name for path in target.iterdir()} - CHECKPOINT_FILES:
+        raise LockstepError(f"{target}: holds more than a checkpoint, and is not replaced; choose another OUTPUT")
+
+
+def _kind(path: Path) -> str:
+    return f"{path.suffix!r} files" if path.suffix else "a file without a suffix"
+
+
+def _read(source: Path, wishes: Wishes) -> tuple[Checkpoint, list[str]]:
+    """Return the source's model with the wishes put over it, and what to say of it."""
+    native, words = _native(source, wishes)
+    try:
+        check(native.weights, native.specification)
+    except LockstepError as error:
+        raise LockstepError(f"{source}: {error}") from error
+    specification = native.specification
+    if wishes.max_length is not None:
+        specification = specification.replaced(max_length=wishes.max_length)
+    rows, classes = len(native.weights["embedding"]), len(native.weights["head.bias"])
+    if wishes.vocabulary is not None:
+        words = read_words(wishes.vocabulary, rows)
+    class_names = wishes.class_names or native.class_names or _names_of_classes(classes)
+    if len(class_names) != classes:
+        raise LockstepError(f"{source}: {len(class_names)} class names ({', '.join(class_names)}), {classes} classes")
+    vocabulary = words or Vocabulary(_placeholders(rows))
+    return Checkpoint(specification, vocabulary, native.weights, class_names), list(native.notes)
+
+
+def _native(source: Path, wishes: Wishes) -> tuple[NativeModel, Vocabulary | None]:
+    if source.is_dir():
+        checkpoint = read_checkpoint(source)
+        named = NativeModel(checkpoint.specification, checkpoint.weights, checkpoint.class_names)
+        return named, checkpoint.vocabulary
+    framework = FRAMEWORK_OF[source.suffix]
+    return in_its_room(framework, "read_native", source, *([wishes.pooling] if framework == "pytorch" else [])), None
+
+
+def _write(checkpoint: Checkpoint, target: Path) -> Sequence[str]:
+    if not target.suffix:
+        write_checkpoint(target, checkpoint)
+        return ()
+    if target.suffix == ".onnx":
+        importlib.import_module("compare.onnx_export").write_onnx(checkpoint, target)
+        return ()
+    return in_its_room(FRAMEWORK_OF[target.suffix], "write_native", checkpoint, target)
+
+
+def in_its_room(framework: str, function: str, *arguments: object) -> Any:
+    """Call a function of a room's ``native.py`` in a process of its own, and return what it returns."""
+    try:
+        with Workers([framework]) as ask:
+            return ask(_call, framework, function, arguments)
+    except BrokenProcessPool as error:
+        raise LockstepError(f"the {framework} process was ended from outside; is there enough memory?") from error
+
+
+def _call(framework: str, function: str, arguments: Sequence[object]) -> Any:
+    # TensorFlow complains of a missing GPU, which no conversion needs; its errors are exceptions.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    load_implementation(framework)  # imports the framework as its room does, or says how to install it
+    return getattr(importlib.import_module(f"{module_name(framework)}.native"), function)(*arguments)
+
+
+def read_words(path: Path, rows: int) -> Vocabulary:
+    """Read a vocabulary that another program wrote: one word a line, line *n* (from 0) has id *n*.
+
+    Parameters
+    ----------
+    path : Path
+        UTF-8 text.
+    rows : int
+        Rows of the embedding: so many words there must be.
+
+    Raises
+    ------
+    LockstepError
+        If the file is missing, has another number of words, or other words at ids 0 and 1.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LockstepError(f"{path}: cannot read the vocabulary ({error})") from error
+    words = lines[:-1] if lines[-1] == "" else lines
+    if len(words) != rows:
+        raise LockstepError(f"{path}: {len(words):,} words, the embedding has {rows:,} rows; give one line for each id")
+    if words[0] not in PADDING_WORDS or words[1] not in UNKNOWN_WORDS:
+        first = f"{words[0]!r} and {words[1]!r}"
+        raise LockstepError(f"{path}: starts with {first}; ids 0 and 1 are padding (<pad>) and unknown words (<unk>)")
+    try:
+        return Vocabulary((*SPECIAL_WORDS, *words[2:]))
+    except LockstepError as error:
+        raise LockstepError(f"{path}: {error}") from error
+
+
+def _placeholders(rows: int) -> tuple[str, ...]:
+    """Return words that no review has, for a model whose own are not known."""
+    return (*SPECIAL_WORDS, *(f"<id-{number}>" for number in range(len(SPECIAL_WORDS), rows)))
+
+
+def _names_of_classes(classes: int) -> tuple[str, ...]:
+    return CLASS_NAMES if classes == len(CLASS_NAMES) else tuple(f"class-{label}" for label in range(classes))
+
+
+def describe(checkpoint: Checkpoint) -> str:
+    """Say a model in a few words."""
+    specification, weights = checkpoint.specification, checkpoint.weights
+    layers = f"{specification.layers} layer{'s' if specification.layers > 1 else ''} of {specification.hidden_size}"
+    sizes = f"{len(weights['embedding']):,} words, {len(weights['head.bias'])} classes"
+    return f"{specification.architecture}, {layers}, pooling {specification.pooling}, {sizes}"

@@ -1,0 +1,362 @@
+"""Models as users of Keras write them, made and run in Keras' own process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shared.specification import Specification
+from shared.weights import Weights
+from tests.conformance.jobs import implementation
+from tests.conformance.native_jobs import HIDDEN, SIZE, WORDS, tokens
+
+
+def save_keras(framework: str, name: str, path: Path) -> np.ndarray | None:
+    """Build a user's model, draw all its weights, save it, and return its outputs."""
+    implementation(framework)
+    import keras
+
+    keras.utils.set_random_seed(1)
+    model = KERAS_MODELS[name]()
+    generator = np.random.default_rng(2)
+    for variable in model.weights:
+        variable.assign(generator.standard_normal(variable.shape) * 0.6)
+    model.save(path)
+    return outputs(model) if name in EXACT_KERAS else None
+
+
+def outputs(model: Any) -> np.ndarray:
+    return np.array(model(tokens(), training=False))
+
+
+def open_keras(framework: str, path: Path) -> np.ndarray:
+    """What a saved file answers."""
+    implementation(framework)
+    import keras
+
+    return outputs(keras.saving.load_model(path))
+
+
+def save_our_keras(framework: str, specification: Specification, weights: Weights, path: Path) -> np.ndarray:
+    """Save the room's own model of a recipe; return its logits."""
+    from keras_impl.weights import load_weights
+
+    model = implementation(framework).build(specification, weights)
+    load_weights(model, weights)
+    model.save(path)
+    length = model.input.shape[1] or 12
+    return np.array(model(np.pad(tokens(), [(0, 0), (0, length - 12)]), training=False))
+
+
+def _sequential(*recurrent: Any, head: Any = None, embedding: Any = None, after: Any = (), length: Any = None) -> Any:
+    import keras
+    from keras import layers
+
+    embedding = embedding or layers.Embedding(WORDS, SIZE, mask_zero=True)
+    head = head or layers.Dense(2, activation="softmax")
+    return keras.Sequential([keras.Input((length,)), embedding, *recurrent, *after, head])
+
+
+def _layers() -> Any:
+    from keras import layers
+
+    return layers
+
+
+def _functional(chain: Callable[[Any], Any], **options: Any) -> Any:
+    import keras
+
+    inputs = keras.Input((None,), dtype="int32")
+    return keras.Model(inputs, chain(inputs), **options)
+
+
+def _two_inputs_of_one_head() -> Any:
+    layers = _layers()
+
+    def chain(inputs: Any) -> Any:
+        x = layers.Embedding(WORDS, SIZE, mask_zero=True)(inputs)
+        return layers.Dense(2)(layers.Concatenate()([layers.LSTM(HIDDEN)(x), layers.GRU(HIDDEN)(x)]))
+
+    return _functional(chain)
+
+
+def _mask_given() -> Any:
+    """As functional models were saved by earlier Keras 3: the mask is an input of each layer."""
+    import keras
+
+    layers = _layers()
+
+    def chain(inputs: Any) -> Any:
+        mask = keras.ops.not_equal(inputs, 0)
+        x = layers.Embedding(WORDS, SIZE, mask_zero=True)(inputs)
+        x = layers.LSTM(HIDDEN, return_sequences=True)(x, mask=mask)
+        return layers.Dense(2, activation="softmax")(layers.LSTM(HIDDEN)(x, mask=mask))
+
+    return _functional(chain)
+
+
+def _other_mask() -> Any:
+    import keras
+
+    layers = _layers()
+
+    def chain(inputs: Any) -> Any:
+        x = layers.Embedding(WORDS, SIZE, mask_zero=True)(inputs)
+        return layers.Dense(2)(layers.LSTM(HIDDEN)(x, mask=keras.ops.not_equal(inputs, 1)))
+
+    return _functional(chain)
+
+
+def _dropout_that_stays() -> Any:
+    layers = _layers()
+
+    def chain(inputs: Any) -> Any:
+        x = layers.LSTM(HIDDEN)(layers.Embedding(WORDS, SIZE, mask_zero=True)(inputs))
+        return layers.Dense(2)(layers.Dropout(0.5)(x, training=True))
+
+    return _functional(chain)
+
+
+def _initial_state() -> Any:
+    layers = _layers()
+
+    def chain(inputs: Any) -> Any:
+        x = layers.Embedding(WORDS, SIZE, mask_zero=True)(inputs)
+        first = layers.GRU(HIDDEN)(x)
+        return layers.Dense(2)(layers.GRU(HIDDEN)(x, initial_state=first))
+
+    return _functional(chain)
+
+
+def _two_outputs() -> Any:
+    layers = _layers()
+
+    def chain(inputs: Any) -> Any:
+        x = layers.LSTM(HIDDEN)(layers.Embedding(WORDS, SIZE, mask_zero=True)(inputs))
+        return [layers.Dense(2)(x), layers.Dense(2)(x)]
+
+    return _functional(chain)
+
+
+def _gru_functional() -> Any:
+    layers = _layers()
+
+    def chain(inputs: Any) -> Any:
+        x = layers.GRU(HIDDEN)(layers.Embedding(WORDS, SIZE, mask_zero=True, trainable=False)(inputs))
+        return layers.Dense(1, activation="sigmoid")(layers.Dropout(0.25)(x))
+
+    return _functional(chain, name="reviews")
+
+
+def _class_of_its_own() -> Any:
+    import keras
+
+    @keras.saving.register_keras_serializable("tests")
+    class Reviewer(keras.Model):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self.embedding = _layers().Embedding(WORDS, SIZE)
+
+        def call(self, inputs: Any) -> Any:
+            return self.embedding(inputs)
+
+    model = Reviewer()
+    model(tokens())
+    return model
+
+
+def _layer_of_its_own() -> Any:
+    import keras
+
+    @keras.saving.register_keras_serializable("tests")
+    class LSTM(keras.layers.LSTM):  # the name alone must not make it one of Keras'
+        pass
+
+    return _sequential(LSTM(HIDDEN))
+
+
+def _nested() -> Any:
+    import keras
+
+    layers = _layers()
+    inner = keras.Sequential([keras.Input((None,)), layers.Embedding(WORDS, SIZE, mask_zero=True)])
+    return _sequential(layers.LSTM(HIDDEN), embedding=inner)
+
+
+def _stateful() -> Any:
+    import keras
+
+    layers = _layers()
+    inputs = keras.Input(batch_shape=(8, None))
+    x = layers.GRU(HIDDEN, stateful=True)(layers.Embedding(WORDS, SIZE, mask_zero=True)(inputs))
+    return keras.Model(inputs, layers.Dense(2)(x))
+
+
+def _from_text() -> Any:
+    import keras
+
+    layers = _layers()
+    vectorization = layers.TextVectorization(vocabulary=["good", "bad"])
+    chain = [vectorization, layers.Embedding(4, SIZE, mask_zero=True), layers.LSTM(HIDDEN), layers.Dense(2)]
+    return keras.Sequential([keras.Input((1,), dtype="string"), *chain])
+
+
+def _with_lora() -> Any:
+    model = _sequential(_layers().LSTM(HIDDEN))
+    model.layers[0].enable_lora(2)
+    return model
+
+
+def _our_layers_rearranged() -> Any:
+    from keras_impl.model import MaskedPooling
+
+    layers = _layers()
+
+    def chain(inputs: Any) -> Any:
+        x = layers.Embedding(WORDS, SIZE, name="embedding")(inputs)
+        y = layers.LSTM(HIDDEN, return_sequences=True, name="rnn.0.forward")(x)
+        features = MaskedPooling("max", name="features")([inputs, y])
+        return layers.Dense(2, name="head")(layers.Dropout(0.5)(features))
+
+    return _functional(chain)
+
+
+# Each has an exact counterpart.
+EXACT_KERAS: dict[str, Callable[[], Any]] = {
+    "lstm, dropout, softmax": lambda: _sequential(_layers().LSTM(HIDDEN), after=[_layers().Dropout(0.3)]),
+    "gru, functional, sigmoid": _gru_functional,
+    "rnn, unrolled, fixed length": lambda: _sequential(_layers().SimpleRNN(HIDDEN, unroll=True), length=12),
+    "bilstm, stacked, logits": lambda: _sequential(
+        _layers().Bidirectional(_layers().LSTM(HIDDEN, return_sequences=True)),
+        _layers().Bidirectional(_layers().LSTM(HIDDEN)),
+        head=_layers().Dense(3),
+    ),
+    "bigru, stacked, no biases": lambda: _sequential(
+        _layers().Bidirectional(_layers().GRU(HIDDEN, return_sequences=True, use_bias=False)),
+        _layers().Bidirectional(_layers().GRU(HIDDEN, use_bias=False)),
+        head=_layers().Dense(2, use_bias=False, activation="softmax"),
+    ),
+    "birnn, backward layer given": lambda: _sequential(
+        _layers().Bidirectional(
+            _layers().SimpleRNN(HIDDEN), backward_layer=_layers().SimpleRNN(HIDDEN, use_bias=False, go_backwards=True)
+        )
+    ),
+    "lstm, stacked, mask given": _mask_given,
+}
+
+# Each is refused, and the message names the layer and says this.
+REFUSED_KERAS: dict[str, tuple[Callable[[], Any], str]] = {
+    "reset before": (lambda: _sequential(_layers().GRU(HIDDEN, reset_after=False)), "(GRU): reset_after=False"),
+    "dropout in it": (lambda: _sequential(_layers().LSTM(HIDDEN, dropout=0.2)), "(LSTM): dropout=0.2"),
+    "dropout of states": (
+        lambda: _sequential(_layers().Bidirectional(_layers().LSTM(HIDDEN, recurrent_dropout=0.1))),
+        "(LSTM): recurrent_dropout=0.1",
+    ),
+    "backwards": (lambda: _sequential(_layers().LSTM(HIDDEN, go_backwards=True)), "(LSTM): go_backwards=True"),
+    "stateful": (_stateful, "(GRU): stateful=True"),
+    "relu": (lambda: _sequential(_layers().SimpleRNN(HIDDEN, activation="relu")), "(SimpleRNN): activation='relu'"),
+    "hard gates": (
+        lambda: _sequential(_layers().LSTM(HIDDEN, recurrent_activation="hard_sigmoid")),
+        "(LSTM): recurrent_activation='hard_sigmoid'",
+    ),
+    "no mask": (
+        lambda: _sequential(_layers().LSTM(HIDDEN), embedding=_layers().Embedding(WORDS, SIZE)),
+        "(Embedding): mask_zero=False: it reads padding as words",
+    ),
+    "sum": (
+        lambda: _sequential(_layers().Bidirectional(_layers().LSTM(HIDDEN), merge_mode="sum")),
+        "(Bidirectional): merge_mode='sum'",
+    ),
+    "spatial dropout": (
+        lambda: _sequential(_layers().SpatialDropout1D(0.2), _layers().LSTM(HIDDEN)),
+        "(SpatialDropout1D): only pooled features are dropped",
+    ),
+    "maximum": (
+        lambda: _sequential(_layers().LSTM(HIDDEN, return_sequences=True), _layers().GlobalMaxPooling1D()),
+        "(GlobalMaxPooling1D): it ignores the mask",
+    ),
+    "mean": (
+        lambda: _sequential(_layers().LSTM(HIDDEN, return_sequences=True), _layers().GlobalAveragePooling1D()),
+        "(GlobalAveragePooling1D): a review without words scores NaN",
+    ),
+    "convolution": (
+        lambda: _sequential(_layers().Conv1D(HIDDEN, 3), _layers().LSTM(HIDDEN)),
+        "(Conv1D): there are no convolutions",
+    ),
+    "two dense": (
+        lambda: _sequential(_layers().LSTM(HIDDEN), _layers().Dense(8, activation="relu")),
+        "(Dense): a further Dense layer",
+    ),
+    "cell": (lambda: _sequential(_layers().RNN(_layers().LSTMCell(HIDDEN))), "(RNN): a cell of its own"),
+    "cell both ways": (
+        lambda: _sequential(_layers().Bidirectional(_layers().RNN(_layers().GRUCell(HIDDEN)))),
+        "(RNN): a cell of its own",
+    ),
+    "normalized": (
+        lambda: _sequential(_layers().LSTM(HIDDEN), _layers().LayerNormalization()),
+        "(LayerNormalization): has no counterpart",
+    ),
+    "lambda": (
+        lambda: _sequential(_layers().LSTM(HIDDEN), _layers().Lambda(lambda x: x * 2)),
+        "(Lambda): it holds code, and code from a file is never run",
+    ),
+    "own layer": (_layer_of_its_own, "(LSTM): a layer of its own"),
+    "own model": (_class_of_its_own, "model 'Reviewer': a class of its own is code"),
+    "two sizes": (
+        lambda: _sequential(_layers().LSTM(HIDDEN, return_sequences=True), _layers().LSTM(HIDDEN + 1)),
+        "(LSTM): differs from the first recurrent layer",
+    ),
+    "two kinds": (
+        lambda: _sequential(_layers().LSTM(HIDDEN, return_sequences=True), _layers().GRU(HIDDEN)),
+        "(GRU): differs from the first recurrent layer",
+    ),
+    "every token": (
+        lambda: _sequential(_layers().LSTM(HIDDEN, return_sequences=True)),
+        "(LSTM): return_sequences=True: the head would answer each token",
+    ),
+    "state lost": (
+        lambda: _sequential(_layers().LSTM(HIDDEN, zero_output_for_mask=True)),
+        "(LSTM): zero_output_for_mask=True",
+    ),
+    "dropout between": (
+        lambda: _sequential(
+            _layers().LSTM(HIDDEN, return_sequences=True), _layers().Dropout(0.1), _layers().LSTM(HIDDEN)
+        ),
+        "(Dropout): only one Dropout, right before the head",
+    ),
+    "one linear unit": (
+        lambda: _sequential(_layers().LSTM(HIDDEN), head=_layers().Dense(1)),
+        "(Dense): 1 unit with activation='linear'",
+    ),
+    "two answers": (
+        lambda: _sequential(_layers().LSTM(HIDDEN), head=_layers().Dense(2, activation="sigmoid")),
+        "(Dense): 2 units with a sigmoid",
+    ),
+    "relu head": (
+        lambda: _sequential(_layers().LSTM(HIDDEN), head=_layers().Dense(2, activation="relu")),
+        "(Dense): activation='relu'",
+    ),
+    "no head": (
+        lambda: _sequential(head=_layers().LSTM(HIDDEN)),
+        "(LSTM): stands last, where a Dense head is read",
+    ),
+    "mixed numbers": (
+        lambda: _sequential(_layers().LSTM(HIDDEN, dtype="mixed_float16")),
+        "(LSTM): dtype 'mixed_float16'",
+    ),
+    "two branches": (_two_inputs_of_one_head, "(Concatenate): only a chain of layers is read"),
+    "other mask": (_other_mask, "(NotEqual): "),
+    "dropout that stays": (_dropout_that_stays, "(Dropout): is called with training=…"),
+    "initial state": (_initial_state, "(GRU): "),
+    "two outputs": (_two_outputs, "it has 2 outputs"),
+    "from text": (_from_text, "(TextVectorization): a model of token ids is read"),
+    "lora": (_with_lora, "(Embedding): LoRA and quantization have no counterpart"),
+    "nested": (_nested, "(Sequential): a model within a model"),
+    "ours, rearranged": (_our_layers_rearranged, "our own layers in another model"),
+}
+
+
+KERAS_MODELS = {**EXACT_KERAS, **{name: build for name, (build, _) in REFUSED_KERAS.items()}}

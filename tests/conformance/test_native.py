@@ -1,0 +1,333 @@
+"""Models in the frameworks' own files, through canonical weights, against the reference in NumPy."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from compare.convert import Wishes, convert
+from compare.parity import random_weights
+from compare.workers import Ask
+from shared.data.encoding import EncodedReviews
+from shared.errors import LockstepError
+from shared.reference.model import build
+from shared.reference.training import predict_probabilities
+from shared.specification import ARCHITECTURES, POOLINGS, Specification
+from shared.text import Vocabulary
+from shared.weights import Checkpoint, read_checkpoint, write_checkpoint
+from tests.conformance import keras_models, native_jobs, torch_models
+from tests.conformance.native_jobs import HIDDEN, SIZE, WORDS
+from tests.conformance.test_contract import SAME_SCORE
+from tests.conftest import Command
+
+VOCABULARY = Vocabulary(("<pad>", "<unk>", *(f"word{number}" for number in range(2, WORDS))))
+CELLS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
+OURS = list(zip(ARCHITECTURES, ["max", "mean", "concat", "ends", "max", "concat"], strict=True))
+CASES = [(architecture, layers) for architecture in ARCHITECTURES for layers in (1, 2)]
+
+
+@pytest.fixture(autouse=True)
+def rooms(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`convert` asks the session's long-lived processes instead of starting one for each file."""
+
+    def in_its_room(framework: str, function: str, *arguments: object) -> object:
+        return ask(native_jobs.native, framework, function, *arguments)
+
+    monkeypatch.setattr("compare.convert.in_its_room", in_its_room)
+
+
+def made(architecture: str, layers: int = 1, pooling: str = "last", classes: int = 2) -> Checkpoint:
+    specification = Specification(
+        vectors="random",
+        architecture=architecture,
+        layers=layers,
+        pooling=pooling,
+        embedding_size=SIZE,
+        hidden_size=HIDDEN,
+        vocabulary_size=WORDS,
+        dropout=0.25,
+        max_length=40,
+        truncation="head",
+    )
+    return Checkpoint(specification, VOCABULARY, random_weights(specification, WORDS, seed=layers))
+
+
+def reference(checkpoint: Checkpoint, rows: np.ndarray | None = None) -> np.ndarray:
+    """The reference's probabilities, through the same two functions as any room's."""
+    tokens = native_jobs.tokens() if rows is None else native_jobs.tokens()[rows]
+    sizes = (tokens != 0).sum(axis=1)
+    flat = np.append(tokens[tokens != 0], np.int32(0))
+    ids, labels = np.arange(len(tokens)).astype(str), np.full(len(tokens), -1, np.int8)
+    reviews = EncodedReviews(ids, labels, flat, np.cumsum(sizes) - sizes, sizes, max_length=12, head=12)
+    return predict_probabilities(build(checkpoint.specification, checkpoint.weights), reviews)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    exponents = np.exp(logits.astype(np.float64))
+    return exponents / exponents.sum(axis=1, keepdims=True)
+
+
+def differences(left: Checkpoint, right: Checkpoint) -> list[str]:
+    return [name for name, array in left.weights.items() if not np.array_equal(array, right.weights[name])]
+
+
+@pytest.mark.parametrize("name", keras_models.EXACT_KERAS)
+def test_a_users_keras_model_becomes_a_checkpoint(ask: Ask, name: str, tmp_path: Path) -> None:
+    answers = ask(keras_models.save_keras, "keras", name, tmp_path / "model.keras")
+    if answers.shape[1] == 1:
+        answers = np.concatenate([1 - answers, answers], axis=1)
+    convert(tmp_path / "model.keras", tmp_path / "model", Wishes())
+    checkpoint = read_checkpoint(tmp_path / "model")
+    expected = softmax(answers) if name.endswith("logits") else answers
+    assert np.abs(reference(checkpoint) - expected).max() <= SAME_SCORE
+    assert np.ptp(expected[:, 1]) > 1_000 * SAME_SCORE, "the rows must not all score alike"
+    specification = checkpoint.specification
+    assert specification.architecture == name.split(",")[0]
+    assert specification.layers == (2 if "stacked" in name else 1)
+    assert specification.dropout == {"lstm, dropout, softmax": 0.3, "gru, functional, sigmoid": 0.25}.get(name, 0)
+    assert specification.max_length == (12 if "fixed length" in name else 192)
+    assert specification.train_embedding == (name != "gru, functional, sigmoid")
+    assert (specification.hidden_size, specification.vocabulary_size) == (HIDDEN, WORDS)
+
+
+@pytest.mark.parametrize("name", keras_models.REFUSED_KERAS)
+def test_a_keras_model_without_an_exact_counterpart_is_refused_by_name(ask: Ask, name: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    ask(keras_models.save_keras, "keras", name, path)
+    with pytest.raises(LockstepError) as error:
+        convert(path, tmp_path / "model", Wishes())
+    said = str(error.value)
+    assert said.startswith(f"{path}: "), said
+    assert keras_models.REFUSED_KERAS[name][1] in said
+    assert "\n" not in said
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("damage", ["cut", "other", "no weights", "no configuration", "another Keras"])
+def test_damaged_keras_files_are_refused_in_one_line(ask: Ask, damage: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    ask(keras_models.save_keras, "keras", "lstm, dropout, softmax", path)
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-40])
+    elif damage == "other":
+        path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    else:
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        configuration = json.loads(members["config.json"])
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in members.items():
+                if damage == "no weights" and name.endswith(".h5"):
+                    continue
+                if name == "config.json" and damage == "no configuration":
+                    continue
+                if name == "config.json" and damage == "another Keras":
+                    del configuration["config"]["layers"]
+                    content = json.dumps(configuration).encode()
+                archive.writestr(name, content)
+    with pytest.raises(LockstepError, match="damaged") as error:
+        convert(path, tmp_path / "model", Wishes())
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("architecture", "layers"), CASES)
+def test_a_checkpoint_becomes_a_keras_file_and_returns(
+    ask: Ask, architecture: str, layers: int, tmp_path: Path
+) -> None:
+    checkpoint = made(architecture, layers)
+    write_checkpoint(tmp_path / "model", checkpoint)
+    convert(tmp_path / "model", tmp_path / "model.keras", Wishes())
+    answers = ask(keras_models.open_keras, "keras", tmp_path / "model.keras")
+    assert np.abs(reference(checkpoint) - answers).max() <= SAME_SCORE
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        assert b"lockstep" not in archive.read("config.json"), "it must open where this project is not installed"
+    again, _ = convert(tmp_path / "model.keras", tmp_path / "again", Wishes(max_length=40))
+    assert not differences(checkpoint, again)
+    kept = {"vectors": "random", "data": "unknown", "truncation": "tail"}
+    assert again.specification == checkpoint.specification.replaced(**kept)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "pooling"),
+    list(zip(ARCHITECTURES, ["max", "mean", "concat", "ends", "max", "concat"], strict=True)),
+)
+def test_our_own_keras_model_returns_too(ask: Ask, architecture: str, pooling: str, tmp_path: Path) -> None:
+    checkpoint = made(architecture, 2, pooling)
+    write_checkpoint(tmp_path / "model", checkpoint)
+    _, notes = convert(tmp_path / "model", tmp_path / "model.keras", Wishes())
+    assert any("import keras_impl.model" in note for note in notes)
+    logits = ask(keras_models.open_keras, "keras", tmp_path / "model.keras")
+    assert np.abs(reference(checkpoint) - softmax(logits)).max() <= SAME_SCORE
+    again, _ = convert(tmp_path / "model.keras", tmp_path / "again", Wishes())
+    assert not differences(checkpoint, again)
+    assert again.specification.pooling == pooling
+    assert again.specification.architecture == architecture
+
+
+@pytest.mark.parametrize("recipe", ["lockstep", "idiomatic"])
+def test_models_of_the_keras_room_are_read(ask: Ask, recipe: str, tmp_path: Path) -> None:
+    checkpoint = made("bilstm", 2, "ends" if recipe == "lockstep" else "last")
+    specification = checkpoint.specification.replaced(recipe=recipe)
+    path = tmp_path / "model.keras"
+    logits = ask(keras_models.save_our_keras, "keras", specification, checkpoint.weights, path)
+    converted, _ = convert(path, tmp_path / "model", Wishes())
+    assert not differences(checkpoint, converted)
+    assert np.abs(reference(converted) - softmax(logits)).max() <= SAME_SCORE
+
+
+TORCH_MODELS = {
+    "lstm": ("LSTM", {}),
+    "bilstm, 2 layers": ("LSTM", {"ways": 2, "layers": 2}),
+    "gru, 2 layers": ("GRU", {"layers": 2}),
+    "bigru": ("GRU", {"ways": 2}),
+    "rnn, no biases": ("RNN", {"bias": False}),
+    "birnn, 2 layers": ("RNN", {"ways": 2, "layers": 2}),
+    "bilstm, max": ("LSTM", {"ways": 2, "pooling": "max"}),
+    "gru, mean": ("GRU", {"pooling": "mean"}),
+    "bigru, concat, no biases": ("GRU", {"ways": 2, "pooling": "concat", "bias": False}),
+    "lstm, one unit": ("LSTM", {"units": 1}),
+    "gru, five units": ("GRU", {"units": 5}),
+}
+
+
+@pytest.mark.parametrize("name", TORCH_MODELS)
+@pytest.mark.parametrize(("suffix", "prefix"), [(".pt", "module."), (".safetensors", "")])
+def test_a_users_torch_model_becomes_a_checkpoint(
+    ask: Ask, name: str, suffix: str, prefix: str, tmp_path: Path
+) -> None:
+    cell, options = TORCH_MODELS[name]
+    path = tmp_path / f"model{suffix}"
+    answers = ask(torch_models.save_torch, "pytorch", path, cell, options, prefix)
+    _, notes = convert(path, tmp_path / "model", Wishes(pooling=options.get("pooling")))
+    checkpoint = read_checkpoint(tmp_path / "model")
+    assert np.abs(reference(checkpoint, torch_models.with_words()) - answers).max() <= SAME_SCORE
+    assert np.ptp(answers[:, 1]) > 1_000 * SAME_SCORE
+    assert checkpoint.specification.architecture == name.split(",")[0]
+    assert checkpoint.class_names == (
+        tuple(f"class-{label}" for label in range(5)) if "five" in name else ("negative", "positive")
+    )
+    added = any("two biases of each" in note for note in notes)
+    assert added == (cell != "GRU" and "bias" not in options)
+    assert any("a state_dict does not say what is computed" in note for note in notes)
+
+
+@pytest.mark.parametrize("name", torch_models.REFUSED_TORCH)
+def test_a_state_dict_without_an_exact_counterpart_is_refused_by_name(ask: Ask, name: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    ask(torch_models.save_changed_torch, "pytorch", path, name)
+    with pytest.raises(LockstepError) as error:
+        convert(path, tmp_path / "model", Wishes())
+    said = str(error.value)
+    assert said.startswith(f"{path}: "), said
+    assert torch_models.REFUSED_TORCH[name][1] in said
+    assert "\n" not in said
+    assert not (tmp_path / "model").exists()
+
+
+def test_code_in_a_file_is_not_run(ask: Ask, tmp_path: Path) -> None:
+    ask(torch_models.save_code, "pytorch", tmp_path / "model.pt", tmp_path / "touched")
+    with pytest.raises(LockstepError, match="objects other than tensors, which are never run"):
+        convert(tmp_path / "model.pt", tmp_path / "model", Wishes())
+    assert not (tmp_path / "touched").exists()
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+@pytest.mark.parametrize("damage", ["cut", "other"])
+def test_damaged_state_dicts_are_refused_in_one_line(ask: Ask, suffix: str, damage: str, tmp_path: Path) -> None:
+    path = tmp_path / f"model{suffix}"
+    ask(torch_models.save_torch, "pytorch", path, "LSTM", {})
+    path.write_bytes(path.read_bytes()[:-100] if damage == "cut" else b"not a model")
+    with pytest.raises(LockstepError, match="damaged") as error:
+        convert(path, tmp_path / "model", Wishes())
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("architecture", "layers"), CASES)
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_a_checkpoint_becomes_a_plain_state_dict_and_returns(
+    ask: Ask, architecture: str, layers: int, suffix: str, tmp_path: Path
+) -> None:
+    checkpoint = made(architecture, layers)
+    write_checkpoint(tmp_path / "model", replace(checkpoint, class_names=("bad", "good")))
+    path = tmp_path / f"model{suffix}"
+    convert(tmp_path / "model", path, Wishes())
+    options = {"ways": len(checkpoint.specification.directions), "layers": layers}
+    cell = CELLS[checkpoint.specification.cell]
+    answers = ask(torch_models.open_torch, "pytorch", path, cell, options)
+    assert np.abs(reference(checkpoint, torch_models.with_words()) - answers).max() <= SAME_SCORE
+    again, _ = convert(path, tmp_path / "again", Wishes())
+    assert not differences(checkpoint, again)
+    if suffix == ".safetensors":  # it has room for metadata
+        assert again.specification == checkpoint.specification
+        assert again.class_names == ("bad", "good")
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_models_of_the_pytorch_room_are_read(ask: Ask, pooling: str, tmp_path: Path) -> None:
+    """Its layers are modules of their own; empty rows count."""
+    for architecture, layers in (("bilstm", 2), ("gru", 2), ("birnn", 1)):
+        checkpoint = made(architecture, layers, pooling)
+        path = tmp_path / f"{architecture}.safetensors"
+        answers = ask(torch_models.save_our_torch, "pytorch", checkpoint.specification, checkpoint.weights, path)
+        converted, _ = convert(path, tmp_path / architecture, Wishes(pooling=pooling))
+        assert not differences(checkpoint, converted)
+        assert np.abs(reference(converted) - answers).max() <= SAME_SCORE
+
+
+def test_the_metadata_is_for_all_to_read_and_is_believed(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "model", made("bigru", pooling="concat"))
+    path = tmp_path / "model.safetensors"
+    convert(tmp_path / "model", path, Wishes())
+    with safe_open(path, framework="numpy") as file:
+        metadata = file.metadata()
+    assert (metadata["architecture"], metadata["pooling"], metadata["format"]) == ("bigru", "concat", "pt")
+    assert json.loads(metadata["class_names"]) == ["negative", "positive"]
+    converted, notes = convert(path, tmp_path / "again", Wishes())
+    assert converted.specification.pooling == "concat"
+    assert not [note for note in notes if "supposed" in note]
+    with pytest.raises(LockstepError, match="--pooling max: its metadata says concat"):
+        convert(path, tmp_path / "other", Wishes(pooling="max"))
+
+
+def test_a_pt_file_does_not_say_how_it_pools(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "model", made("lstm", pooling="mean"))
+    _, notes = convert(tmp_path / "model", tmp_path / "model.pt", Wishes())
+    assert any("pass --pooling mean to read it again" in note for note in notes)
+
+
+def test_the_command_from_framework_to_framework(command: Command, ask: Ask, tmp_path: Path) -> None:
+    """In processes of its own, as a user would: Keras to PyTorch, PyTorch to a checkpoint with words."""
+    answers = ask(keras_models.save_keras, "keras", "bigru, stacked, no biases", tmp_path / "model.keras")
+    done = command("compare", "convert", tmp_path / "model.keras", tmp_path / "model.safetensors")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(
+        f"model.safetensors: bigru, 2 layers of {HIDDEN}, pooling last, {WORDS} words, 2 classes\n"
+    )
+    assert done.stderr == ""
+    words = tmp_path / "words.txt"
+    words.write_text("\n".join(["", "[UNK]", *VOCABULARY.words[2:]]))
+    flags = ("--vocabulary", words, "--class-names", "bad", "good", "--max-length", "50")
+    done = command("compare", "convert", tmp_path / "model.safetensors", tmp_path / "model", *flags)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    checkpoint = read_checkpoint(tmp_path / "model")
+    assert np.abs(reference(checkpoint) - answers).max() <= SAME_SCORE
+    assert checkpoint.vocabulary.words == VOCABULARY.words
+    assert (checkpoint.class_names, checkpoint.specification.max_length) == (("bad", "good"), 50)
+    done = command("shared.reference", "predict", "--checkpoint", tmp_path / "model", "word2 word3")
+    assert done.stdout.startswith("bad 0.")
+
+
+def test_the_command_refuses_in_one_line(command: Command, ask: Ask, tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    ask(torch_models.save_changed_torch, "pytorch", path, "a module")
+    done = command("compare", "convert", path, tmp_path / "model.onnx")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {path}: damaged, or holds objects other than tensors")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "model.onnx").exists()

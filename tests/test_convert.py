@@ -1,0 +1,252 @@
+"""`lockstep convert` as far as no framework takes part: ONNX, checkpoints, words, bad arguments."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from compare.__main__ import main as lockstep
+from compare.convert import Wishes, convert, read_words
+from compare.onnx_export import onnx_model, write_onnx
+from compare.parity import random_weights
+from shared.command_line import main
+from shared.data.encoding import Corpus, EncodedReviews, encode_texts
+from shared.errors import LockstepError
+from shared.native import from_metadata, head_of_classes, to_metadata
+from shared.reference.__main__ import load
+from shared.reference.model import build
+from shared.reference.training import predict_probabilities
+from shared.specification import ARCHITECTURES, POOLINGS, Specification
+from shared.text import Vocabulary
+from shared.weights import Checkpoint, read_checkpoint, write_checkpoint
+from tests.conformance.test_contract import SAME_SCORE
+from tests.conftest import Command
+
+SMALL = Specification(vectors="random", embedding_size=6, hidden_size=5, max_length=64, dropout=0)
+VOCABULARY = Vocabulary(("<pad>", "<unk>", "the", "film", "good", "bad"))
+
+
+@pytest.fixture(scope="module")
+def reviews(corpus: Corpus) -> EncodedReviews:
+    """Real reviews of all lengths, and an empty, a one-word and an all-unknown one."""
+    by_length = np.argsort(corpus.test.sizes)
+    chosen = by_length[np.linspace(0, len(by_length) - 1, 13).astype(int)]
+    texts = ["", "good", "zzxq qxzzy xqzy", *(corpus.texts[2][row] for row in chosen)]
+    return encode_texts(texts, corpus.vocabulary, SMALL)
+
+
+@pytest.fixture
+def checkpoint() -> Checkpoint:
+    specification = SMALL.replaced(architecture="bigru", pooling="concat", vocabulary_size=len(VOCABULARY))
+    return Checkpoint(specification, VOCABULARY, random_weights(specification, len(VOCABULARY)), ("bad", "good"))
+
+
+def answers(model: onnx.ModelProto, tokens: np.ndarray) -> np.ndarray:
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(["probabilities"], {"tokens": tokens})[0]
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_onnx_answers_as_the_reference_does(
+    corpus: Corpus, reviews: EncodedReviews, architecture: str, pooling: str
+) -> None:
+    for layers in (1, 2):
+        specification = SMALL.replaced(architecture=architecture, pooling=pooling, layers=layers)
+        weights = random_weights(specification, len(corpus.vocabulary), seed=layers)
+        expected = predict_probabilities(build(specification, weights), reviews)
+        model = onnx_model(Checkpoint(specification, corpus.vocabulary, weights))
+        rows = np.arange(len(reviews))
+        together = answers(model, reviews.padded(rows))
+        assert together.dtype == np.float32
+        assert np.abs(together - expected).max() <= SAME_SCORE
+        assert np.ptp(expected[:, 1]) > 1_000 * SAME_SCORE, "the reviews must not all score alike"
+        alone = np.concatenate([answers(model, reviews.padded(rows[row : row + 1])) for row in (0, 1, 2, 5)])
+        assert np.abs(alone - expected[[0, 1, 2, 5]]).max() <= SAME_SCORE
+        head = weights["head.bias"].astype(np.float64)
+        prior = np.exp(head) / np.exp(head).sum()
+        assert np.abs(together[0] - prior).max() <= SAME_SCORE, "an empty review is answered by the head's bias"
+
+
+def test_an_onnx_file_says_what_it_is(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    write_onnx(checkpoint, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    [given], [made] = session.get_inputs(), session.get_outputs()
+    assert (given.name, given.type, given.shape) == ("tokens", "tensor(int32)", ["batch", "time"])
+    assert (made.name, made.type, made.shape) == ("probabilities", "tensor(float)", ["batch", 2])
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert (metadata["architecture"], metadata["pooling"]) == ("bigru", "concat")
+    assert json.loads(metadata["class_names"]) == ["bad", "good"]
+    assert from_metadata(metadata) == (checkpoint.specification, ("bad", "good"))
+
+
+def test_more_classes_than_two(checkpoint: Checkpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    generator = np.random.default_rng(0)
+    weights = {
+        **checkpoint.weights,
+        "head.kernel": generator.standard_normal((30, 4)).astype(np.float32),
+        "head.bias": generator.standard_normal(4).astype(np.float32),
+    }
+    four = replace(checkpoint, weights=weights, class_names=("a", "b", "c", "d"))
+    model = onnx_model(four)
+    assert answers(model, np.array([[2, 3], [4, 0]], np.int32)).sum(axis=1) == pytest.approx(1, abs=1e-6)
+    write_checkpoint(tmp_path / "model", four)
+    flags = ["--checkpoint", str(tmp_path / "model"), "the film"]
+    assert main("reference", load, ["predict", *flags]) == 0
+    assert capsys.readouterr().out.count("0.") == 4
+    assert main("reference", load, ["predict", *flags, "--output", str(tmp_path / "predictions.parquet")]) == 2
+    assert "columns for two classes, this model has 4" in capsys.readouterr().err
+
+
+def test_a_checkpoint_becomes_onnx_by_the_command(command: Command, checkpoint: Checkpoint, tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "model", checkpoint)
+    done = command("compare", "convert", tmp_path / "model", tmp_path / "model.onnx")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("model.onnx: bigru, 1 layer of 5, pooling concat, 6 words, 2 classes\n")
+    assert done.stderr == "note: a .onnx file holds no words: vocabulary.txt stays with the checkpoint\n"
+    onnx.checker.check_model(onnx.load(tmp_path / "model.onnx"), full_check=True)
+
+
+def test_without_onnx_it_says_how_to_install_it(
+    checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_checkpoint(tmp_path / "model", checkpoint)
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnx" else found(name))
+    with pytest.raises(LockstepError, match=r"onnx is not installed: pip install 'lockstep\[onnx\]'"):
+        convert(tmp_path / "model", tmp_path / "model.onnx", Wishes())
+
+
+def test_words_and_names_can_be_given_later(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "model", checkpoint)
+    words = tmp_path / "words.txt"
+    words.write_bytes("\ufeff<pad>\r\n<unk>\r\nein\r\nfilm\r\ngut\r\nübel".encode())
+    wishes = Wishes(words, ("schlecht", "gut"), max_length=9)
+    convert(tmp_path / "model", tmp_path / "other", wishes)
+    again = read_checkpoint(tmp_path / "other")
+    assert again.vocabulary.words == ("<pad>", "<unk>", "ein", "film", "gut", "übel")
+    assert again.class_names == ("schlecht", "gut")
+    assert again.specification == checkpoint.specification.replaced(max_length=9)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("<pad>\n<unk>\nthe\nfilm\ngood\n", "5 words, the embedding has 6 rows; give one line for each id"),
+        ("<pad>\n<unk>\nthe\nfilm\ngood\nbad\nmore\n", "7 words, the embedding has 6 rows"),
+        ("the\nfilm\ngood\nbad\na\nb\n", "starts with 'the' and 'film'; ids 0 and 1 are padding"),
+        ("<pad>\n<unk>\nthe\nthe\ngood\nbad\n", "a word stands twice"),
+        (b"\xff\xfe\n", "cannot read the vocabulary"),
+        (None, "cannot read the vocabulary"),
+    ],
+)
+def test_words_that_do_not_fit_are_refused(words: str | bytes | None, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "words.txt"
+    if words is not None:
+        path.write_bytes(words if isinstance(words, bytes) else words.encode())
+    with pytest.raises(LockstepError) as error:
+        read_words(path, 6)
+    assert str(error.value).startswith(f"{path}: ")
+    assert reason in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["nowhere", "out"], "nowhere: no such file or directory"),
+        (["model.onnx", "out"], "model.onnx: cannot read '.onnx' files; INPUT is a checkpoint directory, .keras"),
+        (["model", "out.h5"], "out.h5: cannot write '.h5' files; OUTPUT is a directory"),
+        (["model", "full.onnx"], "full.onnx: exists; pass --overwrite"),
+        (["model", "model"], "model: exists; pass --overwrite"),
+        (["model", "full", "--overwrite"], "full: holds more than a checkpoint"),
+        (["model", "file", "--overwrite"], "file: is a file; choose another OUTPUT"),
+        (["model", "out", "--pooling", "max"], "--pooling is for a PyTorch state_dict"),
+        (["model", "out", "--class-names", "a", "b", "c"], "3 class names (a, b, c), 2 classes"),
+        (["model", "out", "--max-length", "0"], "max-length: Input should be greater than or equal to 1"),
+        (["model", "out", "--vocabulary", "absent.txt"], "absent.txt: cannot read the vocabulary"),
+        (["full", "out"], "full: not a checkpoint"),
+    ],
+)
+def test_bad_arguments_are_refused_in_one_line(
+    arguments: list[str],
+    reason: str,
+    checkpoint: Checkpoint,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_checkpoint(Path("model"), checkpoint)
+    for name in ("model.onnx", "full.onnx", "file"):
+        Path(name).write_bytes(b"")
+    Path("full").mkdir()
+    Path("full/thesis.doc").touch()
+    assert lockstep(["convert", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert reason in said
+    assert said.count("\n") == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"model", "model.onnx", "full.onnx", "file", "full"}
+    assert Path("full/thesis.doc").exists()
+
+
+def test_overwrite_replaces_a_model_of_the_same_kind(
+    checkpoint: Checkpoint, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    write_checkpoint(tmp_path / "model", checkpoint)
+    (tmp_path / "empty").mkdir()
+    assert lockstep(["convert", str(tmp_path / "model"), str(tmp_path / "empty")]) == 0
+    for name in ("empty", "model", "model.onnx", "model.onnx"):  # itself too
+        assert lockstep(["convert", str(tmp_path / "model"), str(tmp_path / name), "--overwrite"]) == 0
+    assert read_checkpoint(tmp_path / "model").class_names == ("bad", "good")
+
+
+def test_help_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        lockstep(["convert", "--help"])
+    assert stopped.value.code == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "example: lockstep convert model.keras model --vocabulary words.txt" in said
+    assert "refused by name" in said
+
+
+def test_one_logistic_unit_is_a_softmax_over_zero_and_it() -> None:
+    head = head_of_classes(np.array([[2.0], [-1.0]], np.float32), np.array([0.5], np.float32))
+    assert head["head.kernel"].tolist() == [[0, 2], [0, -1]]
+    assert head["head.bias"].tolist() == [0, 0.5]
+    three = head_of_classes(np.ones((2, 3), np.float32), np.ones(3, np.float32))
+    assert three["head.kernel"].shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"lockstep_format": "2"}, "metadata of version 2, this program reads 1"),
+        ({"specification": "{"}, "damaged metadata"),
+        ({"specification": '{"layers": 0}'}, "layers"),
+        ({"class_names": "7"}, "damaged metadata"),
+    ],
+)
+def test_damaged_metadata_is_refused(checkpoint: Checkpoint, change: dict[str, str], reason: str) -> None:
+    assert from_metadata({"format": "pt"}) is None, "another program's is not ours"
+    with pytest.raises(LockstepError, match=reason):
+        from_metadata({**to_metadata(checkpoint), **change})
+
+
+def functions(room: str) -> list[str]:
+    from tests.conftest import ROOT
+
+    lines = (ROOT / room / "native.py").read_text().splitlines()
+    names = [line.split("(")[0].removeprefix("def ") for line in lines if line.startswith("def ")]
+    return [name for name in names if name in ("read_native", "write_native")]
+
+
+def test_the_two_rooms_have_the_same_furniture() -> None:
+    assert functions("keras_impl") == functions("pytorch_impl") == ["read_native", "write_native"]
