@@ -40,6 +40,14 @@ def predict(
     return [room.predict_probabilities(model, reviews) for reviews in groups]
 
 
+def forward_and_backward(
+    framework: str, specification: Specification, weights: Weights, reviews: EncodedReviews, mask: np.ndarray
+) -> tuple[np.ndarray, float, Weights]:
+    """Logits, loss and gradients of one batch."""
+    room = implementation(framework)
+    return room.forward_and_backward(room.build(specification, weights), reviews, mask)
+
+
 def train(
     framework: str,
     specification: Specification,
