@@ -18,7 +18,7 @@ from shared.specification import (
     POOLINGS,
     Specification,
     add_specification_flags,
-    specification_flags,
+    flags_of,
     specification_from_flags,
 )
 
@@ -81,7 +81,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     portability.set_defaults(run=_portability)
 
-    results = commands.add_parser("results", help="put the figures of results/ into the README's tables")
+    ladder = commands.add_parser("ladder", help="switch one framework default at a time and measure what it is worth")
+    ladder.add_argument("--framework", default="pytorch", metavar="NAME", help="that trains; default: pytorch")
+    ladder.add_argument("--rungs", nargs="+", default=[], metavar="NAME", help="default: all")
+    ladder.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="default: 0 1 2")
+    ladder.add_argument("--out", type=Path, default=Path("runs/ladder"), metavar="DIR", help="default: runs/ladder")
+    _add_machine_flags(ladder)
+    add_specification_flags(ladder, without=("recipe", "seed"))
+    ladder.set_defaults(run=_ladder)
+
+    results = commands.add_parser(
+        "results", help="put the figures of results/ into the README's and the lesson's tables"
+    )
     results.add_argument(
         "results", type=Path, nargs="?", default=Path("results"), metavar="DIR", help="default: results"
     )
@@ -140,9 +151,13 @@ def _add_grid_flags(parser: argparse.ArgumentParser) -> None:
         help=f"among {', '.join(ARCHITECTURES)}; default: {' '.join(COMPARED_ARCHITECTURES)}",
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="default: 0")
+    _add_machine_flags(parser)
+    add_specification_flags(parser, without=("architecture", "seed"))
+
+
+def _add_machine_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="default: auto")
     parser.add_argument("--threads", type=int, metavar="N", help="of each cell; default: one for each core")
-    add_specification_flags(parser, without=("architecture", "seed"))
 
 
 def _check_names(frameworks: Sequence[str], architectures: Sequence[str]) -> None:
@@ -185,8 +200,28 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _given_flags(arguments: argparse.Namespace) -> list[str]:
     """Return the specification's flags again, for the subprocess of a cell."""
-    given = {name for name in Specification.model_fields if getattr(arguments, name, None) is not None}
-    return ["--preset", arguments.preset, *specification_flags(specification_from_flags(arguments), given)]
+    given = {name: getattr(arguments, name, None) for name in Specification.model_fields}
+    return ["--preset", arguments.preset, *flags_of(given)]
+
+
+def _ladder(arguments: argparse.Namespace) -> int:
+    from compare.grid import machine_flags
+    from compare.ladder import run_ladder, rungs_of
+
+    module_name(arguments.framework)
+    if len(set(arguments.seeds)) < len(arguments.seeds):
+        raise LockstepError("--seeds: a seed stands twice")
+    specification = specification_from_flags(arguments)
+    failed = run_ladder(
+        arguments.out,
+        specification,
+        arguments.framework,
+        arguments.seeds,
+        rungs_of(specification, arguments.framework, arguments.rungs),
+        given=_given_flags(arguments),
+        machine=machine_flags(arguments.device, arguments.threads),
+    )
+    return 1 if failed else 0
 
 
 def _report(arguments: argparse.Namespace) -> int:
@@ -224,9 +259,10 @@ def _portability(arguments: argparse.Namespace) -> int:
 
 
 def _results(arguments: argparse.Namespace) -> int:
-    from compare.results import fill_readme
+    from compare.results import fill_lesson, fill_readme
 
     fill_readme(arguments.results, arguments.readme)
+    fill_lesson(arguments.results, arguments.readme.parent / "lessons" / "differences.md")
     return 0
 
 

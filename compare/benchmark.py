@@ -21,7 +21,7 @@ from shared.errors import LockstepError
 from shared.files import write_json
 from shared.history import Recorder, Silent, read_history
 from shared.runs import this_commit, this_machine
-from shared.specification import RECIPES, Specification, specification_flags
+from shared.specification import RECIPES, Specification, flags_of
 
 # The sizes of the published measurements that the design cites. Two epochs: the first one also
 # traces graphs and warms caches, the second is what is measured.
@@ -91,7 +91,7 @@ def _reviews_per_second(framework: str, architecture: str, recipe: str) -> float
     # In the idiomatic recipe the framework's documentation decides all but the sizes.
     sizes = {"data", "reviews", "max_length", "truncation", "vectors", "architecture", "embedding_size"}
     sizes |= {"hidden_size", "epochs", "batch_size", "recipe"}
-    flags = specification_flags(chosen, sizes)
+    flags = flags_of({name: value for name, value in chosen.model_dump().items() if name in sizes})
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "run"
         command = [sys.executable, "-m", module_name(framework), "train", *flags, "--out", str(target)]

@@ -126,6 +126,9 @@ def _read(source: Path, wishes: Wishes) -> tuple[Checkpoint, list[str]]:
     except LockstepError as error:
         raise LockstepError(f"{source}: {error}") from error
     specification = native.specification
+    if specification.padding != "masked":
+        advice = "no other format says that; train it with --padding masked"
+        raise LockstepError(f"{source}: this model reads padding ({specification.padding}) as words, {advice}")
     if wishes.max_length is not None:
         specification = specification.replaced(max_length=wishes.max_length)
     rows, classes = len(native.weights["embedding"]), len(native.weights["head.bias"])

@@ -148,6 +148,24 @@ def agreement_figure(names: Sequence[str], matrix: Sequence[Sequence[float]]) ->
     return _svg(figure)
 
 
+def ladder_figure(rungs: Sequence[dict[str, Any]]) -> str:
+    """Difference of test accuracy and ratio of speed for every default that was switched."""
+    chosen = [rung for rung in rungs if "accuracy_difference" in rung]
+    figure = Figure((9, 1 + 0.3 * len(chosen)), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True, width_ratios=(2, 1))
+    places = np.arange(len(chosen))
+    for panel, name, scale, still in ((axes[0], "accuracy_difference", 100, 0), (axes[1], "speed_ratio", 1, 1)):
+        values = np.array([list(rung[name].values()) for rung in chosen], float).reshape(-1, 3) * scale  # [rungs, 3]
+        widths = np.nan_to_num(np.abs(values[:, 1:] - values[:, :1])).T  # one seed has no interval
+        panel.errorbar(values[:, 0], places, xerr=widths, fmt="o", color=COLOURS["pytorch"], capsize=3)
+        panel.axvline(still, color=COLOURS["baseline"], linewidth=1)
+    axes[0].set_yticks(places, [rung["name"] for rung in chosen])
+    axes[0].invert_yaxis()
+    axes[0].set_xlabel("difference of test accuracy, points")
+    axes[1].set_xlabel("training speed, ratio")
+    return _svg(figure)
+
+
 def _svg(figure: Figure) -> str:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})

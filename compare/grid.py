@@ -107,11 +107,31 @@ def run_grid(
     int
         How many cells failed; what they said is in a log beside where their run would be.
     """
+    flags = machine_flags(device, threads)
+    cells = cells_of_grid(experiment, frameworks, architectures, seeds, given, flags, baselines)
+    return run_cells(experiment, specification, cells)
+
+
+def machine_flags(device: str, threads: int | None) -> list[str]:
+    """Return what every cell is told about the machine; no number of threads is one for each core."""
+    return ["--device", device, "--threads", str(threads or os.cpu_count() or 1)]
+
+
+def run_cells(experiment: Path, specification: Specification, cells: Sequence[Cell]) -> int:
+    """Run the cells that are not finished, one after the other, and return how many failed.
+
+    Parameters
+    ----------
+    experiment : Path
+        What the display calls the whole.
+    specification : Specification
+        The data and text fields that all cells share: the reviews are encoded before the first.
+    cells : sequence of Cell
+        In the order in which they run.
+    """
     console = Console(stderr=True, highlight=False)
     corpus = load_corpus(specification, progress=console.is_terminal)  # the cells find it in the cache
     sizes = ", ".join(f"{count:,} {name}" for name, count in describe_sizes(corpus).items())
-    machine_flags = ["--device", device, "--threads", str(threads or os.cpu_count() or 1)]
-    cells = cells_of_grid(experiment, frameworks, architectures, seeds, given, machine_flags, baselines)
     console.print(f"{experiment}: {len(cells)} cells on {corpus.source} ({sizes} reviews)")
     del corpus
     started = time.monotonic()

@@ -19,7 +19,7 @@ from shared.errors import LockstepError
 from shared.files import write_json
 from shared.predictions import Predictions, read_predictions
 from shared.runs import read_runs, run_directory, this_commit, this_machine
-from shared.specification import ARCHITECTURES, Specification, from_record, specification_flags
+from shared.specification import ARCHITECTURES, Specification, flags_of, from_record
 
 EVERYONE = (*FRAMEWORKS, REFERENCE)
 
@@ -92,7 +92,7 @@ def _train_missing(experiment: Path, specification: Specification, architectures
         device="cpu",
         threads=None,
         baselines=False,
-        given=specification_flags(specification, set(Specification.model_fields) - {"architecture", "seed"}),
+        given=flags_of(specification.model_dump(exclude={"architecture", "seed"})),
     )
     if failed:
         raise LockstepError(f"{failed} cells could not be trained; see the logs named above")

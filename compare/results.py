@@ -33,9 +33,15 @@ def fill_readme(results: Path, readme: Path) -> None:
     write_text(readme, filled(results, readme.read_text(encoding="utf-8")))
 
 
-def filled(results: Path, text: str) -> str:
-    """Return the README's text with the tables as `results` has them."""
-    for name, (file, make_table) in TABLES.items():
+def fill_lesson(results: Path, lesson: Path) -> None:
+    """Write the lesson's tables anew, if what they are made of was measured."""
+    if all((results / file).exists() for file, _ in LESSON_TABLES.values()):
+        write_text(lesson, filled(results, lesson.read_text(encoding="utf-8"), LESSON_TABLES))
+
+
+def filled(results: Path, text: str, tables: Tables | None = None) -> str:
+    """Return the text with its tables as `results` has them; by default those of the README."""
+    for name, (file, make_table) in (tables or TABLES).items():
         path = results / file
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
@@ -43,14 +49,15 @@ def filled(results: Path, text: str) -> str:
             raise LockstepError(f"{path}: cannot be read ({error.strerror})") from error
         mark = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if not mark.search(text):
-            raise LockstepError(f"the README has no <!-- {name} --> … <!-- /{name} -->")
+            raise LockstepError(f"the text has no <!-- {name} --> … <!-- /{name} -->")
         table = make_table(values)
         text = mark.sub(lambda found, table=table: f"{found[1]}{table}{found[2]}", text)  # type: ignore[misc]
     return text
 
 
-def _table(heading: list[str], rows: list[list[str]]) -> str:
-    lines = [heading, ["---"] + ["--:"] * (len(heading) - 1), *rows]
+def _table(heading: list[str], rows: list[list[str]], words: int = 1) -> str:
+    """Write a table whose first columns hold words, and the others numbers."""
+    lines = [heading, ["---"] * words + ["--:"] * (len(heading) - words), *rows]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
@@ -122,7 +129,43 @@ def _commands(commands: dict[str, Any]) -> str:
     return _table(["command", "minutes", "disk after it, GB"], rows)
 
 
-TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
+def ladder_table(ladder: dict[str, Any]) -> str:
+    """What each default is worth, rung by rung."""
+    rows = []
+    for rung in ladder["rungs"]:
+        accuracy = f"{sum(rung['accuracy_of_seeds']) / len(rung['accuracy_of_seeds']) * 100:.1f}"
+        if "accuracy_difference" not in rung:
+            rows.append([f"*{rung['title']}*", "", accuracy, "", "", ""])
+            continue
+        against = "" if rung["against"] == ladder["rungs"][0]["name"] else f" (against: {rung['against_title']})"
+        rows.append(
+            [
+                rung["title"] + against,
+                rung["whose"],
+                accuracy,
+                difference_text(rung["accuracy_difference"], 100),
+                difference_text(rung["log_loss_difference"], 1, digits=3),
+                ratio_text(rung["speed_ratio"]),
+            ]
+        )
+    heading = ["default that is switched", "whose", "test accuracy, %", "difference, points", "of log loss", "speed"]
+    return _table(heading, rows, words=2)
+
+
+def difference_text(interval: dict[str, Any], scale: float, digits: int = 2) -> str:
+    """Show a mean and its interval with their signs."""
+    mean, low, high = (f"{(value or 0) * scale:+.{digits}f}" for value in interval.values())
+    return mean if interval["low"] is None else f"{mean} ({low} to {high})"
+
+
+def ratio_text(interval: dict[str, Any]) -> str:
+    """Show a ratio and its interval."""
+    mean, low, high = (f"{value or 0:.2f}" for value in interval.values())
+    return f"{mean}×" if interval["low"] is None else f"{mean}× ({low}–{high})"
+
+
+Tables = dict[str, tuple[str, Callable[[dict[str, Any]], str]]]
+TABLES: Tables = {
     "quick": ("quick/statistics.json", _accuracy),
     "quick-idiomatic": ("quick-idiomatic/statistics.json", _accuracy),
     "benchmark": ("benchmark.json", _speed),
@@ -130,3 +173,4 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "portability": ("portability.json", _portability),
     "commands": ("commands.json", _commands),
 }
+LESSON_TABLES: Tables = {"ladder": ("ladder.json", ladder_table)}

@@ -14,7 +14,7 @@ from shared.contract import FRAMEWORKS, REFERENCE
 from shared.data.encoding import load_corpus
 from shared.errors import LockstepError
 from shared.runs import Run
-from shared.specification import ARCHITECTURES, Specification, from_record
+from shared.specification import ARCHITECTURES, LOCKSTEP_FIELDS, Specification, from_record
 
 BASELINE = "baseline"
 # What may differ between the cells of one experiment; in the idiomatic recipe also what the
@@ -29,7 +29,6 @@ HARDEST = 3
 
 def check_comparable(runs: Sequence[Run]) -> None:
     """Raise a LockstepError that names two runs and the field in which they may not differ."""
-    networks = [run for run in runs if run.record.framework != BASELINE]
     for run in runs:
         fingerprints = run.record.data.fingerprint, runs[0].record.data.fingerprint
         if len(set(fingerprints)) > 1:
@@ -37,14 +36,18 @@ def check_comparable(runs: Sequence[Run]) -> None:
                 f"{run.directory} and {runs[0].directory} were not made with the same reviews "
                 f"(fingerprints {fingerprints[0][:12]} and {fingerprints[1][:12]})"
             )
-    for run in networks:
-        free = CELL_FIELDS | (IDIOMATIC_FIELDS if run.record.recipe == "idiomatic" else set())
-        for name, value in networks[0].record.specification.items():
-            other = run.record.specification[name]
+    networks = [(run.directory, _specification(run)) for run in runs if run.record.framework != BASELINE]
+    for directory, specification in networks:
+        free = CELL_FIELDS | (IDIOMATIC_FIELDS if specification["recipe"] == "idiomatic" else set())
+        for name, value in networks[0][1].items():
+            other = specification[name]
             if name not in free and other != value:
-                raise LockstepError(
-                    f"{run.directory} and {networks[0].directory} differ in {name}: {other!r} and {value!r}"
-                )
+                raise LockstepError(f"{directory} and {networks[0][0]} differ in {name}: {other!r} and {value!r}")
+
+
+def _specification(run: Run) -> dict[str, Any]:
+    """Every field, also those that did not exist yet when the run was made: it had their defaults."""
+    return from_record(run.record.specification).model_dump()
 
 
 def summarise(runs: Sequence[Run]) -> dict[str, Any]:
@@ -89,10 +92,13 @@ def summarise(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def _common(networks: Sequence[Run]) -> dict[str, Any]:
-    """Fields of the specification that all networks share."""
-    first = networks[0].record.specification
+    """Fields of the specification that all networks share, without those that their recipe ignores."""
+    first, *others = (_specification(run) for run in networks)
+    ignored = LOCKSTEP_FIELDS if first["recipe"] == "idiomatic" else ()
     return {
-        name: value for name, value in first.items() if all(run.record.specification[name] == value for run in networks)
+        name: value
+        for name, value in first.items()
+        if name not in ignored and all(other[name] == value for other in others)
     }
 
 

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from fastai_impl.weights import load_weights
 from shared.specification import Specification
-from shared.text import PADDING_ID
 from shared.weights import Weights
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -68,7 +67,7 @@ class SentimentClassifier(Module):
         Parameters
         ----------
         tokens : <int32>[batch, time]
-            Right-padded word ids.
+            Padded word ids.
         dropout_mask : <float32>[batch, features], optional
             Factors for the pooled features; default: drawn by PyTorch in training, none outside.
 
@@ -76,7 +75,7 @@ class SentimentClassifier(Module):
         -------
         <float32>[batch, classes]
         """
-        real = tokens != PADDING_ID  # [batch, time]
+        real = tokens != self.specification.unread_id  # [batch, time]
         mirror = mirrored_places(real)  # [batch, time]
         inputs = self.embedding(tokens)  # [batch, time, embedding]
         outputs: list[Tensor] = []  # of each direction, in its own order: [batch, time, hidden]

@@ -22,7 +22,7 @@ from fastai_impl.weights import export_gradients
 from shared.data.batches import Batches, prediction_batches
 from shared.data.encoding import EncodedReviews
 from shared.errors import LockstepError
-from shared.history import History, Progress, Recorder, learning_rate_at
+from shared.history import History, Progress, Recorder, epsilon_at, learning_rate_at, mean_loss
 from shared.specification import Specification
 from shared.text import PADDING_ID
 from shared.weights import Weights
@@ -71,7 +71,8 @@ def train(
 
 
 def _learner(model: Module, loader: DataLoader, **options: object) -> Learner:
-    return Learner(DataLoaders(loader, loader), model, loss_func=CrossEntropyLossFlat(), **options)
+    loss = CrossEntropyLossFlat(reduction=model.specification.loss_reduction)
+    return Learner(DataLoaders(loader, loader), model, loss_func=loss, **options)
 
 
 class SharedBatches(DataLoader):
@@ -132,17 +133,19 @@ class Recording(Callback):
         self.history.start_epoch()
 
     def before_batch(self) -> None:
-        """Set the learning rate."""
+        """Set the learning rate and epsilon."""
         specification = self.batches.specification
         if specification.recipe == "lockstep":
             step = self.epoch * len(self.batches) + self.iter
             self.opt.set_hyper("lr", learning_rate_at(specification, step, self.history.steps))
+            self.opt.set_hyper("eps", epsilon_at(specification, step))
 
     def after_batch(self) -> None:
         """Record the step."""
         labels = self.yb[0]
         correct = (self.pred.argmax(dim=1) == labels).sum()
-        self.history.step(self.loss.item(), correct.item(), len(labels), self.opt.hypers[-1]["lr"])
+        loss = mean_loss(self.batches.specification, self.loss.item(), len(labels))
+        self.history.step(loss, correct.item(), len(labels), self.opt.hypers[-1]["lr"])
 
     def before_validate(self) -> None:
         """Score the validation reviews our way, and skip fastai's."""

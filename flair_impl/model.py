@@ -14,7 +14,6 @@ from shared.data.encoding import EncodedReviews
 from shared.data.sources import CLASS_NAMES
 from shared.errors import LockstepError
 from shared.specification import Specification
-from shared.text import PADDING_ID
 from shared.weights import Weights
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -51,7 +50,8 @@ def build(specification: Specification, weights: Weights) -> TextClassifier:
     if specification.recipe == "idiomatic":
         encoder = document_rnn(specification, torch.from_numpy(weights["embedding"]))
         return classifier(encoder, specification, classes, "sum")
-    model = classifier(ReviewEmbeddings(specification, vocabulary_size), specification, classes, "mean")
+    encoder = ReviewEmbeddings(specification, vocabulary_size)
+    model = classifier(encoder, specification, classes, specification.loss_reduction)
     load_weights(model, weights)
     return model
 
@@ -71,7 +71,8 @@ def classifier(
 class SentimentClassifier(TextClassifier):
     """Flair's classifier; remembers each step's logits, loss and right predictions for the record.
 
-    Flair sums the loss over a batch. With ``reduction="mean"`` it is the mean, as elsewhere.
+    Flair sums the loss over a batch. With ``reduction="mean"`` it is the mean, as elsewhere; what is
+    remembered is the mean in both.
     """
 
     def __init__(self, specification: Specification, reduction: str, **options: object) -> None:
@@ -138,8 +139,8 @@ class ReviewEmbeddings(DocumentEmbeddings):
             sentence.set_embedding(self.name, vector)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Return features ``[batch, features]`` of right-padded tokens ``<int32>[batch, time]``."""
-        real = tokens != PADDING_ID  # [batch, time]
+        """Return features ``[batch, features]`` of padded tokens ``<int32>[batch, time]``."""
+        real = tokens != self.specification.unread_id  # [batch, time]
         mirror = mirrored_places(real)  # [batch, time]
         inputs = self.embedding(tokens)  # [batch, time, embedding]
         outputs: list[Tensor] = []  # of each direction, in its own order: [batch, time, hidden]

@@ -21,7 +21,7 @@ from shared.data.batches import PREDICTION_BATCH_SIZE, Batches, prediction_batch
 from shared.data.encoding import EncodedReviews
 from shared.data.sources import CLASS_NAMES
 from shared.errors import LockstepError
-from shared.history import History, Progress, Recorder, learning_rate_at
+from shared.history import History, Progress, Recorder, epsilon_at, learning_rate_at
 from shared.specification import Specification
 from shared.weights import Weights
 
@@ -108,12 +108,13 @@ class Recording(TrainerPlugin):
 
     @TrainerPlugin.hook
     def before_training_batch(self, batch: list[Sentence], batch_no: int, epoch: int, **_: object) -> None:
-        """Set the learning rate and the dropout mask; Flair counts epochs from 1."""
+        """Set the learning rate, epsilon and the dropout mask; Flair counts epochs from 1."""
         specification = self.batches.specification
         if specification.recipe == "lockstep":
             step = (epoch - 1) * len(self.batches) + batch_no
             for group in self.trainer.optimizer.param_groups:
                 group["lr"] = learning_rate_at(specification, step, self.recorder.steps)
+                group["eps"] = epsilon_at(specification, step)
             mask = self.batches.dropout_mask(epoch - 1, batch_no, len(batch))
             self.model.embeddings.dropout_mask = torch.from_numpy(mask).to(flair.device)
 
@@ -154,7 +155,9 @@ def forward_and_backward(
     """Return logits, loss and gradients of one batch (see `shared.contract`)."""
     model.train()
     model.embeddings.dropout_mask = torch.from_numpy(dropout_mask).to(flair.device)
-    loss, _ = model.forward_loss(_sentences(model, reviews))
+    loss, count = model.forward_loss(_sentences(model, reviews))
+    if model.loss_function.reduction == "sum":
+        loss = loss / count
     model.zero_grad()
     loss.backward()
     return model.step_logits.cpu().numpy(), loss.item(), export_gradients(model)

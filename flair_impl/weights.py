@@ -17,15 +17,15 @@ from shared.weights import Weights, from_torch_layout, to_torch_layout
 def load_weights(model: TextClassifier, weights: Weights) -> None:
     """Copy canonical weights into the model.
 
-    LSTM and RNN get one bias, as the equations have it: PyTorch's second is held at zero. Were both
-    trained, Adam would move their sum twice as fast.
+    LSTM and RNN get one bias, as the equations have it: PyTorch's second is held at zero, unless
+    ``second_bias`` is asked for. Were both trained, Adam would move their sum twice as fast.
     """
     _copy(model.embeddings.embedding.weight, weights["embedding"])
     for prefix, cell, suffix in _recurrent_cells(model):
         for name, values in to_torch_layout(weights, prefix, model.specification.cell).items():
             _copy(getattr(cell, name + suffix), values)
         if model.specification.cell != "gru":
-            getattr(cell, "bias_hh" + suffix).requires_grad_(False)
+            getattr(cell, "bias_hh" + suffix).requires_grad_(model.specification.second_bias)
     _copy(model.decoder.weight, weights["head.kernel"].T)
     _copy(model.decoder.bias, weights["head.bias"])
 
@@ -45,7 +45,7 @@ def _canonical(model: TextClassifier, read: Callable[[torch.Tensor], np.ndarray]
     for prefix, cell, suffix in _recurrent_cells(model):
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         layer = {name: read(getattr(cell, name + suffix)) for name in names}
-        weights |= from_torch_layout(layer, prefix, model.specification.cell)
+        weights |= from_torch_layout(layer, prefix, model.specification.cell, gradients=read is _gradient)
     weights["head.kernel"] = _head_kernel(model, read)
     weights["head.bias"] = read(model.decoder.bias)
     return weights

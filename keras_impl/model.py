@@ -7,7 +7,6 @@ from keras import KerasTensor, layers, ops
 
 from keras_impl.weights import load_weights
 from shared.specification import Specification
-from shared.text import PADDING_ID
 from shared.weights import Weights
 
 CELLS = {"rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
@@ -54,7 +53,7 @@ def sentiment_classifier(specification: Specification, vocabulary_size: int, cla
         vocabulary_size, specification.embedding_size, trainable=specification.train_embedding, name="embedding"
     )(tokens)  # [batch, time, embedding]
     cell = CELLS[specification.cell]
-    mirror = Mirror()
+    mirror = Mirror(specification.unread_id)
     outputs: list[KerasTensor] = []  # of each direction, in its own order: [batch, time, hidden]
     for number in range(specification.layers):
         if number > 0:
@@ -66,7 +65,8 @@ def sentiment_classifier(specification: Specification, vocabulary_size: int, cla
             )
             for way in specification.directions
         ]
-    features = MaskedPooling(specification.pooling, name="features")([tokens, *outputs])  # [batch, features]
+    pooling = MaskedPooling(specification.pooling, specification.unread_id, name="features")
+    features = pooling([tokens, *outputs])  # [batch, features]
     return keras.Model(tokens, layers.Dense(classes, name="head")(features))
 
 
@@ -79,12 +79,16 @@ def with_dropout_mask(model: keras.Model) -> keras.Model:
 
 @keras.saving.register_keras_serializable("lockstep")
 class Mirror(layers.Layer):
-    """Reverses each review within its own length; padding stays where it is."""
+    """Reverses each review within its own length; padding that is not read stays where it is."""
+
+    def __init__(self, unread_id: int, **options: object) -> None:
+        super().__init__(**options)
+        self.unread_id = unread_id
 
     def call(self, inputs: list[KerasTensor]) -> KerasTensor:
         """Return ``[batch, time, size]`` reordered, given it and tokens ``[batch, time]``."""
         values, tokens = inputs
-        real = ops.not_equal(tokens, PADDING_ID)  # [batch, time]
+        real = ops.not_equal(tokens, self.unread_id)  # [batch, time]
         lengths = ops.sum(ops.cast(real, "int32"), axis=1, keepdims=True)  # [batch, 1]
         time = ops.arange(ops.shape(tokens)[1], dtype="int32")  # [time]
         return take_places(values, ops.where(real, lengths - 1 - time, time))
@@ -93,19 +97,23 @@ class Mirror(layers.Layer):
         """Return the shape of the values."""
         return input_shape[0]
 
+    def get_config(self) -> dict[str, object]:
+        """Return what makes the layer again."""
+        return {**super().get_config(), "unread_id": self.unread_id}
+
 
 @keras.saving.register_keras_serializable("lockstep")
 class MaskedPooling(layers.Layer):
     """Makes one vector of the outputs at real tokens; an empty review's is zero."""
 
-    def __init__(self, pooling: str, **options: object) -> None:
+    def __init__(self, pooling: str, unread_id: int, **options: object) -> None:
         super().__init__(**options)
-        self.pooling = pooling
+        self.pooling, self.unread_id = pooling, unread_id
 
     def call(self, inputs: list[KerasTensor]) -> KerasTensor:
         """Return features ``[batch, features]`` of tokens ``[batch, time]`` and each direction's outputs."""
         tokens, *outputs = inputs
-        real = ops.not_equal(tokens, PADDING_ID)  # [batch, time]
+        real = ops.not_equal(tokens, self.unread_id)  # [batch, time]
         parts = [pool(y, real, how) for how in POOLED[self.pooling] for y in outputs]
         return ops.concatenate(parts, axis=1)
 
@@ -116,7 +124,7 @@ class MaskedPooling(layers.Layer):
 
     def get_config(self) -> dict[str, object]:
         """Return what makes the layer again."""
-        return {**super().get_config(), "pooling": self.pooling}
+        return {**super().get_config(), "pooling": self.pooling, "unread_id": self.unread_id}
 
 
 def take_places(values: KerasTensor, places: KerasTensor) -> KerasTensor:

@@ -425,6 +425,7 @@ def _wiring(found: list[Layer]) -> dict[str, tuple[object, ...]]:
         names[layer.name]: (
             layer.kind,
             layer.values.get("axis"),
+            layer.values.get("unread_id"),
             [[(names[name], number) for name, number in _read_by(call)] for call in layer.calls],
         )
         for layer in found

@@ -15,9 +15,11 @@ from keras_impl.weights import canonical_variables
 from shared.data.batches import Batches, prediction_batches
 from shared.data.encoding import EncodedReviews
 from shared.errors import LockstepError
-from shared.history import History, Progress, Recorder, learning_rate_at
+from shared.history import History, Progress, Recorder, learning_rate_at, mean_loss
 from shared.specification import Specification
 from shared.weights import Weights
+
+REDUCTIONS = {"mean": "sum_over_batch_size", "sum": "sum"}
 
 
 def configure(device: str, threads: int | None, seed: int) -> str:
@@ -42,6 +44,10 @@ def train(
     progress: Progress,
 ) -> History:
     """Train in place (see `shared.contract`)."""
+    if specification.second_bias and specification.cell != "gru":
+        raise LockstepError(
+            f"second-bias: Keras' {specification.cell} layer has one bias; train it in another framework"
+        )
     batches = Batches(train_reviews, specification)
     recorder = Recorder(specification, len(batches), validation_reviews.labels, progress)
     recording = Recording(model, batches, validation_reviews, recorder)
@@ -53,10 +59,14 @@ def train(
         "global_clipnorm": specification.gradient_clipping or None,
     }
     lockstep = specification.recipe == "lockstep"
+    dense = BiasCorrectedAdam if specification.epsilon_place == "after" else DenseAdam
+    adam = dense if lockstep else keras.optimizers.Adam
     trained = with_dropout_mask(model) if lockstep else model
     trained.compile(
-        optimizer=BiasCorrectedAdam(**constants) if lockstep else keras.optimizers.Adam(**constants),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        optimizer=adam(**constants),
+        loss=keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction=REDUCTIONS[specification.loss_reduction]
+        ),
         metrics=["accuracy"],
         jit_compile=False,
     )
@@ -117,7 +127,8 @@ class Recording(keras.callbacks.Callback):
         """Record the step."""
         assert logs is not None
         size = self.batches.size(batch)
-        self.recorder.step(float(logs["loss"]), float(logs["accuracy"]) * size, size, self.learning_rate)
+        loss = mean_loss(self.batches.specification, float(logs["loss"]), size)
+        self.recorder.step(loss, float(logs["accuracy"]) * size, size, self.learning_rate)
         self.step += 1
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -126,20 +137,25 @@ class Recording(keras.callbacks.Callback):
 
 
 @keras.saving.register_keras_serializable("lockstep")
-class BiasCorrectedAdam(keras.optimizers.Adam):
+class DenseAdam(keras.optimizers.Adam):
+    """Keras' Adam on gradients of which each is one array.
+
+    An embedding's gradient arrives as one slice for each occurrence of a word. Keras would clip by
+    the norm of the slices, which is not that of the gradient, their sum over equal words.
+    """
+
+    def apply(self, grads: list[tf.Tensor], trainable_variables: list[keras.Variable] | None = None) -> None:
+        """Sum slices over equal words, clip, update."""
+        super().apply([tf.convert_to_tensor(gradient) for gradient in grads], trainable_variables)
+
+
+@keras.saving.register_keras_serializable("lockstep")
+class BiasCorrectedAdam(DenseAdam):
     """Adam with epsilon after the bias correction, as in Kingma & Ba (2015), algorithm 1.
 
     Keras adds it before: in the first steps its epsilon counts up to 31 times as much, which shows
     on the embeddings of rare words.
     """
-
-    def apply(self, grads: list[tf.Tensor], trainable_variables: list[keras.Variable] | None = None) -> None:
-        """Clip and update.
-
-        An embedding's gradient arrives as one slice for each occurrence of a word. Keras would clip
-        by the norm of the slices, which is not that of the gradient, their sum over equal words.
-        """
-        super().apply([tf.convert_to_tensor(gradient) for gradient in grads], trainable_variables)
 
     def update_step(self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor) -> None:
         """Update one variable and its moments."""

@@ -69,7 +69,7 @@ class SentimentClassifier(nn.Module):
         Parameters
         ----------
         tokens : <int32>[batch, time]
-            Right-padded word ids.
+            Padded word ids.
         dropout_mask : <float32>[batch, features], optional
             Factors for the pooled features; none outside training.
 
@@ -77,7 +77,7 @@ class SentimentClassifier(nn.Module):
         -------
         <float32>[batch, classes]
         """
-        real = tokens != PADDING_ID  # [batch, time]
+        real = tokens != self.specification.unread_id  # [batch, time]
         mirror = mirrored_places(real)  # [batch, time]
         inputs = self.embedding(tokens)  # [batch, time, embedding]
         outputs: list[Tensor] = []  # of each direction, in its own order: [batch, time, hidden]

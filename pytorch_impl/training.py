@@ -14,7 +14,7 @@ from pytorch_impl.weights import export_gradients
 from shared.data.batches import Batches, prediction_batches
 from shared.data.encoding import EncodedReviews
 from shared.errors import LockstepError
-from shared.history import History, Progress, Recorder, learning_rate_at
+from shared.history import History, Progress, Recorder, epsilon_at, learning_rate_at, mean_loss
 from shared.specification import Specification
 from shared.text import PADDING_ID
 from shared.weights import Weights
@@ -61,16 +61,18 @@ def train(
         recorder.start_epoch()
         for *inputs, labels in _training_batches(batches, epoch, device):
             logits = model(*inputs)  # [batch, classes]
-            loss = nn.functional.cross_entropy(logits, labels)
+            loss = nn.functional.cross_entropy(logits, labels, reduction=specification.loss_reduction)
             optimizer.zero_grad()
             loss.backward()
             if specification.gradient_clipping:
                 nn.utils.clip_grad_norm_(parameters, specification.gradient_clipping)
             learning_rate = optimizer.param_groups[0]["lr"]
+            optimizer.param_groups[0]["eps"] = epsilon_at(specification, len(recorder.history.step_losses))
             optimizer.step()
             schedule.step()
             correct = (logits.argmax(dim=1) == labels).sum()
-            recorder.step(loss.item(), correct.item(), len(labels), learning_rate)
+            mean = mean_loss(specification, loss.item(), len(labels))
+            recorder.step(mean, correct.item(), len(labels), learning_rate)
         recorder.end_epoch(lambda: predict_probabilities(model, validation_reviews))
     return recorder.history
 

@@ -38,6 +38,29 @@ def learning_rate_at(specification: Specification, step: int, steps: int) -> flo
     return specification.learning_rate * share
 
 
+def epsilon_at(specification: Specification, step: int) -> float:
+    """Return what epsilon counts at one training step in an Adam that adds it after the bias correction.
+
+    Added before it, as stock Keras does, it is divided by the correction too:
+    ``m sqrt(1 - beta_2^t) / (sqrt(v) + epsilon) = m / (sqrt(v^) + epsilon / sqrt(1 - beta_2^t))``.
+
+    Parameters
+    ----------
+    specification : Specification
+        ``epsilon``, ``epsilon_place`` and ``beta_2``.
+    step : int
+        From 0.
+    """
+    if specification.epsilon_place == "after":
+        return specification.epsilon
+    return specification.epsilon / (1 - specification.beta_2 ** (step + 1)) ** 0.5
+
+
+def mean_loss(specification: Specification, loss: float, reviews: int) -> float:
+    """Return the mean over a batch of losses that were reduced as the specification says."""
+    return loss / reviews if specification.loss_reduction == "sum" else loss
+
+
 class Progress(Protocol):
     """Who is told how training goes."""
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shared.errors import LockstepError
+from shared.text import PADDING_ID
 
 Architecture = Literal["rnn", "lstm", "gru", "birnn", "bigru", "bilstm"]
 Pooling = Literal["last", "max", "mean", "concat", "ends"]
 Truncation = Literal["head", "tail", "head_tail"]
+Padding = Literal["masked", "right", "left"]
+Initialisation = Literal["keras", "pytorch", "fastai"]
+BatchOrder = Literal["like_length", "shuffled"]
+LossReduction = Literal["mean", "sum"]
+EpsilonPlace = Literal["after", "before"]
 Recipe = Literal["lockstep", "idiomatic"]
 Schedule = Literal["constant", "linear", "one_cycle"]
 
@@ -22,6 +28,10 @@ RECIPES: tuple[str, ...] = get_args(Recipe)
 
 # Passed to build() and train() alike, so one flat object; the groups only order the help text.
 GROUPS = ("data", "text", "model", "training")
+
+# Defaults of single frameworks, to be switched one at a time; the idiomatic recipe leaves all of
+# them to the framework, so there they mean nothing and are refused.
+LOCKSTEP_FIELDS = ("padding", "initialisation", "second_bias", "batch_order", "loss_reduction", "epsilon_place")
 
 
 def _field(group: str, description: str, default: Any, **constraints: Any) -> Any:
@@ -48,6 +58,9 @@ class Specification(BaseModel):
     minimum_count: int = _field("text", "words seen less often in training are unknown words", 2, ge=1)
     max_length: int = _field("text", "tokens of a review that are read", 192, ge=1)
     truncation: Truncation = _field("text", "which tokens of a longer review are read", "tail")
+    padding: Padding = _field(
+        "text", "masked, or to max_length at one end and read as a word, as where no mask is asked for", "masked"
+    )
     vectors: str = _field(
         "text", "random, glove (6B, 50 dimensions), or the path of a GloVe/word2vec text file", "glove"
     )
@@ -58,6 +71,10 @@ class Specification(BaseModel):
     hidden_size: int = _field("model", "units of one direction of a recurrent layer", 48, ge=1)
     layers: int = _field("model", "recurrent layers on top of each other", 1, ge=1, le=8)
     pooling: Pooling = _field("model", "how a review's outputs become one vector, over real tokens only", "concat")
+    initialisation: Initialisation = _field(
+        "model", "whose distributions the initial weights are drawn from; Keras' are the recipe's", "keras"
+    )
+    second_bias: bool = _field("model", "train PyTorch's second bias of LSTM and RNN too (not in Keras)", False)
     dropout: float = _field("model", "share of pooled features dropped in training", 0.2, ge=0, lt=1)
 
     recipe: Recipe = _field(
@@ -66,17 +83,30 @@ class Specification(BaseModel):
     seed: int = _field("training", "seed of initial weights, batches and dropout", 0, ge=0)
     epochs: int = _field("training", "passes over the training reviews", 2, ge=1)
     batch_size: int = _field("training", "reviews in one step", 128, ge=1)
+    batch_order: BatchOrder = _field("training", "which reviews share a batch", "like_length")
+    loss_reduction: LossReduction = _field("training", "what is minimised, of a batch's losses", "mean")
     learning_rate: float = _field("training", "Adam's step size, at its highest", 6e-3, gt=0)
     schedule: Schedule = _field("training", "how the learning rate moves over the steps", "linear")
     beta_1: float = _field("training", "Adam's decay of the first moment", 0.9, ge=0, lt=1)
     beta_2: float = _field("training", "Adam's decay of the second moment", 0.999, ge=0, lt=1)
-    epsilon: float = _field("training", "Adam's epsilon, added after the bias correction", 1e-7, gt=0)
+    epsilon: float = _field("training", "Adam's epsilon", 1e-7, gt=0)
+    epsilon_place: EpsilonPlace = _field(
+        "training", "where epsilon is added: after Adam's bias correction, or before it as stock Keras does", "after"
+    )
     gradient_clipping: float = _field("training", "largest global norm of the gradients; 0 is no clipping", 1.0, ge=0)
 
     @model_validator(mode="after")
     def _vectors_fit(self) -> Specification:
         if self.vectors == "glove" and self.embedding_size != 50:
             raise ValueError("the packaged GloVe vectors have 50 dimensions: set embedding_size to 50")
+        return self
+
+    @model_validator(mode="after")
+    def _recipe_fits(self) -> Specification:
+        changed = [name for name in LOCKSTEP_FIELDS if getattr(self, name) != Specification.model_fields[name].default]
+        if self.recipe == "idiomatic" and changed:
+            name = changed[0].replace("_", "-")
+            raise ValueError(f"in the idiomatic recipe the framework decides on {name}: leave it out")
         return self
 
     @property
@@ -88,6 +118,11 @@ class Specification(BaseModel):
     def cell(self) -> str:
         """The recurrent cell: ``rnn``, ``lstm`` or ``gru``."""
         return self.architecture.removeprefix("bi")
+
+    @property
+    def unread_id(self) -> int:
+        """The token id that the model does not read: padding, or none where padding is read as a word."""
+        return PADDING_ID if self.padding == "masked" else -1
 
     @property
     def features(self) -> int:
@@ -173,25 +208,11 @@ def add_specification_flags(parser: argparse.ArgumentParser, without: tuple[str,
         group.add_argument(flag, metavar=metavar, help=field.description)
 
 
-def specification_from_flags(arguments: argparse.Namespace) -> Specification:
-    """Return the preset with the flags that were given put over it; values are checked here."""
-    given = {name: getattr(arguments, name, None) for name in Specification.model_fields}
-    return preset(arguments.preset).replaced(**{name: value for name, value in given.items() if value is not None})
-
-
-def specification_flags(specification: Specification, names: Collection[str] | None = None) -> list[str]:
-    """Return the flags that make this specification again, for a command in another process.
-
-    Parameters
-    ----------
-    specification : Specification
-        What to say in flags.
-    names : collection of str, optional
-        Say these fields only; default: all.
-    """
-    flags: list[str] = []
-    for name, value in specification.model_dump().items():
-        if value is None or (names is not None and name not in names):
+def flags_of(values: Mapping[str, object]) -> list[str]:
+    """Return the flags that set these fields, for a command in another process; None cannot be said."""
+    flags = []
+    for name, value in values.items():
+        if value is None:
             continue
         flag = name.replace("_", "-")
         if isinstance(value, bool):
@@ -199,6 +220,12 @@ def specification_flags(specification: Specification, names: Collection[str] | N
         else:
             flags += [f"--{flag}", str(value)]
     return flags
+
+
+def specification_from_flags(arguments: argparse.Namespace) -> Specification:
+    """Return the preset with the flags that were given put over it; values are checked here."""
+    given = {name: getattr(arguments, name, None) for name in Specification.model_fields}
+    return preset(arguments.preset).replaced(**{name: value for name, value in given.items() if value is not None})
 
 
 def _one_line(error: ValidationError) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,37 +67,70 @@ def initialise(specification: Specification, vectors: VectorTable, classes: int 
     Parameters
     ----------
     specification : Specification
-        The model fields and ``seed``.
+        The model fields, ``padding`` and ``seed``.
     vectors : VectorTable
-        Rows that were found start from their vectors, the others from uniform(-0.05, 0.05), and the
-        padding row from 0.
+        Rows that were found start from their vectors, the others from the framework's
+        distribution, and a padding row that is not read from 0.
     classes : int
         Columns of the head.
 
     Returns
     -------
     dict of str to <float32> array
-        Glorot-uniform input kernels and head (Glorot & Bengio 2010), orthogonal recurrent kernels
-        (Saxe et al. 2014), biases 0 except the LSTM's forget gate 1 (Jozefowicz et al. 2015).
+        By ``initialisation``. Keras, and this recipe: Glorot-uniform input kernels and head (Glorot &
+        Bengio 2010), orthogonal recurrent kernels (Saxe et al. 2014), biases 0 except the LSTM's
+        forget gate 1 (Jozefowicz et al. 2015), embedding uniform(-0.05, 0.05). PyTorch: all of a
+        layer uniform within ``1 / sqrt(hidden)``, the head within ``1 / sqrt(features)``, embedding
+        standard normal. fastai: as PyTorch, but the embedding 0.01 times a truncated normal.
     """
     weights = {}
     for name, shape in shapes(specification, len(vectors.found), classes).items():
         generator = np.random.default_rng([specification.seed, zlib.crc32(name.encode())])
-        kind = name.rsplit(".", 1)[-1]
-        if kind == "embedding":
-            values = np.where(vectors.found[:, None], vectors.vectors, generator.uniform(-0.05, 0.05, shape))
-            values[PADDING_ID] = 0
-        elif kind == "recurrent_kernel":
-            values = _orthogonal(generator, shape)
-        elif kind == "bias":
-            values = np.zeros(shape)
-            if name.startswith("rnn") and specification.cell == "lstm":
-                values[specification.hidden_size : 2 * specification.hidden_size] = 1
+        if name == "embedding":
+            drawn = EMBEDDINGS[specification.initialisation](generator, shape)
+            values = np.where(vectors.found[:, None], vectors.vectors, drawn)
+            if specification.unread_id == PADDING_ID:
+                values[PADDING_ID] = 0
+        elif specification.initialisation == "keras":
+            values = _drawn_as_keras(generator, name, shape, specification)
         else:
-            limit = np.sqrt(6 / (shape[0] + shape[1]))
-            values = generator.uniform(-limit, limit, shape)
+            values = _drawn_as_pytorch(generator, name, shape, specification)
         weights[name] = np.ascontiguousarray(values, dtype=np.float32)
     return weights
+
+
+# fastai truncates by the remainder: what is drawn beyond 2 comes back near 0.
+EMBEDDINGS: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] = {
+    "keras": lambda generator, shape: generator.uniform(-0.05, 0.05, shape),
+    "pytorch": lambda generator, shape: generator.standard_normal(shape),
+    "fastai": lambda generator, shape: 0.01 * np.fmod(generator.standard_normal(shape), 2),
+}
+
+
+def _drawn_as_keras(
+    generator: np.random.Generator, name: str, shape: tuple[int, ...], specification: Specification
+) -> np.ndarray:
+    if name.endswith("recurrent_kernel"):
+        return _orthogonal(generator, shape)
+    if name.endswith("bias"):
+        values = np.zeros(shape)
+        if name.startswith("rnn") and specification.cell == "lstm":
+            values[specification.hidden_size : 2 * specification.hidden_size] = 1
+        return values
+    limit = np.sqrt(6 / (shape[0] + shape[1]))
+    return generator.uniform(-limit, limit, shape)
+
+
+def _drawn_as_pytorch(
+    generator: np.random.Generator, name: str, shape: tuple[int, ...], specification: Specification
+) -> np.ndarray:
+    if name.startswith("head"):
+        limit = specification.features**-0.5
+        return generator.uniform(-limit, limit, shape)
+    limit = specification.hidden_size**-0.5
+    if name.endswith("bias") and specification.cell != "gru":
+        return generator.uniform(-limit, limit, (2, *shape)).sum(axis=0)  # the sum of its two biases
+    return generator.uniform(-limit, limit, shape)
 
 
 def _orthogonal(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -153,14 +186,18 @@ def to_torch_layout(weights: Mapping[str, np.ndarray], prefix: str, cell: str) -
     }
 
 
-def from_torch_layout(layer: Mapping[str, np.ndarray], prefix: str, cell: str) -> Weights:
-    """Undo :func:`to_torch_layout`; two biases of an LSTM or RNN are added to one."""
+def from_torch_layout(layer: Mapping[str, np.ndarray], prefix: str, cell: str, gradients: bool = False) -> Weights:
+    """Undo :func:`to_torch_layout`; two biases of an LSTM or RNN are added to one.
+
+    Of `gradients`, that of the sum is that of either bias, and ``bias_ih``'s is taken.
+    """
     order = tuple(np.argsort(TORCH_GATE_ORDER[cell]))
     input_bias, recurrent_bias = reordered(layer["bias_ih"], order), reordered(layer["bias_hh"], order)
+    one_bias = input_bias if gradients else input_bias + recurrent_bias
     return {
         f"{prefix}.input_kernel": np.ascontiguousarray(reordered(layer["weight_ih"].T, order)),
         f"{prefix}.recurrent_kernel": np.ascontiguousarray(reordered(layer["weight_hh"].T, order)),
-        f"{prefix}.bias": np.stack([input_bias, recurrent_bias]) if cell == "gru" else input_bias + recurrent_bias,
+        f"{prefix}.bias": np.stack([input_bias, recurrent_bias]) if cell == "gru" else one_bias,
     }
 
 

@@ -134,6 +134,18 @@ def test_runs_that_cannot_be_compared_are_refused_by_name(smoke_runs: Path, tmp_
         assert name in str(error.value) or "fingerprints" in str(error.value)
 
 
+def test_a_run_from_before_a_field_existed_had_its_default(smoke_runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(smoke_runs / "pytorch", tmp_path / "smoke" / "pytorch")
+    path = tmp_path / "smoke" / "pytorch" / "gru" / "seed-0" / "record.json"
+    record = json.loads(path.read_text())
+    del record["specification"]["padding"]
+    path.write_text(json.dumps(record))
+    check_comparable(read_runs(tmp_path / "smoke"))
+    change_record(path.parent, padding="left")
+    with pytest.raises(LockstepError, match="differ in padding: 'left' and 'masked'"):
+        check_comparable(read_runs(tmp_path / "smoke"))
+
+
 def test_finished_cells_are_skipped_and_a_failed_one_does_not_stop_the_rest(
     command: Command, smoke_runs: Path, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ import pytest
 from compare.__main__ import main as lockstep
 from compare.convert import Wishes, convert, read_words
 from compare.onnx_export import onnx_model, write_onnx
-from compare.parity import random_weights
+from compare.parity import PROBABILITIES, random_weights
 from shared.command_line import main
 from shared.data.encoding import Corpus, EncodedReviews, encode_texts
 from shared.errors import LockstepError
@@ -26,7 +26,6 @@ from shared.reference.training import predict_probabilities
 from shared.specification import ARCHITECTURES, POOLINGS, Specification
 from shared.text import Vocabulary
 from shared.weights import Checkpoint, read_checkpoint, write_checkpoint
-from tests.conformance.test_contract import SAME_SCORE
 from tests.conftest import Command
 
 SMALL = Specification(vectors="random", embedding_size=6, hidden_size=5, max_length=64, dropout=0)
@@ -66,13 +65,13 @@ def test_onnx_answers_as_the_reference_does(
         rows = np.arange(len(reviews))
         together = answers(model, reviews.padded(rows))
         assert together.dtype == np.float32
-        assert np.abs(together - expected).max() <= SAME_SCORE
-        assert np.ptp(expected[:, 1]) > 1_000 * SAME_SCORE, "the reviews must not all score alike"
+        assert np.abs(together - expected).max() <= PROBABILITIES
+        assert np.ptp(expected[:, 1]) > 1_000 * PROBABILITIES, "the reviews must not all score alike"
         alone = np.concatenate([answers(model, reviews.padded(rows[row : row + 1])) for row in (0, 1, 2, 5)])
-        assert np.abs(alone - expected[[0, 1, 2, 5]]).max() <= SAME_SCORE
+        assert np.abs(alone - expected[[0, 1, 2, 5]]).max() <= PROBABILITIES
         head = weights["head.bias"].astype(np.float64)
         prior = np.exp(head) / np.exp(head).sum()
-        assert np.abs(together[0] - prior).max() <= SAME_SCORE, "an empty review is answered by the head's bias"
+        assert np.abs(together[0] - prior).max() <= PROBABILITIES, "an empty review is answered by the head's bias"
 
 
 def test_an_onnx_file_says_what_it_is(checkpoint: Checkpoint, tmp_path: Path) -> None:
@@ -206,6 +205,14 @@ def test_overwrite_replaces_a_model_of_the_same_kind(
     for name in ("empty", "model", "model.onnx", "model.onnx"):  # itself too
         assert lockstep(["convert", str(tmp_path / "model"), str(tmp_path / name), "--overwrite"]) == 0
     assert read_checkpoint(tmp_path / "model").class_names == ("bad", "good")
+
+
+def test_a_model_that_reads_padding_is_refused(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    unmasked = replace(checkpoint, specification=checkpoint.specification.replaced(padding="left"))
+    write_checkpoint(tmp_path / "model", unmasked)
+    for target in ("other", "model.keras", "model.pt", "model.onnx"):
+        with pytest.raises(LockstepError, match=r"reads padding \(left\) as words"):
+            convert(tmp_path / "model", tmp_path / target, Wishes())
 
 
 def test_help_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:

@@ -258,18 +258,25 @@ def test_odd_reviews_are_encoded(corpus: Corpus, smoke: Specification) -> None:
     st.lists(st.lists(st.integers(2, 9), max_size=12), min_size=1, max_size=6),
     st.integers(1, 8),
     st.sampled_from(["head", "tail", "head_tail"]),
+    st.sampled_from(["masked", "right", "left"]),
 )
-def test_padding_and_truncation(reviews: list[list[int]], max_length: int, truncation: str) -> None:
+def test_padding_and_truncation(reviews: list[list[int]], max_length: int, truncation: str, padding: str) -> None:
     vocabulary = Vocabulary(("<pad>", "<unk>", *(f"w{number}" for number in range(2, 10))))
     texts = [" ".join(vocabulary.words[word] for word in words) for words in reviews]
-    specification = Specification(max_length=max_length, truncation=truncation)
-    padded = encode_texts(texts, vocabulary, specification).padded(np.arange(len(texts)))
+    specification = Specification(max_length=max_length, truncation=truncation, padding=padding)
+    encoded = encode_texts(texts, vocabulary, specification)
+    padded = encoded.padded(np.arange(len(texts)))
     head = {"head": max_length, "tail": 0, "head_tail": max_length // 2}[truncation]
-    for row, words in zip(padded, reviews, strict=True):
+    for number, (row, words) in enumerate(zip(padded, reviews, strict=True)):
         tail = max_length - head
         kept = words if len(words) <= max_length else words[:head] + (words[-tail:] if tail else [])
-        assert row.tolist() == kept + [PADDING_ID] * (len(row) - len(kept))
-    assert padded.shape[1] == max(1, *(min(len(words), max_length) for words in reviews))
+        empty = [PADDING_ID] * (len(row) - len(kept))
+        assert row.tolist() == (empty + kept if padding == "left" else kept + empty)
+        assert encoded.words(number).tolist() == kept
+    longest = max(1, *(min(len(words), max_length) for words in reviews))
+    assert padded.shape[1] == (longest if padding == "masked" else max_length), (
+        "read padding is the same in every batch"
+    )
 
 
 def lengths_of(count: int, seed: int = 0) -> EncodedReviews:
@@ -301,6 +308,17 @@ def test_batches_are_a_function_of_seed_and_epoch() -> None:
         assert np.array_equal(first.dropout_mask, second.dropout_mask)
     assert not np.array_equal(one.order(0), one.order(1))
     assert not np.array_equal(one.order(0), Batches(reviews, Specification(seed=2, batch_size=32)).order(0))
+
+
+def test_shuffled_batches_hold_any_length() -> None:
+    reviews = lengths_of(2_000)
+    widths = {}
+    for order in ("like_length", "shuffled"):
+        batches = Batches(reviews, Specification(batch_size=20, batch_order=order))
+        assert sorted(batches.order(1).tolist()) == list(range(2_000))
+        widths[order] = np.mean([np.ptp(reviews.lengths[batches.order(1)[n * 20 : n * 20 + 20]]) for n in range(100)])
+    assert widths["like_length"] < 3
+    assert widths["shuffled"] > 20
 
 
 def test_batches_of_like_length_waste_little(corpus: Corpus) -> None:

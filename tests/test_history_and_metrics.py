@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import brier_score_loss
 from sklearn.metrics import log_loss as sklearn_log_loss
 
-from shared.history import Recorder, Silent, learning_rate_at, read_history
+from shared.history import Recorder, Silent, epsilon_at, learning_rate_at, mean_loss, read_history
 from shared.metrics import calibration_error, evaluate
 from shared.specification import Specification
 
@@ -33,6 +33,22 @@ def test_schedules() -> None:
 def test_schedules_are_positive_however_few_the_steps(schedule: str) -> None:
     for steps in range(1, 6):
         assert min(rates(schedule, steps)) > 0
+
+
+def test_epsilon_before_the_bias_correction_counts_more_at_first() -> None:
+    after, before = (Specification(epsilon_place=place) for place in ("after", "before"))
+    assert [epsilon_at(after, step) for step in (0, 9_999)] == [1e-7, 1e-7]
+    assert epsilon_at(before, 0) == pytest.approx(1e-7 / 0.001**0.5), "31.6 times as much"
+    assert epsilon_at(before, 9_999) == pytest.approx(1e-7, rel=1e-4)
+    # Keras' own formula: m alpha sqrt(1 - beta_2^t) / (sqrt(v) + epsilon), for some m, v and t.
+    v, t = 3e-12, 5
+    keras = (1 - 0.999**t) ** 0.5 / (v**0.5 + 1e-7)
+    assert 1 / ((v / (1 - 0.999**t)) ** 0.5 + epsilon_at(before, t - 1)) == pytest.approx(keras)
+
+
+def test_the_record_of_a_sum_is_its_mean() -> None:
+    assert mean_loss(Specification(), 0.5, 10) == 0.5
+    assert mean_loss(Specification(loss_reduction="sum"), 5.0, 10) == 0.5
 
 
 def test_recorder_weighs_batches_by_their_size(tmp_path: Path) -> None:

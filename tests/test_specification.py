@@ -6,13 +6,16 @@ import pytest
 
 from shared.errors import LockstepError
 from shared.specification import (
+    LOCKSTEP_FIELDS,
     PRESETS,
     Specification,
     add_specification_flags,
+    flags_of,
     from_record,
     preset,
     specification_from_flags,
 )
+from shared.text import PADDING_ID
 
 
 def parse(*flags: str) -> Specification:
@@ -57,7 +60,7 @@ def test_flags_go_over_the_preset() -> None:
 @pytest.mark.parametrize(
     ("flags", "reason"),
     [
-        (["--architecture", "transformer"], "architecture: .*'rnn', 'lstm', .* or 'bilstm'"),
+        (["--architecture", "transformer"], "architecture: .*'rnn', 'lstm', 'gru', .* or 'bilstm'"),
         (["--hidden-size", "0"], "hidden-size: .*greater than or equal to 1"),
         (["--hidden-size", "many"], "hidden-size: .*'many'"),
         (["--dropout", "1"], "dropout"),
@@ -74,6 +77,25 @@ def test_bad_flags_are_refused_in_one_line(flags: list[str], reason: str) -> Non
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_survive_their_record(name: str) -> None:
     assert from_record(PRESETS[name].model_dump()) == PRESETS[name]
+
+
+@pytest.mark.parametrize("name", LOCKSTEP_FIELDS)
+def test_the_idiomatic_recipe_leaves_defaults_to_the_framework(name: str) -> None:
+    changes = {"recipe": "idiomatic", name: other_value(name, getattr(Specification(), name))}
+    with pytest.raises(
+        LockstepError, match="in the idiomatic recipe the framework decides on " + name.replace("_", "-")
+    ):
+        Specification().replaced(**changes)
+
+
+def test_fields_become_flags_again() -> None:
+    wanted = {"batch_order": "shuffled", "train_embedding": False, "second_bias": True, "epsilon": 1e-8}
+    assert parse(*flags_of(wanted)) == preset("quick").replaced(**wanted)
+
+
+def test_only_masked_padding_is_not_read() -> None:
+    assert Specification().unread_id == PADDING_ID
+    assert Specification(padding="left").unread_id not in range(Specification().vocabulary_size)
 
 
 def test_a_record_with_an_unknown_field_is_refused() -> None:

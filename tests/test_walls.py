@@ -32,7 +32,7 @@ def test_implementations_have_the_same_furniture(file: str) -> None:
         assert [name for name in defined if name in contract[file]] == contract[file], f"{room}/{file}"
 
 
-@pytest.mark.parametrize("module", [f"{room} train" for room in IMPLEMENTATIONS] + ["compare run"])
+@pytest.mark.parametrize("module", [f"{room} train" for room in IMPLEMENTATIONS] + ["compare run", "compare ladder"])
 def test_help_is_quick_and_imports_no_framework(command: Command, module: str) -> None:
     room, verb = module.split()
     code = (

@@ -63,6 +63,44 @@ def test_found_vectors_become_the_embedding() -> None:
     assert embedding[3:].any()
 
 
+@pytest.mark.parametrize("architecture", ["rnn", "lstm", "bigru"])
+def test_initial_values_of_the_other_frameworks(architecture: str) -> None:
+    """Their documented distributions, by their limits and spread; arrays are large enough to tell."""
+    words = Vocabulary(("<pad>", "<unk>", *(f"w{number}" for number in range(2_000))))
+    sizes = {"embedding_size": 30, "hidden_size": 64, "pooling": "last"}
+    specification = Specification(vectors="random", architecture=architecture, initialisation="pytorch", **sizes)
+    drawn = initialise(specification, load_vectors("random", words, 30))
+    check(drawn, specification)
+    for name, array in drawn.items():
+        if name == "embedding":
+            continue
+        limit = specification.features**-0.5 if name.startswith("head") else 64**-0.5
+        draws = 2 if name.startswith("rnn") and name.endswith("bias") and "gru" not in architecture else 1
+        assert np.abs(array).max() <= draws * limit, name
+        if array.size > 200:  # the spread of a uniform, and of the sum of two
+            assert array.std() == pytest.approx(limit * (draws / 3) ** 0.5, rel=0.1), name
+    assert drawn["head.bias"].all()
+    assert drawn["embedding"][1:].std() == pytest.approx(1, rel=0.02)
+    assert not drawn["embedding"][0].any(), "masked padding has no vector"
+    fastai = initialise(specification.replaced(initialisation="fastai"), load_vectors("random", words, 30))
+    assert all(np.array_equal(fastai[name], drawn[name]) for name in drawn if name != "embedding")
+    assert np.abs(fastai["embedding"]).max() < 0.02
+    assert fastai["embedding"][1:].std() == pytest.approx(0.00866, rel=0.02), "a normal cut at 2, by its remainder"
+
+
+def test_found_vectors_stay_whatever_is_drawn() -> None:
+    found = np.array([False, False, True, False, False, False])
+    table = VectorTable(np.full((6, 5), 7, np.float32), found)
+    for name in ("keras", "pytorch", "fastai"):
+        embedding = initialise(SMALL.replaced(initialisation=name), table)["embedding"]
+        assert (embedding[2] == 7).all()
+        assert not (embedding[3:] == 7).any()
+
+
+def test_padding_that_is_read_has_a_vector() -> None:
+    assert weights_of(SMALL.replaced(padding="right"))["embedding"][0].all()
+
+
 def test_arrays_depend_on_seed_and_name_only() -> None:
     one, other = weights_of(SMALL), weights_of(SMALL.replaced(layers=2, pooling="max"))
     assert np.array_equal(one["rnn.0.forward.input_kernel"], other["rnn.0.forward.input_kernel"])
@@ -103,6 +141,8 @@ def test_two_biases_are_added_to_one() -> None:
     assert not layer["bias_hh"].any()
     layer["bias_hh"] = np.full_like(layer["bias_hh"], 0.5)
     assert from_torch_layout(layer, "p", "lstm")["p.bias"][:5].tolist() == [0.5] * 4 + [1.5]
+    gradients = from_torch_layout(layer, "p", "lstm", gradients=True)
+    assert gradients["p.bias"][:5].tolist() == [0] * 4 + [1], "the sum's is either one's, not both"
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ class Batch:
     Attributes
     ----------
     tokens : <int32>[batch, time]
-        Right-padded word ids.
+        Padded word ids.
     labels : <int64>[batch]
         Class of each review.
     dropout_mask : <float32>[batch, features]
@@ -47,7 +47,7 @@ class Batches:
     reviews : EncodedReviews
         Training reviews.
     specification : Specification
-        ``batch_size``, ``seed``, ``dropout`` and the size of the pooled features.
+        ``batch_size``, ``batch_order``, ``seed``, ``dropout`` and the size of the pooled features.
     """
 
     def __init__(self, reviews: EncodedReviews, specification: Specification) -> None:
@@ -63,6 +63,8 @@ class Batches:
         size = self.specification.batch_size
         generator = np.random.default_rng([self.specification.seed, epoch])
         shuffled = generator.permutation(len(self.reviews))
+        if self.specification.batch_order == "shuffled":
+            return shuffled
         lengths = self.reviews.lengths[shuffled]
         run = np.arange(len(shuffled)) // (size * BATCHES_SORTED_TOGETHER)
         by_length = shuffled[np.lexsort((lengths, run))]

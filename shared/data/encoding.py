@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from tqdm import tqdm
 from shared.data.sources import CLASS_NAMES, load_reviews
 from shared.data.splits import SPLITS, TEST, TRAIN, VALIDATION, sample, split
 from shared.files import cache_directory, digest, written_whole
-from shared.specification import Specification
+from shared.specification import Padding, Specification
 from shared.text import PADDING_ID, Vocabulary, clean, tokenize
 from shared.text.tokens import TEXT_RULES_VERSION
 
@@ -37,6 +37,10 @@ class EncodedReviews:
         Words of a review that are read.
     head : int
         Of these, how many from its beginning; the others are its last.
+    padding : str
+        ``masked``: right-padded to the longest of a batch, for a model that does not read padding.
+        ``right`` or ``left``: padded there to ``max_length``, whatever the batch, for one that reads
+        it as a word; so a score depends on ``max_length``, but not on the reviews beside it.
     """
 
     review_ids: np.ndarray
@@ -46,6 +50,7 @@ class EncodedReviews:
     sizes: np.ndarray
     max_length: int
     head: int
+    padding: Padding = "masked"
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -57,18 +62,16 @@ class EncodedReviews:
 
     def take(self, rows: np.ndarray) -> EncodedReviews:
         """Return the reviews of these rows; the words are not copied."""
-        return EncodedReviews(
-            self.review_ids[rows],
-            self.labels[rows],
-            self.tokens,
-            self.starts[rows],
-            self.sizes[rows],
-            self.max_length,
-            self.head,
+        return replace(
+            self,
+            review_ids=self.review_ids[rows],
+            labels=self.labels[rows],
+            starts=self.starts[rows],
+            sizes=self.sizes[rows],
         )
 
     def padded(self, rows: np.ndarray, minimum_length: int = 1) -> np.ndarray:
-        """Return the words of some reviews as one right-padded array.
+        """Return the words of some reviews as one padded array.
 
         Parameters
         ----------
@@ -80,20 +83,23 @@ class EncodedReviews:
         Returns
         -------
         <int32>[batch, time]
-            `time` is the longest of these reviews; padding is ``PADDING_ID``.
+            `time` is the longest of these reviews, or ``max_length`` where padding is read; padding
+            is ``PADDING_ID``.
         """
         lengths = self.lengths[rows, None]  # [batch, 1]
-        time = np.arange(max(minimum_length, lengths.max(initial=0)))  # [time]
-        skipped = np.where(time >= self.head, self.sizes[rows, None] - lengths, 0)  # [batch, time]
-        real = time < lengths  # [batch, time]
-        places = np.where(real, self.starts[rows, None] + time + skipped, 0)  # [batch, time]
+        longest = lengths.max(initial=0) if self.padding == "masked" else self.max_length
+        time = np.arange(max(minimum_length, longest))  # [time]
+        word = time - (len(time) - lengths if self.padding == "left" else 0)  # [batch, time] or [time]
+        skipped = np.where(word >= self.head, self.sizes[rows, None] - lengths, 0)  # [batch, time]
+        real = (word >= 0) & (word < lengths)  # [batch, time]
+        places = np.where(real, self.starts[rows, None] + word + skipped, 0)  # [batch, time]
         padded = np.full(real.shape, PADDING_ID, np.int32)
         padded[real] = self.tokens[places[real]]
         return padded
 
     def words(self, row: int) -> np.ndarray:
-        """Ids of one review's words that are read, ``<int32>[length]``."""
-        return self.padded(np.array([row]), 0)[0]
+        """Ids of one review's words that are read, ``<int32>[length]``, without padding."""
+        return replace(self, padding="masked").padded(np.array([row]), 0)[0]
 
 
 @dataclass(frozen=True)
@@ -165,6 +171,7 @@ def load_corpus(specification: Specification, progress: bool = False) -> Corpus:
         np.diff(boundaries),
         specification.max_length,
         head_tokens(specification),
+        specification.padding,
     )
     rows = [np.flatnonzero(sides == side) for side in (TRAIN, VALIDATION, TEST)]
     train, validation, test = (everything.take(chosen) for chosen in rows)
@@ -196,7 +203,7 @@ def encode_texts(
     vocabulary : Vocabulary
         The checkpoint's.
     specification : Specification
-        The checkpoint's: ``max_length`` and ``truncation``.
+        The checkpoint's: ``max_length``, ``truncation`` and ``padding``.
     review_ids : sequence of str, optional
         Default: ``review-000000`` and so on.
     labels : <int8>[reviews], optional
@@ -212,6 +219,7 @@ def encode_texts(
         sizes,
         specification.max_length,
         head_tokens(specification),
+        specification.padding,
     )
 
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from shared.reference.cells import CELLS, State
 from shared.specification import Specification
-from shared.text import PADDING_ID
 from shared.weights import Weights
 
 POOLED = {
@@ -56,9 +55,9 @@ class SentimentClassifier:
         self.weights = weights
 
     def logits(self, tokens: np.ndarray, dropout_mask: np.ndarray | None = None) -> np.ndarray:
-        """Return ``<float64>[batch, classes]`` of right-padded tokens ``<int32>[batch, time]``."""
+        """Return ``<float64>[batch, classes]`` of padded tokens ``<int32>[batch, time]``."""
         weights = self.weights
-        self.tokens, self.real = tokens, tokens != PADDING_ID  # [batch, time]
+        self.tokens, self.real = tokens, tokens != self.specification.unread_id  # [batch, time]
         inputs = weights["embedding"][tokens]  # [batch, time, embedding]
         self.passes: list[list[_Pass]] = []  # of each layer, of each direction
         for layer in range(self.specification.layers):
@@ -78,7 +77,7 @@ class SentimentClassifier:
         Parameters
         ----------
         tokens : <int32>[batch, time]
-            Right-padded.
+            Padded.
         labels : <int64>[batch]
             Right classes.
         dropout_mask : <float32>[batch, features], optional

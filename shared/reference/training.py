@@ -7,7 +7,7 @@ import numpy as np
 from shared.data.batches import Batches, prediction_batches
 from shared.data.encoding import EncodedReviews
 from shared.errors import LockstepError
-from shared.history import History, Progress, Recorder, learning_rate_at
+from shared.history import History, Progress, Recorder, epsilon_at, learning_rate_at
 from shared.reference.model import SentimentClassifier, softmax
 from shared.specification import Specification
 from shared.weights import Weights
@@ -28,6 +28,8 @@ def train(
     progress: Progress,
 ) -> History:
     """Train in place (see `shared.contract`)."""
+    if specification.second_bias and specification.cell != "gru":
+        raise LockstepError("second-bias: the reference has one bias, as the equations; train it in another framework")
     batches = Batches(train_reviews, specification)
     recorder = Recorder(specification, len(batches), validation_reviews.labels, progress)
     frozen = () if specification.train_embedding else ("embedding",)
@@ -36,6 +38,8 @@ def train(
         recorder.start_epoch()
         for batch in batches.epoch(epoch):
             logits, loss, gradients = model.loss_and_gradients(batch.tokens, batch.labels, batch.dropout_mask)
+            if specification.loss_reduction == "sum":
+                gradients = {name: gradient * len(batch.labels) for name, gradient in gradients.items()}
             learning_rate = learning_rate_at(specification, optimizer.step, recorder.steps)
             optimizer.update(gradients, learning_rate)
             correct = int((logits.argmax(axis=1) == batch.labels).sum())
@@ -52,7 +56,7 @@ class Adam:
     weights : dict of str to <float64> array
         What is trained, in place.
     specification : Specification
-        ``beta_1``, ``beta_2``, ``epsilon`` and ``gradient_clipping``.
+        ``beta_1``, ``beta_2``, ``epsilon``, ``epsilon_place`` and ``gradient_clipping``.
     """
 
     def __init__(self, weights: Weights, specification: Specification) -> None:
@@ -65,6 +69,7 @@ class Adam:
         """Take one step against the gradients."""
         specification = self.specification
         beta_1, beta_2 = specification.beta_1, specification.beta_2
+        epsilon = epsilon_at(specification, self.step)
         self.step += 1
         scale = 1.0
         if specification.gradient_clipping:
@@ -81,7 +86,7 @@ class Adam:
             second *= beta_2
             second += (1 - beta_2) * np.square(gradient)
             # theta <- theta - alpha m^ / (sqrt(v^) + epsilon), m^ = m / (1 - beta_1^t), v^ = v / (1 - beta_2^t)
-            corrected = np.sqrt(second / (1 - beta_2**self.step)) + specification.epsilon
+            corrected = np.sqrt(second / (1 - beta_2**self.step)) + epsilon
             weight -= learning_rate * first / (1 - beta_1**self.step) / corrected
 
 

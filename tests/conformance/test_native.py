@@ -12,7 +12,7 @@ import pytest
 from safetensors import safe_open
 
 from compare.convert import Wishes, convert
-from compare.parity import random_weights
+from compare.parity import PROBABILITIES, random_weights
 from compare.workers import Ask
 from shared.data.encoding import EncodedReviews
 from shared.errors import LockstepError
@@ -23,7 +23,6 @@ from shared.text import Vocabulary
 from shared.weights import Checkpoint, read_checkpoint, write_checkpoint
 from tests.conformance import keras_models, native_jobs, torch_models
 from tests.conformance.native_jobs import HIDDEN, SIZE, WORDS
-from tests.conformance.test_contract import SAME_SCORE
 from tests.conftest import Command
 
 VOCABULARY = Vocabulary(("<pad>", "<unk>", *(f"word{number}" for number in range(2, WORDS))))
@@ -85,8 +84,8 @@ def test_a_users_keras_model_becomes_a_checkpoint(ask: Ask, name: str, tmp_path:
     convert(tmp_path / "model.keras", tmp_path / "model", Wishes())
     checkpoint = read_checkpoint(tmp_path / "model")
     expected = softmax(answers) if name.endswith("logits") else answers
-    assert np.abs(reference(checkpoint) - expected).max() <= SAME_SCORE
-    assert np.ptp(expected[:, 1]) > 1_000 * SAME_SCORE, "the rows must not all score alike"
+    assert np.abs(reference(checkpoint) - expected).max() <= PROBABILITIES
+    assert np.ptp(expected[:, 1]) > 1_000 * PROBABILITIES, "the rows must not all score alike"
     specification = checkpoint.specification
     assert specification.architecture == name.split(",")[0]
     assert specification.layers == (2 if "stacked" in name else 1)
@@ -144,7 +143,7 @@ def test_a_checkpoint_becomes_a_keras_file_and_returns(
     write_checkpoint(tmp_path / "model", checkpoint)
     convert(tmp_path / "model", tmp_path / "model.keras", Wishes())
     answers = ask(keras_models.open_keras, "keras", tmp_path / "model.keras")
-    assert np.abs(reference(checkpoint) - answers).max() <= SAME_SCORE
+    assert np.abs(reference(checkpoint) - answers).max() <= PROBABILITIES
     with zipfile.ZipFile(tmp_path / "model.keras") as archive:
         assert b"lockstep" not in archive.read("config.json"), "it must open where this project is not installed"
     again, _ = convert(tmp_path / "model.keras", tmp_path / "again", Wishes(max_length=40))
@@ -163,7 +162,7 @@ def test_our_own_keras_model_returns_too(ask: Ask, architecture: str, pooling: s
     _, notes = convert(tmp_path / "model", tmp_path / "model.keras", Wishes())
     assert any("import keras_impl.model" in note for note in notes)
     logits = ask(keras_models.open_keras, "keras", tmp_path / "model.keras")
-    assert np.abs(reference(checkpoint) - softmax(logits)).max() <= SAME_SCORE
+    assert np.abs(reference(checkpoint) - softmax(logits)).max() <= PROBABILITIES
     again, _ = convert(tmp_path / "model.keras", tmp_path / "again", Wishes())
     assert not differences(checkpoint, again)
     assert again.specification.pooling == pooling
@@ -178,7 +177,7 @@ def test_models_of_the_keras_room_are_read(ask: Ask, recipe: str, tmp_path: Path
     logits = ask(keras_models.save_our_keras, "keras", specification, checkpoint.weights, path)
     converted, _ = convert(path, tmp_path / "model", Wishes())
     assert not differences(checkpoint, converted)
-    assert np.abs(reference(converted) - softmax(logits)).max() <= SAME_SCORE
+    assert np.abs(reference(converted) - softmax(logits)).max() <= PROBABILITIES
 
 
 TORCH_MODELS = {
@@ -206,8 +205,8 @@ def test_a_users_torch_model_becomes_a_checkpoint(
     answers = ask(torch_models.save_torch, "pytorch", path, cell, options, prefix)
     _, notes = convert(path, tmp_path / "model", Wishes(pooling=options.get("pooling")))
     checkpoint = read_checkpoint(tmp_path / "model")
-    assert np.abs(reference(checkpoint, torch_models.with_words()) - answers).max() <= SAME_SCORE
-    assert np.ptp(answers[:, 1]) > 1_000 * SAME_SCORE
+    assert np.abs(reference(checkpoint, torch_models.with_words()) - answers).max() <= PROBABILITIES
+    assert np.ptp(answers[:, 1]) > 1_000 * PROBABILITIES
     assert checkpoint.specification.architecture == name.split(",")[0]
     assert checkpoint.class_names == (
         tuple(f"class-{label}" for label in range(5)) if "five" in name else ("negative", "positive")
@@ -260,7 +259,7 @@ def test_a_checkpoint_becomes_a_plain_state_dict_and_returns(
     options = {"ways": len(checkpoint.specification.directions), "layers": layers}
     cell = CELLS[checkpoint.specification.cell]
     answers = ask(torch_models.open_torch, "pytorch", path, cell, options)
-    assert np.abs(reference(checkpoint, torch_models.with_words()) - answers).max() <= SAME_SCORE
+    assert np.abs(reference(checkpoint, torch_models.with_words()) - answers).max() <= PROBABILITIES
     again, _ = convert(path, tmp_path / "again", Wishes())
     assert not differences(checkpoint, again)
     if suffix == ".safetensors":  # it has room for metadata
@@ -277,7 +276,7 @@ def test_models_of_the_pytorch_room_are_read(ask: Ask, pooling: str, tmp_path: P
         answers = ask(torch_models.save_our_torch, "pytorch", checkpoint.specification, checkpoint.weights, path)
         converted, _ = convert(path, tmp_path / architecture, Wishes(pooling=pooling))
         assert not differences(checkpoint, converted)
-        assert np.abs(reference(converted) - answers).max() <= SAME_SCORE
+        assert np.abs(reference(converted) - answers).max() <= PROBABILITIES
 
 
 def test_the_metadata_is_for_all_to_read_and_is_believed(tmp_path: Path) -> None:
@@ -316,7 +315,7 @@ def test_the_command_from_framework_to_framework(command: Command, ask: Ask, tmp
     done = command("compare", "convert", tmp_path / "model.safetensors", tmp_path / "model", *flags)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     checkpoint = read_checkpoint(tmp_path / "model")
-    assert np.abs(reference(checkpoint) - answers).max() <= SAME_SCORE
+    assert np.abs(reference(checkpoint) - answers).max() <= PROBABILITIES
     assert checkpoint.vocabulary.words == VOCABULARY.words
     assert (checkpoint.class_names, checkpoint.specification.max_length) == (("bad", "good"), 50)
     done = command("shared.reference", "predict", "--checkpoint", tmp_path / "model", "word2 word3")

@@ -155,8 +155,8 @@ def _constants(**changed: float) -> Callable[[Any], Any]:
     return lambda optimizer: lambda *given, **options: optimizer(*given, **{**options, **changed})
 
 
-def _stock_adam(_: Any) -> Any:
-    return importlib.import_module("keras").optimizers.Adam
+def _epsilon_before(corrected: Any) -> Any:
+    return corrected.__base__
 
 
 def _other_parts(right: Any) -> Any:
@@ -215,8 +215,8 @@ FAULTS = (
     Fault("backward direction starts in the padding", "fastai", "fastai_impl.model:mirrored_places", _reversed_whole),
     Fault("word ids shifted by one", "keras", "shared.data.encoding:EncodedReviews.padded", _shifted_ids),
     Fault("loss summed over the batch", "flair", "flair_impl.model:SentimentClassifier", _summed),
-    Fault("epsilon before Adam's bias correction", "keras", "keras_impl.training:BiasCorrectedAdam", _stock_adam),
-    Fault("clipping by the norm of slices", "keras", "keras_impl.training:BiasCorrectedAdam.apply", _stock_apply),
+    Fault("epsilon before Adam's bias correction", "keras", "keras_impl.training:BiasCorrectedAdam", _epsilon_before),
+    Fault("clipping by the norm of slices", "keras", "keras_impl.training:DenseAdam.apply", _stock_apply),
     Fault("fastai's epsilon, 1e-5", "fastai", "torch.optim:Adam", _constants(eps=1e-5)),
     Fault("fastai's beta 2, .99", "pytorch", "torch.optim:Adam", _constants(betas=(0.9, 0.99))),
     Fault("no clipping", "pytorch", "torch.nn.utils:clip_grad_norm_", lambda _: lambda *given: None),

@@ -1,0 +1,335 @@
+"""What each framework default is worth: the lockstep recipe with one of them switched at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from scipy.stats import t
+
+from compare.figures import ladder_figure
+from compare.grid import Cell, cells_of_grid, run_cells
+from compare.results import difference_text, ladder_table, ratio_text
+from shared.errors import LockstepError
+from shared.files import write_json, write_text
+from shared.runs import Record, is_finished, read_record, run_directory
+from shared.specification import Specification, flags_of, from_record
+
+BASE = "lockstep"
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One default that is switched.
+
+    Attributes
+    ----------
+    name : str
+        Its directory's.
+    title : str
+        What is switched.
+    whose : str
+        Whose default it is.
+    changes : mapping
+        Fields of the specification.
+    against : str
+        The rung that it is compared with: the recipe, or the one that differs from it in this
+        default alone.
+    not_in : tuple of str
+        Frameworks that cannot do it.
+    """
+
+    name: str
+    title: str
+    whose: str = ""
+    changes: Mapping[str, object] = field(default_factory=dict)
+    against: str = BASE
+    not_in: tuple[str, ...] = ()
+
+
+RUNGS = (
+    Rung(BASE, "the lockstep recipe"),
+    # What the model is.
+    Rung("last-state", "last state alone, not last, max and mean", "Keras, PyTorch", {"pooling": "last"}),
+    Rung(
+        "second-bias",
+        "a second bias, trained",
+        "PyTorch, Flair, fastai",
+        {"second_bias": True},
+        not_in=("keras", "reference"),
+    ),
+    Rung("frozen-vectors", "word vectors stay as they are", "Flair", {"train_embedding": False}),
+    # Where it starts. Keras' distributions are the recipe's.
+    Rung("initialisation-pytorch", "initial weights of PyTorch", "PyTorch", {"initialisation": "pytorch"}),
+    Rung("initialisation-fastai", "initial weights of fastai", "fastai", {"initialisation": "fastai"}),
+    Rung("random-vectors", "word vectors drawn, not pretrained", "Keras, PyTorch, fastai", {"vectors": "random"}),
+    Rung(
+        "random-vectors-pytorch",
+        "initial weights of PyTorch, vectors standard normal",
+        "PyTorch",
+        {"vectors": "random", "initialisation": "pytorch"},
+        "random-vectors",
+    ),
+    Rung(
+        "random-vectors-fastai",
+        "initial weights of fastai, vectors 0.01 wide",
+        "fastai",
+        {"vectors": "random", "initialisation": "fastai"},
+        "random-vectors",
+    ),
+    # What it reads.
+    Rung("padding-right", "padding right, read as words", "PyTorch's pad_sequence", {"padding": "right"}),
+    Rung("padding-left", "padding left, read as words", "Keras' pad_sequences", {"padding": "left"}),
+    Rung(
+        "last-state-padding-right",
+        "padding right, read as words",
+        "PyTorch's pad_sequence",
+        {"pooling": "last", "padding": "right"},
+        "last-state",
+    ),
+    Rung(
+        "last-state-padding-left",
+        "padding left, read as words",
+        "Keras' pad_sequences",
+        {"pooling": "last", "padding": "left"},
+        "last-state",
+    ),
+    Rung("truncation-head", "beginnings are read, not ends", "Keras' TextVectorization", {"truncation": "head"}),
+    # In which steps it is trained.
+    Rung("batch-order-shuffled", "batches of any length", "Keras, PyTorch, Flair", {"batch_order": "shuffled"}),
+    Rung("batch-size-32", "batches of 32", "Keras, Flair", {"batch_size": 32}),
+    Rung("schedule-constant", "constant learning rate", "Keras, PyTorch", {"schedule": "constant"}),
+    Rung("schedule-one-cycle", "one cycle", "fastai", {"schedule": "one_cycle"}),
+    Rung("learning-rate-1e-3", "learning rate 0.001", "Keras, PyTorch, fastai", {"learning_rate": 1e-3}),
+    # By which arithmetic.
+    Rung("epsilon-1e-8", "Adam's epsilon 1e-8", "PyTorch", {"epsilon": 1e-8}),
+    Rung("epsilon-before", "epsilon before the bias correction", "Keras", {"epsilon_place": "before"}),
+    Rung("adam-fastai", "beta_2 0.99 and epsilon 1e-5", "fastai", {"beta_2": 0.99, "epsilon": 1e-5}),
+    Rung("no-clipping", "no clipping", "Keras, PyTorch, fastai", {"gradient_clipping": 0.0}),
+    Rung("loss-sum", "sum of the losses, not their mean", "Flair", {"loss_reduction": "sum"}),
+    Rung(
+        "loss-sum-no-clipping",
+        "sum of the losses, not their mean",
+        "Flair",
+        {"loss_reduction": "sum", "gradient_clipping": 0.0},
+        "no-clipping",
+    ),
+)
+TITLES = {rung.name: rung.title for rung in RUNGS}
+
+
+def rungs_of(specification: Specification, framework: str, names: Collection[str] = ()) -> list[Rung]:
+    """Return the rungs that change something here, each against one that is kept too.
+
+    Parameters
+    ----------
+    specification : Specification
+        The recipe; a default that it has already cannot be switched.
+    framework : str
+        Leaves out what it cannot do.
+    names : collection of str
+        Only these, and what they are compared with; none is all.
+
+    Raises
+    ------
+    LockstepError
+        If there is no rung with such a name.
+    """
+    for name in names:
+        if name not in TITLES:
+            raise LockstepError(f"unknown rung {name!r}: choose among {', '.join(TITLES)}")
+    wanted = {BASE, *names, *(rung.against for rung in RUNGS if rung.name in names)} if names else set(TITLES)
+    made = {rung.name: specification.replaced(**rung.changes) for rung in RUNGS}
+    same_as: dict[str, str] = {}  # a rung that changes nothing is the one that it is compared with
+    kept = []
+    for rung in RUNGS:
+        idle = rung.name != BASE and made[rung.name] == made[rung.against]
+        same_as[rung.name] = same_as[rung.against] if idle else rung.name
+        if rung.name in wanted and not idle and framework not in rung.not_in:
+            kept.append(replace(rung, against=same_as[rung.against]))
+    return kept
+
+
+def run_ladder(
+    runs: Path,
+    specification: Specification,
+    framework: str,
+    seeds: Sequence[int],
+    rungs: Sequence[Rung],
+    *,
+    given: Sequence[str],
+    machine: Sequence[str],
+) -> int:
+    """Train what is not finished, print the table, and write ``ladder.json``, ``.md`` and ``.svg``.
+
+    Parameters
+    ----------
+    runs : Path
+        Holds ``<rung>/<framework>/<architecture>/seed-<n>``, and what is written.
+    specification : Specification
+        Of the lowest rung, but for the seed.
+    framework : str
+        That trains all of them.
+    seeds : sequence of int
+        Rungs are compared seed by seed.
+    rungs : sequence of Rung
+        As `rungs_of` gives them.
+    given : sequence of str
+        The flags that make the specification.
+    machine : sequence of str
+        Flags about the machine, passed on to each cell.
+
+    Returns
+    -------
+    int
+        How many cells failed.
+
+    Raises
+    ------
+    LockstepError
+        If a finished run was made with another specification, or none of the recipe's is finished.
+    """
+    cells: list[Cell] = []
+    for seed in seeds:  # all rungs of a seed one after the other: their speeds are compared
+        for rung in rungs:
+            flags = [*given, *flags_of(rung.changes)]
+            made = cells_of_grid(
+                runs / rung.name, [framework], [specification.architecture], [seed], flags, machine, False
+            )
+            _check(made[0].directory, specification.replaced(seed=seed, **rung.changes))
+            cells.append(replace(made[0], title=f"{rung.name} seed {seed}"))
+    failed = run_cells(runs, specification, cells)
+    records = {rung.name: _records(runs / rung.name, framework, specification.architecture, seeds) for rung in rungs}
+    summary = summarise_ladder(rungs, records)
+    write_json(runs / "ladder.json", summary)
+    write_text(runs / "ladder.svg", ladder_figure(summary["rungs"]))
+    write_text(runs / "ladder.md", _page(summary))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 120
+    console.print(_printed(summary))
+    console.print(str(runs / "ladder.md"))
+    return failed
+
+
+def _check(directory: Path, expected: Specification) -> None:
+    """Refuse a finished run that was made with other flags."""
+    if not is_finished(directory):
+        return
+    found = from_record(read_record(directory / "record.json").specification).model_dump()
+    for name, value in expected.model_dump().items():
+        if found[name] != value:
+            raise LockstepError(
+                f"{directory}: made with {name} {found[name]!r}, not {value!r}; remove it, or choose another --out"
+            )
+
+
+def _records(rung: Path, framework: str, architecture: str, seeds: Sequence[int]) -> dict[int, Record]:
+    places = {seed: run_directory(rung, framework, architecture, seed) for seed in seeds}
+    return {seed: read_record(place / "record.json") for seed, place in places.items() if is_finished(place)}
+
+
+def summarise_ladder(rungs: Sequence[Rung], records: Mapping[str, Mapping[int, Record]]) -> dict[str, Any]:
+    """Return what the table shows, ready for JSON.
+
+    Parameters
+    ----------
+    rungs : sequence of Rung
+        In the order of the table.
+    records : mapping
+        Of each rung, by its name and then by seed. A rung is compared over the seeds for which both
+        it and what it is compared with are finished; one without such a seed is left out.
+
+    Raises
+    ------
+    LockstepError
+        If the recipe itself is not among the records, or two were not made with the same reviews.
+    """
+    if not records[BASE]:
+        raise LockstepError("no run of the recipe itself is finished: nothing can be compared with it")
+    first = next(iter(records[BASE].values()))
+    if len({record.data.fingerprint for of_rung in records.values() for record in of_rung.values()}) > 1:
+        raise LockstepError("the rungs were not made with the same reviews (their fingerprints differ)")
+    rows = [_row(rung, records[rung.name], records[rung.against]) for rung in rungs]
+    return {
+        "framework": first.framework,
+        "framework_version": first.framework_version,
+        "architecture": first.architecture,
+        "specification": {name: value for name, value in first.specification.items() if name != "seed"},
+        "data": first.data.model_dump(),
+        "machine": first.machine.model_dump(),
+        "threads": first.threads,
+        "commits": sorted({record.commit for of_rung in records.values() for record in of_rung.values()}),
+        "rungs": [row for row in rows if row["seeds"]],
+    }
+
+
+def _row(rung: Rung, own: Mapping[int, Record], other: Mapping[int, Record]) -> dict[str, Any]:
+    seeds = [seed for seed in own if seed in other]
+    pairs = [(own[seed], other[seed]) for seed in seeds]
+    tests = [(one.metrics["test"], two.metrics["test"]) for one, two in pairs]
+    speeds = np.array([[one.reviews_per_second["training"], two.reviews_per_second["training"]] for one, two in pairs])
+    row = {
+        "name": rung.name,
+        "title": rung.title,
+        "whose": rung.whose,
+        "changes": dict(rung.changes),
+        "against": rung.against,
+        "against_title": TITLES[rung.against],
+        "seeds": seeds,
+        "accuracy_of_seeds": [one["accuracy"] for one, _ in tests],
+        "reviews_per_second_of_seeds": [one.reviews_per_second["training"] for one, _ in pairs],
+    }
+    if rung.name != BASE and seeds:
+        row["accuracy_difference"] = _interval([one["accuracy"] - two["accuracy"] for one, two in tests])
+        row["log_loss_difference"] = _interval([one["log_loss"] - two["log_loss"] for one, two in tests])
+        logarithms = _interval(np.log(speeds[:, 0] / speeds[:, 1]))
+        row["speed_ratio"] = {
+            name: value if value is None else float(np.exp(value)) for name, value in logarithms.items()
+        }
+    return row
+
+
+def _interval(values: Sequence[float] | np.ndarray) -> dict[str, float | None]:
+    """Mean and 95 % t-interval; one value has none."""
+    mean, count = float(np.mean(values)), len(values)
+    if count < 2:
+        return {"mean": mean, "low": None, "high": None}
+    half = float(t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
+    return {"mean": mean, "low": mean - half, "high": mean + half}
+
+
+def _printed(summary: dict[str, Any]) -> Table:
+    title = f"{summary['framework']} {summary['architecture']}: what each default is worth"
+    table = Table("rung", "against", title=title)
+    for heading in ("accuracy, %", "difference, points", "training speed"):
+        table.add_column(heading, justify="right")
+    for row in summary["rungs"]:
+        base = row["name"] == BASE
+        table.add_row(
+            row["name"],
+            "" if base else row["against"],
+            f"{np.mean(row['accuracy_of_seeds']):.2%}".rstrip("%"),
+            "" if base else difference_text(row["accuracy_difference"], 100),
+            "" if base else ratio_text(row["speed_ratio"]),
+        )
+    return table
+
+
+def _page(summary: dict[str, Any]) -> str:
+    sizes, seeds = summary["data"]["sizes"], summary["rungs"][0]["seeds"]
+    model = f"{summary['framework']} {summary['framework_version']}, {summary['architecture']}"
+    return f"""# What each default is worth
+
+{model}, {sizes["train"]:,} reviews to train on, {sizes["test"]:,} to test, seeds {", ".join(map(str, seeds))}.
+Every row is trained by the lockstep recipe with one default switched, and compared with the same seed without the
+switch; in brackets 95 % t-intervals over the seeds.
+
+{ladder_table(summary)}
+![difference of test accuracy by default switched](ladder.svg)
+"""

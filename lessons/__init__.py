@@ -1,0 +1,1 @@
+"""Lessons: the design's traps and the equations, as text and as code that runs."""
