@@ -218,7 +218,7 @@ def _our_layers_rearranged() -> Any:
     def chain(inputs: Any) -> Any:
         x = layers.Embedding(WORDS, SIZE, name="embedding")(inputs)
         y = layers.LSTM(HIDDEN, return_sequences=True, name="rnn.0.forward")(x)
-        features = MaskedPooling("max", name="features")([inputs, y])
+        features = MaskedPooling("max", 0, name="features")([inputs, y])
         return layers.Dense(2, name="head")(layers.Dropout(0.5)(features))
 
     return _functional(chain)

@@ -151,8 +151,12 @@ def _no_reversal(_: Any) -> Any:
     return lambda self, inputs: inputs[0]
 
 
-def _constants(**changed: float) -> Callable[[Any], Any]:
+def _constants(**changed: Any) -> Callable[[Any], Any]:
     return lambda optimizer: lambda *given, **options: optimizer(*given, **{**options, **changed})
+
+
+def _fastai_epsilon(_: Any) -> Any:
+    return lambda specification, step: 1e-5
 
 
 def _epsilon_before(corrected: Any) -> Any:
@@ -217,7 +221,7 @@ FAULTS = (
     Fault("loss summed over the batch", "flair", "flair_impl.model:SentimentClassifier", _summed),
     Fault("epsilon before Adam's bias correction", "keras", "keras_impl.training:BiasCorrectedAdam", _epsilon_before),
     Fault("clipping by the norm of slices", "keras", "keras_impl.training:DenseAdam.apply", _stock_apply),
-    Fault("fastai's epsilon, 1e-5", "fastai", "torch.optim:Adam", _constants(eps=1e-5)),
+    Fault("fastai's epsilon, 1e-5", "fastai", "fastai_impl.training:epsilon_at", _fastai_epsilon),
     Fault("fastai's beta 2, .99", "pytorch", "torch.optim:Adam", _constants(betas=(0.9, 0.99))),
     Fault("no clipping", "pytorch", "torch.nn.utils:clip_grad_norm_", lambda _: lambda *given: None),
     Fault("learning rate one step ahead", "keras", "keras_impl.training:learning_rate_at", _one_step_ahead),
