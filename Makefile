@@ -21,7 +21,7 @@ compare: $(READY) ## train all models on the packaged reviews and write reports/
 	$(BIN)/python -m compare report runs/$(EXPERIMENT)
 
 test: $(READY) ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 lint: $(READY) ## check style, types and walls between the rooms
 	$(BIN)/ruff check .

@@ -17,6 +17,25 @@ from shared.specification import Specification, preset
 
 ROOT = Path(__file__).parent.parent
 
+# Tests run in two processes, whose frameworks share the cores: a thread that waits must not spin.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share something expensive in one process, the longest group first."""
+
+    def group(item: pytest.Item) -> str:
+        assert isinstance(item, pytest.Function)
+        if "smoke_runs" in item.fixturenames:
+            return "trained runs"
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        return f"{item.module.__name__} {parameters.get('framework', '')}"
+
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+    items.sort(key=lambda item: group(item) != "trained runs")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:

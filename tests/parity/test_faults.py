@@ -14,9 +14,9 @@ def test_fault_is_noticed(ask: Ask, number: int) -> None:
     assert violations(measure_fault(ask, number))
 
 
-@pytest.mark.parametrize("framework", sorted({fault.framework for fault in FAULTS}))
-def test_fault_is_taken_out_again(ask: Ask, framework: str) -> None:
+@pytest.mark.parametrize("room", sorted({fault.framework for fault in FAULTS}))
+def test_fault_is_taken_out_again(ask: Ask, room: str) -> None:
     """Run after the faults: a patch that stayed would make the cases above pass for the wrong reason."""
     for case in PASSES:
-        assert not violations(measure(ask, framework, case))
-    assert not violations(measure_training(ask, framework, TRAINING))
+        assert not violations(measure(ask, room, case))
+    assert not violations(measure_training(ask, room, TRAINING))
