@@ -19,6 +19,7 @@ from compare.figures import (
     learning_figure,
     speed_figure,
 )
+from compare.results import scientific
 from shared.contract import FRAMEWORKS
 from shared.data.sources import CLASS_NAMES
 from shared.files import write_json, write_text
@@ -76,7 +77,7 @@ def render(template: str, summary: dict[str, Any]) -> str:
     )
     environment.filters["percent"] = lambda value, digits=1: f"{value * 100:.{digits}f}"
     environment.filters["count"] = lambda value: f"{value:,.0f}"
-    environment.filters["scientific"] = lambda value: f"{value:.0e}"
+    environment.filters["scientific"] = scientific
     environment.filters["markdown"] = _markdown
     environment.filters["excerpt"] = _excerpt
     cells = summary["cells"]

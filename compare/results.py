@@ -101,10 +101,15 @@ def _parity(parity: dict[str, Any]) -> str:
     """Largest difference of each framework from the reference, and what is allowed."""
     largest = parity["largest"]
     rows = [
-        [quantity, *(f"{values[quantity]:.0e}" for values in largest.values()), f"{allowed:.0e}"]
+        [quantity, *(scientific(values[quantity]) for values in largest.values()), scientific(allowed)]
         for quantity, allowed in parity["tolerances"].items()
     ]
     return _table(["largest difference", *(TITLES[name] for name in largest), "allowed"], rows)
+
+
+def scientific(value: float) -> str:
+    """Show a small number by one digit and its power of ten."""
+    return f"{value:.0e}" if value else "0"
 
 
 def _portability(portability: dict[str, Any]) -> str:
@@ -113,7 +118,7 @@ def _portability(portability: dict[str, Any]) -> str:
     rows = [
         [
             TITLES[trained_in],
-            *(f"{max(matrix[row][column] for matrix in matrices):.0e}" for column in range(len(names))),
+            *(scientific(max(matrix[row][column] for matrix in matrices)) for column in range(len(names))),
         ]
         for row, trained_in in enumerate(names)
     ]

@@ -19,22 +19,19 @@ ROOT = Path(__file__).parent.parent
 
 # Tests run in two processes, whose frameworks share the cores: a thread that waits must not spin.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+LONGEST_GROUP = "trained runs"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share something expensive in one process, the longest group first."""
+def pytest_itemcollected(item: pytest.Function) -> None:
+    """Keep tests that share something expensive in one process."""
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    group = f"{item.module.__name__} {parameters.get('framework', '')}"
+    item.add_marker(pytest.mark.xdist_group(LONGEST_GROUP if "smoke_runs" in item.fixturenames else group))
 
-    def group(item: pytest.Item) -> str:
-        assert isinstance(item, pytest.Function)
-        if "smoke_runs" in item.fixturenames:
-            return "trained runs"
-        parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        return f"{item.module.__name__} {parameters.get('framework', '')}"
 
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
-    items.sort(key=lambda item: group(item) != "trained runs")
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Begin with the tests that take longest."""
+    items.sort(key=lambda item: "smoke_runs" not in item.fixturenames)
 
 
 @pytest.fixture(scope="session", autouse=True)
