@@ -91,7 +91,7 @@ def _reviews_per_second(framework: str, architecture: str, recipe: str) -> float
     # In the idiomatic recipe the framework's documentation decides all but the sizes.
     sizes = {"data", "reviews", "max_length", "truncation", "vectors", "architecture", "embedding_size"}
     sizes |= {"hidden_size", "epochs", "batch_size", "recipe"}
-    flags = flags_of({name: value for name, value in chosen.model_dump().items() if name in sizes})
+    flags = flags_of(chosen.model_dump(include=sizes))
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "run"
         command = [sys.executable, "-m", module_name(framework), "train", *flags, "--out", str(target)]

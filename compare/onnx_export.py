@@ -10,8 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from shared.files import written_whole
 from shared.native import to_metadata
-from shared.reference.model import POOLED
-from shared.specification import Specification
+from shared.specification import POOLED, Specification
 from shared.text import PADDING_ID
 from shared.weights import Checkpoint, Weights, reordered
 

@@ -8,17 +8,10 @@ from fastai.torch_core import Module, default_device
 from torch import Tensor, nn
 
 from fastai_impl.weights import load_weights
-from shared.specification import Specification
+from shared.specification import POOLED, Specification
 from shared.weights import Weights
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
-POOLED = {
-    "last": ["last"],
-    "max": ["max"],
-    "mean": ["mean"],
-    "concat": ["last", "max", "mean"],
-    "ends": ["first", "last"],
-}
 
 
 def idiomatic(specification: Specification) -> Specification:

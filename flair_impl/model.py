@@ -13,17 +13,10 @@ from flair_impl.weights import load_weights
 from shared.data.encoding import EncodedReviews
 from shared.data.sources import CLASS_NAMES
 from shared.errors import LockstepError
-from shared.specification import Specification
+from shared.specification import POOLED, Specification
 from shared.weights import Weights
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
-POOLED = {
-    "last": ["last"],
-    "max": ["max"],
-    "mean": ["mean"],
-    "concat": ["last", "max", "mean"],
-    "ends": ["first", "last"],
-}
 LABEL_TYPE = "sentiment"
 
 

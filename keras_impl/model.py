@@ -6,17 +6,10 @@ import keras
 from keras import KerasTensor, layers, ops
 
 from keras_impl.weights import load_weights
-from shared.specification import Specification
+from shared.specification import POOLED, Specification
 from shared.weights import Weights
 
 CELLS = {"rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
-POOLED = {
-    "last": ["last"],
-    "max": ["max"],
-    "mean": ["mean"],
-    "concat": ["last", "max", "mean"],
-    "ends": ["first", "last"],
-}
 
 
 def idiomatic(specification: Specification) -> Specification:

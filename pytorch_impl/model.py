@@ -7,18 +7,11 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from pytorch_impl.weights import load_weights
-from shared.specification import Specification
+from shared.specification import POOLED, Specification
 from shared.text import PADDING_ID
 from shared.weights import Weights
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
-POOLED = {
-    "last": ["last"],
-    "max": ["max"],
-    "mean": ["mean"],
-    "concat": ["last", "max", "mean"],
-    "ends": ["first", "last"],
-}
 
 
 def idiomatic(specification: Specification) -> Specification:

@@ -23,7 +23,15 @@ Recipe = Literal["lockstep", "idiomatic"]
 Schedule = Literal["constant", "linear", "one_cycle"]
 
 ARCHITECTURES: tuple[str, ...] = get_args(Architecture)
-POOLINGS: tuple[str, ...] = get_args(Pooling)
+# What each pooling puts side by side, of every direction; a direction's first output in its own order.
+POOLED: dict[str, list[str]] = {
+    "last": ["last"],
+    "max": ["max"],
+    "mean": ["mean"],
+    "concat": ["last", "max", "mean"],
+    "ends": ["first", "last"],
+}
+POOLINGS = tuple(POOLED)
 RECIPES: tuple[str, ...] = get_args(Recipe)
 
 # Passed to build() and train() alike, so one flat object; the groups only order the help text.
@@ -127,8 +135,7 @@ class Specification(BaseModel):
     @property
     def features(self) -> int:
         """Size of the pooled vector that the linear head reads."""
-        vectors_pooled = {"concat": 3, "ends": 2}.get(self.pooling, 1)
-        return vectors_pooled * len(self.directions) * self.hidden_size
+        return len(POOLED[self.pooling]) * len(self.directions) * self.hidden_size
 
     def replaced(self, **changes: Any) -> Specification:
         """Return a validated copy with some fields changed.

@@ -12,16 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.reference.cells import CELLS, State
-from shared.specification import Specification
+from shared.specification import POOLED, Specification
 from shared.weights import Weights
-
-POOLED = {
-    "last": ["last"],
-    "max": ["max"],
-    "mean": ["mean"],
-    "concat": ["last", "max", "mean"],
-    "ends": ["first", "last"],
-}
 
 
 def build(specification: Specification, weights: Weights) -> SentimentClassifier:
