@@ -21,6 +21,7 @@ from rich.table import Table
 from compare import workers
 from compare.workers import Ask, Trained, Workers
 from shared.contract import REFERENCE
+from shared.data.batches import Batches
 from shared.data.encoding import EncodedReviews, load_corpus
 from shared.files import write_json
 from shared.runs import this_commit, this_machine
@@ -80,6 +81,8 @@ class Case:
             embedding_size=6,
             hidden_size=5,
             dropout=0.5,
+            word_dropout=0.3,
+            vocabulary_size=WORDS,
             max_length=max(LENGTHS[self.lengths]),
         )
 
@@ -101,7 +104,12 @@ class Training:
     def specification(self) -> Specification:
         """The smoke preset's model on fewer reviews."""
         return preset("smoke").replaced(
-            architecture=self.architecture, dropout=self.dropout, batch_size=20, epochs=1, gradient_clipping=0.5
+            architecture=self.architecture,
+            dropout=self.dropout,
+            word_dropout=self.dropout,
+            batch_size=20,
+            epochs=1,
+            gradient_clipping=0.5,
         )
 
 
@@ -138,8 +146,8 @@ def random_reviews(lengths: Sequence[int], words: int = WORDS, seed: int = 0) ->
 
 def measure(ask: Ask, framework: str, case: Case) -> Differences:
     """Return how far a framework is from the reference in one forward and backward pass."""
-    specification, weights, reviews, mask = _inputs(case)
-    logits, loss, gradients = ask(workers.forward_and_backward, framework, specification, weights, reviews, mask)
+    specification, weights, reviews, masks = _inputs(case)
+    logits, loss, gradients = ask(workers.forward_and_backward, framework, specification, weights, reviews, masks)
     (probabilities,) = ask(workers.predict, framework, specification, weights, [reviews])
     expected_logits, expected_loss, expected_gradients = _reference_pass(case)
     assert gradients.keys() == expected_gradients.keys()
@@ -233,11 +241,10 @@ def _relative(found: np.ndarray, expected: np.ndarray) -> float:
 
 
 @lru_cache
-def _inputs(case: Case) -> tuple[Specification, Weights, EncodedReviews, np.ndarray]:
+def _inputs(case: Case) -> tuple[Specification, Weights, EncodedReviews, tuple[np.ndarray, ...]]:
     specification, reviews = case.specification, random_reviews(LENGTHS[case.lengths])
-    kept = np.random.default_rng(1).random((len(reviews), specification.features)) >= specification.dropout
-    mask = (kept / (1 - specification.dropout)).astype(np.float32)  # [batch, features]
-    return specification, random_weights(specification, WORDS), reviews, mask
+    masks = Batches(reviews, specification).masks(0, 0, reviews.padded(np.arange(len(reviews))))
+    return specification, random_weights(specification, WORDS), reviews, masks
 
 
 @lru_cache

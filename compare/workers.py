@@ -83,11 +83,15 @@ def predict_with_checkpoint(framework: str, run: Path, reviews: EncodedReviews) 
 
 
 def forward_and_backward(
-    framework: str, specification: Specification, weights: Weights, reviews: EncodedReviews, mask: np.ndarray
+    framework: str,
+    specification: Specification,
+    weights: Weights,
+    reviews: EncodedReviews,
+    masks: tuple[np.ndarray, ...],
 ) -> tuple[np.ndarray, float, Weights]:
     """Logits, loss and gradients of the reviews as one batch."""
     room = implementation(framework)
-    return room.forward_and_backward(room.build(specification, weights), reviews, mask)
+    return room.forward_and_backward(room.build(specification, weights), reviews, masks)
 
 
 class Trained(NamedTuple):

@@ -88,9 +88,9 @@ class SharedBatches(DataLoader):
         self.epoch += 1
 
     def create_item(self, number: int) -> tuple[Tensor, ...]:
-        """Return tokens, dropout mask and labels of one batch."""
+        """Return tokens, masks and labels of one batch."""
         batch = self.batches.batch(self.epoch, number)
-        return tuple(torch.from_numpy(array) for array in (batch.tokens, batch.dropout_mask, batch.labels))
+        return tuple(torch.from_numpy(array) for array in (batch.tokens, *batch.masks, batch.labels))
 
 
 class PaddedReviews(DataLoader):
@@ -154,12 +154,12 @@ class Recording(Callback):
 
 
 def forward_and_backward(
-    model: Module, reviews: EncodedReviews, dropout_mask: np.ndarray
+    model: Module, reviews: EncodedReviews, masks: tuple[np.ndarray, ...]
 ) -> tuple[np.ndarray, float, Weights]:
     """Return logits, loss and gradients of one batch (see `shared.contract`)."""
     model.train()
     tokens = torch.from_numpy(reviews.padded(np.arange(len(reviews)))).to(default_device())  # [batch, time]
-    logits = model(tokens, torch.from_numpy(dropout_mask).to(default_device()))  # [batch, classes]
+    logits = model(tokens, *(torch.from_numpy(mask).to(default_device()) for mask in masks))  # [batch, classes]
     loss = CrossEntropyLossFlat()(logits, torch.from_numpy(reviews.labels).long().to(default_device()))
     model.zero_grad()
     loss.backward()

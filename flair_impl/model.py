@@ -117,7 +117,7 @@ class ReviewEmbeddings(DocumentEmbeddings):
             ways = [cell(size, specification.hidden_size, batch_first=True) for _ in specification.directions]
             self.rnn.append(nn.ModuleList(ways))
             size = specification.hidden_size * len(specification.directions)
-        self.dropout_mask: Tensor | None = None  # of the batch under way, <float32>[batch, features]
+        self.masks: list[Tensor] = []  # of the batch under way, see shared.data.batches
         self.to(flair.device)
 
     @property
@@ -136,6 +136,9 @@ class ReviewEmbeddings(DocumentEmbeddings):
         real = tokens != self.specification.unread_id  # [batch, time]
         mirror = mirrored_places(real)  # [batch, time]
         inputs = self.embedding(tokens)  # [batch, time, embedding]
+        masks = self.masks if self.training else []
+        if len(masks) == 2:
+            inputs = inputs * masks[1]
         outputs: list[Tensor] = []  # of each direction, in its own order: [batch, time, hidden]
         for number, layer in enumerate(self.rnn):
             if number > 0:
@@ -144,7 +147,7 @@ class ReviewEmbeddings(DocumentEmbeddings):
         features = torch.cat(
             [pool(y, real, how) for how in POOLED[self.specification.pooling] for y in outputs], dim=1
         )  # [batch, features]
-        return features * self.dropout_mask if self.training and self.dropout_mask is not None else features
+        return features * masks[0] if masks else features
 
 
 def mirrored_places(real: Tensor) -> Tensor:

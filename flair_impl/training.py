@@ -115,8 +115,8 @@ class Recording(TrainerPlugin):
             for group in self.trainer.optimizer.param_groups:
                 group["lr"] = learning_rate_at(specification, step, self.recorder.steps)
                 group["eps"] = epsilon_at(specification, step)
-            mask = self.batches.dropout_mask(epoch - 1, batch_no, len(batch))
-            self.model.embeddings.dropout_mask = torch.from_numpy(mask).to(flair.device)
+            tokens = self.batches.reviews.padded([sentence.row for sentence in batch])
+            set_masks(self.model, self.batches.masks(epoch - 1, batch_no, tokens))
 
     @TrainerPlugin.hook
     def after_training_batch(self, **_: object) -> None:
@@ -136,6 +136,11 @@ class Recording(TrainerPlugin):
         raise KeyboardInterrupt
 
 
+def set_masks(model: SentimentClassifier, masks: tuple[np.ndarray, ...]) -> None:
+    """Give the model the masks of its next batch; Flair's interface passes sentences only."""
+    model.embeddings.masks = [torch.from_numpy(mask).to(flair.device) for mask in masks]
+
+
 def _sentences(model: SentimentClassifier, reviews: EncodedReviews) -> list[Sentence]:
     """Return the reviews as Flair takes them; for its own encoder, word by word."""
     if isinstance(model.embeddings, ReviewEmbeddings):
@@ -150,11 +155,11 @@ def _sentences(model: SentimentClassifier, reviews: EncodedReviews) -> list[Sent
 
 
 def forward_and_backward(
-    model: SentimentClassifier, reviews: EncodedReviews, dropout_mask: np.ndarray
+    model: SentimentClassifier, reviews: EncodedReviews, masks: tuple[np.ndarray, ...]
 ) -> tuple[np.ndarray, float, Weights]:
     """Return logits, loss and gradients of one batch (see `shared.contract`)."""
     model.train()
-    model.embeddings.dropout_mask = torch.from_numpy(dropout_mask).to(flair.device)
+    set_masks(model, masks)
     loss, count = model.forward_loss(_sentences(model, reviews))
     if model.loss_function.reduction == "sum":
         loss = loss / count

@@ -63,11 +63,16 @@ def sentiment_classifier(specification: Specification, vocabulary_size: int, cla
     return keras.Model(tokens, layers.Dense(classes, name="head")(features))
 
 
-def with_dropout_mask(model: keras.Model) -> keras.Model:
-    """Return the same model, layers and weights shared, that also takes a batch's dropout mask."""
+def with_masks(model: keras.Model, word_dropout: bool) -> keras.Model:
+    """Return the same model, layers and weights shared, that also takes a batch's masks."""
+    tokens, words = model.input, model.get_layer("embedding").output  # [batch, time, embedding]
     features = model.get_layer("features").output  # [batch, features]
-    mask = keras.Input(features.shape[1:], name="dropout_mask")
-    return keras.Model([model.input, mask], model.get_layer("head")(layers.Multiply()([features, mask])))
+    masks = [keras.Input(features.shape[1:], name="dropout_mask")]
+    if word_dropout:
+        masks.append(keras.Input((None, 1), name="word_mask"))
+        after_embedding = keras.Model([tokens, words], features)
+        features = after_embedding([tokens, layers.Multiply()([words, masks[1]])])
+    return keras.Model([tokens, *masks], model.get_layer("head")(layers.Multiply()([features, masks[0]])))
 
 
 @keras.saving.register_keras_serializable("lockstep")

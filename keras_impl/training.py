@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_impl.model import with_dropout_mask
+from keras_impl.model import with_masks
 from keras_impl.weights import canonical_variables
 from shared.data.batches import Batches, prediction_batches
 from shared.data.encoding import EncodedReviews
@@ -61,7 +61,7 @@ def train(
     lockstep = specification.recipe == "lockstep"
     dense = BiasCorrectedAdam if specification.epsilon_place == "after" else DenseAdam
     adam = dense if lockstep else keras.optimizers.Adam
-    trained = with_dropout_mask(model) if lockstep else model
+    trained = with_masks(model, specification.word_dropout > 0) if lockstep else model
     trained.compile(
         optimizer=adam(**constants),
         loss=keras.losses.SparseCategoricalCrossentropy(
@@ -91,14 +91,18 @@ def dataset(batches: Batches) -> tf.data.Dataset:
     """Return the shared batches as `fit` takes them; each pass over it is the next epoch."""
     epochs = itertools.count()
 
-    def generate() -> Iterator[tuple[tuple[np.ndarray, np.ndarray], np.ndarray]]:
+    def generate() -> Iterator[tuple[tuple[np.ndarray, ...], np.ndarray]]:
         for batch in batches.epoch(next(epochs)):
-            yield (batch.tokens, batch.dropout_mask), batch.labels
+            yield (batch.tokens, *batch.masks), batch.labels
 
-    tokens = tf.TensorSpec((None, None), tf.int32)  # [batch, time]
-    mask = tf.TensorSpec((None, batches.specification.features), tf.float32)
+    inputs = [
+        tf.TensorSpec((None, None), tf.int32),  # [batch, time]
+        tf.TensorSpec((None, batches.specification.features), tf.float32),
+    ]
+    if batches.specification.word_dropout:
+        inputs.append(tf.TensorSpec((None, None, 1), tf.float32))
     labels = tf.TensorSpec((None,), tf.int64)
-    made = tf.data.Dataset.from_generator(generate, output_signature=((tokens, mask), labels))
+    made = tf.data.Dataset.from_generator(generate, output_signature=(tuple(inputs), labels))
     return made.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(tf.data.AUTOTUNE)
 
 
@@ -170,13 +174,13 @@ class BiasCorrectedAdam(DenseAdam):
 
 
 def forward_and_backward(
-    model: keras.Model, reviews: EncodedReviews, dropout_mask: np.ndarray
+    model: keras.Model, reviews: EncodedReviews, masks: tuple[np.ndarray, ...]
 ) -> tuple[np.ndarray, float, Weights]:
     """Return logits, loss and gradients of one batch (see `shared.contract`)."""
     tokens = reviews.padded(np.arange(len(reviews)))  # [batch, time]
     variables = canonical_variables(model)
     with tf.GradientTape() as tape:
-        logits = with_dropout_mask(model)([tokens, dropout_mask], training=True)  # [batch, classes]
+        logits = with_masks(model, len(masks) == 2)([tokens, *masks], training=True)  # [batch, classes]
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(reviews.labels, logits)
     gradients = tape.gradient(loss, [variable.value for variable in variables.values()])
     arrays = [np.array(tf.convert_to_tensor(gradient)) for gradient in gradients]  # an embedding's arrives as slices

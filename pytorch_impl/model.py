@@ -56,7 +56,7 @@ class SentimentClassifier(nn.Module):
             size = specification.hidden_size * len(specification.directions)
         self.head = nn.Linear(specification.features, classes)
 
-    def forward(self, tokens: Tensor, dropout_mask: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, dropout_mask: Tensor | None = None, word_mask: Tensor | None = None) -> Tensor:
         """Return logits.
 
         Parameters
@@ -65,6 +65,8 @@ class SentimentClassifier(nn.Module):
             Padded word ids.
         dropout_mask : <float32>[batch, features], optional
             Factors for the pooled features; none outside training.
+        word_mask : <float32>[batch, time, 1], optional
+            Factors for the words' vectors; none outside training.
 
         Returns
         -------
@@ -73,6 +75,8 @@ class SentimentClassifier(nn.Module):
         real = tokens != self.specification.unread_id  # [batch, time]
         mirror = mirrored_places(real)  # [batch, time]
         inputs = self.embedding(tokens)  # [batch, time, embedding]
+        if word_mask is not None:
+            inputs = inputs * word_mask
         outputs: list[Tensor] = []  # of each direction, in its own order: [batch, time, hidden]
         for number, layer in enumerate(self.rnn):
             if number > 0:

@@ -82,7 +82,7 @@ def _training_batches(batches: Batches, epoch: int, device: torch.device) -> Ite
         yield from _loader(batches.reviews, batches.specification, device)
         return
     for batch in batches.epoch(epoch):
-        yield [torch.from_numpy(array).to(device) for array in (batch.tokens, batch.dropout_mask, batch.labels)]
+        yield [torch.from_numpy(array).to(device) for array in (batch.tokens, *batch.masks, batch.labels)]
 
 
 def _loader(reviews: EncodedReviews, specification: Specification, device: torch.device) -> DataLoader:
@@ -99,13 +99,13 @@ def _loader(reviews: EncodedReviews, specification: Specification, device: torch
 
 
 def forward_and_backward(
-    model: nn.Module, reviews: EncodedReviews, dropout_mask: np.ndarray
+    model: nn.Module, reviews: EncodedReviews, masks: tuple[np.ndarray, ...]
 ) -> tuple[np.ndarray, float, Weights]:
     """Return logits, loss and gradients of one batch (see `shared.contract`)."""
     model.train()
     device = next(model.parameters()).device
     tokens = torch.from_numpy(reviews.padded(np.arange(len(reviews)))).to(device)  # [batch, time]
-    logits = model(tokens, torch.from_numpy(dropout_mask).to(device))  # [batch, classes]
+    logits = model(tokens, *(torch.from_numpy(mask).to(device) for mask in masks))  # [batch, classes]
     loss = nn.functional.cross_entropy(logits, torch.from_numpy(reviews.labels).long().to(device))
     model.zero_grad()
     loss.backward()

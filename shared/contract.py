@@ -42,10 +42,10 @@ class Implementation:
         sizes and, if they are pretrained, the word vectors, and the framework draws the rest.
     train : (model, train_reviews, validation_reviews, specification, progress) -> History
         Train in place.
-    forward_and_backward : (model, reviews, dropout_mask) -> (logits, loss, gradients)
+    forward_and_backward : (model, reviews, masks) -> (logits, loss, gradients)
         What one training step computes, all reviews in one batch, without the update: logits
         ``<float>[reviews, classes]``, the mean cross-entropy, and its gradient by canonical name
-        and layout. The mask is ``<float32>[reviews, features]``.
+        and layout. The masks are those of `shared.data.batches.Batch`.
     predict_probabilities : (model, reviews) -> <float32>[reviews, classes]
         Rows in the order of the reviews.
     export_weights : (model) -> dict of str to <float32> array
@@ -60,7 +60,7 @@ class Implementation:
     idiomatic: Callable[[Specification], Specification]
     build: Callable[[Specification, Weights], Any]
     train: Callable[[Any, EncodedReviews, EncodedReviews, Specification, Progress], History]
-    forward_and_backward: Callable[[Any, EncodedReviews, np.ndarray], tuple[np.ndarray, float, Weights]]
+    forward_and_backward: Callable[[Any, EncodedReviews, tuple[np.ndarray, ...]], tuple[np.ndarray, float, Weights]]
     predict_probabilities: Callable[[Any, EncodedReviews], np.ndarray]
     export_weights: Callable[[Any], Weights]
     count_trainable: Callable[[Any], int]

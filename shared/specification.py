@@ -85,6 +85,10 @@ class Specification(BaseModel):
     second_bias: bool = _field("model", "train PyTorch's second bias of LSTM and RNN too (not in Keras)", False)
     dropout: float = _field("model", "share of pooled features dropped in training", 0.2, ge=0, lt=1)
 
+    word_dropout: float = _field(
+        "model", "share of the vocabulary whose vectors are zero in a training step", 0.0, ge=0, lt=1
+    )
+
     recipe: Recipe = _field(
         "training", "hold everything equal, or follow each framework's own documentation", "lockstep"
     )

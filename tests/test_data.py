@@ -305,7 +305,7 @@ def test_batches_are_a_function_of_seed_and_epoch() -> None:
         one.epoch(2), Batches(reviews, Specification(seed=1, batch_size=32)).epoch(2), strict=True
     ):
         assert np.array_equal(first.tokens, second.tokens)
-        assert np.array_equal(first.dropout_mask, second.dropout_mask)
+        assert all(np.array_equal(*pair) for pair in zip(first.masks, second.masks, strict=True))
     assert not np.array_equal(one.order(0), one.order(1))
     assert not np.array_equal(one.order(0), Batches(reviews, Specification(seed=2, batch_size=32)).order(0))
 
@@ -334,6 +334,18 @@ def test_dropout_masks_keep_the_mean() -> None:
     assert set(np.unique(mask)) == {np.float32(0), np.float32(1) / np.float32(0.7)}
     assert abs(mask.mean() - 1) < 0.01
     assert (Batches(lengths_of(10), Specification(dropout=0)).dropout_mask(0, 0, 5) == 1).all()
+
+
+def test_a_word_is_dropped_wherever_it_stands() -> None:
+    batches = Batches(lengths_of(50), Specification(word_dropout=0.5, batch_size=50))
+    batch = batches.batch(0, 0)
+    _, mask = batch.masks
+    assert mask.shape == (*batch.tokens.shape, 1)
+    for word in np.unique(batch.tokens):
+        assert len(np.unique(mask[batch.tokens == word])) == 1
+    assert set(np.unique(mask)) == {np.float32(0), np.float32(2)}
+    assert not np.array_equal(batches.word_mask(0, 1, batch.tokens), mask)
+    assert len(Batches(lengths_of(50), Specification()).batch(0, 0).masks) == 1
 
 
 def test_prediction_batches_cover_every_review() -> None:

@@ -16,6 +16,9 @@ BATCHES_SORTED_TOGETHER = 50
 
 PREDICTION_BATCH_SIZE = 256
 
+# Sets the generator of the words' masks apart from that of the features'.
+WORDS = 1
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -27,13 +30,14 @@ class Batch:
         Padded word ids.
     labels : <int64>[batch]
         Class of each review.
-    dropout_mask : <float32>[batch, features]
-        What the pooled features are multiplied by: 0 or ``1 / (1 - dropout)``.
+    masks : tuple of <float32> arrays
+        What the pooled features are multiplied by, ``[batch, features]``: 0 or ``1 / (1 - dropout)``;
+        and, with word dropout, what the words' vectors are, ``[batch, time, 1]``.
     """
 
     tokens: np.ndarray
     labels: np.ndarray
-    dropout_mask: np.ndarray
+    masks: tuple[np.ndarray, ...]
 
 
 class Batches:
@@ -81,6 +85,28 @@ class Batches:
         kept = generator.random((reviews, self.specification.features), np.float32) >= rate
         return kept.astype(np.float32) / np.float32(1 - rate)
 
+    def word_mask(self, epoch: int, number: int, tokens: np.ndarray) -> np.ndarray:
+        """Return the mask of one batch's words, ``<float32>[batch, time, 1]``.
+
+        A word is dropped wherever it stands in the batch (Gal & Ghahramani 2016, section 4.2).
+
+        Parameters
+        ----------
+        epoch, number : int
+            Of the batch.
+        tokens : <int32>[batch, time]
+            Its words.
+        """
+        rate = self.specification.word_dropout
+        generator = np.random.default_rng([self.specification.seed, epoch, number, WORDS])
+        kept = generator.random(self.specification.vocabulary_size, np.float32) >= rate  # [vocabulary]
+        return (kept / np.float32(1 - rate)).astype(np.float32)[tokens, None]
+
+    def masks(self, epoch: int, number: int, tokens: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return all masks of one batch (see `Batch`)."""
+        mask = self.dropout_mask(epoch, number, len(tokens))
+        return (mask, self.word_mask(epoch, number, tokens)) if self.specification.word_dropout else (mask,)
+
     def size(self, number: int) -> int:
         """Reviews in batch `number`."""
         size = self.specification.batch_size
@@ -92,11 +118,8 @@ class Batches:
             self._orders = {epoch: self.order(epoch)}
         start = number * self.specification.batch_size
         rows = self._orders[epoch][start : start + self.size(number)]
-        return Batch(
-            self.reviews.padded(rows),
-            self.reviews.labels[rows].astype(np.int64),
-            self.dropout_mask(epoch, number, len(rows)),
-        )
+        tokens = self.reviews.padded(rows)
+        return Batch(tokens, self.reviews.labels[rows].astype(np.int64), self.masks(epoch, number, tokens))
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Yield the batches of one epoch in order."""

@@ -46,23 +46,23 @@ class SentimentClassifier:
         self.specification = specification
         self.weights = weights
 
-    def logits(self, tokens: np.ndarray, dropout_mask: np.ndarray | None = None) -> np.ndarray:
+    def logits(self, tokens: np.ndarray, masks: tuple[np.ndarray, ...] = ()) -> np.ndarray:
         """Return ``<float64>[batch, classes]`` of padded tokens ``<int32>[batch, time]``."""
         weights = self.weights
         self.tokens, self.real = tokens, tokens != self.specification.unread_id  # [batch, time]
-        inputs = weights["embedding"][tokens]  # [batch, time, embedding]
+        self.mask, self.word_mask = (*masks, *(1.0, 1.0)[len(masks) :])
+        inputs = weights["embedding"][tokens] * self.word_mask  # [batch, time, embedding]
         self.passes: list[list[_Pass]] = []  # of each layer, of each direction
         for layer in range(self.specification.layers):
             ways = [self._walk(layer, way, inputs) for way in self.specification.directions]
             inputs = np.concatenate([one.outputs for one in ways], axis=2)  # [batch, time, directions * hidden]
             self.passes.append(ways)
         parts = [self._pool(way, how) for how, way in self._parts()]
-        self.mask = 1.0 if dropout_mask is None else dropout_mask
         self.features = np.concatenate(parts, axis=1) * self.mask  # [batch, features]
         return self.features @ weights["head.kernel"] + weights["head.bias"]
 
     def loss_and_gradients(
-        self, tokens: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
+        self, tokens: np.ndarray, labels: np.ndarray, masks: tuple[np.ndarray, ...] = ()
     ) -> tuple[np.ndarray, float, Weights]:
         """Return the logits, the mean cross-entropy, and its gradient by every canonical array.
 
@@ -72,10 +72,10 @@ class SentimentClassifier:
             Padded.
         labels : <int64>[batch]
             Right classes.
-        dropout_mask : <float32>[batch, features], optional
-            Factors for the pooled features.
+        masks : tuple of <float32> arrays, optional
+            Factors for the pooled features and for the words' vectors (see `shared.data.batches`).
         """
-        logits = self.logits(tokens, dropout_mask)  # [batch, classes]
+        logits = self.logits(tokens, masks)  # [batch, classes]
         probabilities = softmax(logits)  # [batch, classes]
         rows = np.arange(len(labels))
         # L = -1/B sum_b log p_b[label_b]
@@ -187,7 +187,7 @@ class SentimentClassifier:
                 for way, one, d in zip(directions, self.passes[layer], d_outputs, strict=True)
             )
             d_outputs = np.split(d_inputs, len(directions), axis=2) if layer else []
-        np.add.at(gradients["embedding"], self.tokens, d_inputs)
+        np.add.at(gradients["embedding"], self.tokens, d_inputs * self.word_mask)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

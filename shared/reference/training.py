@@ -37,7 +37,7 @@ def train(
     for epoch in range(specification.epochs):
         recorder.start_epoch()
         for batch in batches.epoch(epoch):
-            logits, loss, gradients = model.loss_and_gradients(batch.tokens, batch.labels, batch.dropout_mask)
+            logits, loss, gradients = model.loss_and_gradients(batch.tokens, batch.labels, batch.masks)
             if specification.loss_reduction == "sum":
                 gradients = {name: gradient * len(batch.labels) for name, gradient in gradients.items()}
             learning_rate = learning_rate_at(specification, optimizer.step, recorder.steps)
@@ -91,11 +91,11 @@ class Adam:
 
 
 def forward_and_backward(
-    model: SentimentClassifier, reviews: EncodedReviews, dropout_mask: np.ndarray
+    model: SentimentClassifier, reviews: EncodedReviews, masks: tuple[np.ndarray, ...]
 ) -> tuple[np.ndarray, float, Weights]:
     """Return logits, loss and gradients of one batch (see `shared.contract`)."""
     tokens = reviews.padded(np.arange(len(reviews)))  # [batch, time]
-    return model.loss_and_gradients(tokens, reviews.labels.astype(np.int64), dropout_mask)
+    return model.loss_and_gradients(tokens, reviews.labels.astype(np.int64), masks)
 
 
 def predict_probabilities(model: SentimentClassifier, reviews: EncodedReviews) -> np.ndarray:

@@ -114,9 +114,11 @@ def test_gradients_are_of_the_mean_loss_by_the_sum_of_the_biases(
     weights = random_weights(plain, len(corpus.vocabulary))
     reviews = corpus.validation.take(np.arange(16))
     mask = np.ones((16, plain.features), np.float32)
-    _, loss, gradients = workers.forward_and_backward("reference", plain, weights, reviews, mask)
+    _, loss, gradients = workers.forward_and_backward("reference", plain, weights, reviews, (mask,))
     for name in TORCH_ROOMS:
-        _, found, of_arrays = ask(workers.forward_and_backward, name, plain.replaced(**changes), weights, reviews, mask)
+        _, found, of_arrays = ask(
+            workers.forward_and_backward, name, plain.replaced(**changes), weights, reviews, (mask,)
+        )
         assert found == pytest.approx(loss, rel=1e-4), name
         for array, gradient in gradients.items():
             assert np.abs(of_arrays[array] - gradient).max() <= 1e-4 * np.abs(gradient).max(), (name, array)

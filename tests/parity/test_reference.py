@@ -20,8 +20,9 @@ def test_gradients_are_those_of_central_differences(case: Case) -> None:
     reviews = random_reviews(LENGTHS[case.lengths])
     tokens, labels = reviews.padded(np.arange(len(reviews))), reviews.labels.astype(np.int64)
     generator = np.random.default_rng(2)
-    mask = generator.uniform(0.5, 1.5, (len(reviews), case.specification.features))
-    _, _, gradients = model.loss_and_gradients(tokens, labels, mask)
+    shapes = ((len(reviews), case.specification.features), (*tokens.shape, 1))
+    masks = tuple(generator.uniform(0.5, 1.5, shape) for shape in shapes)
+    _, _, gradients = model.loss_and_gradients(tokens, labels, masks)
     assert gradients.keys() == model.weights.keys()
     for name, array in model.weights.items():
         assert gradients[name].shape == array.shape
@@ -31,7 +32,7 @@ def test_gradients_are_those_of_central_differences(case: Case) -> None:
             losses = []
             for step in (STEP, -STEP):
                 array[place] = was + step
-                losses.append(model.loss_and_gradients(tokens, labels, mask)[1])
+                losses.append(model.loss_and_gradients(tokens, labels, masks)[1])
             array[place] = was
             assert abs((losses[0] - losses[1]) / (2 * STEP) - gradients[name][place]) < CENTRAL_DIFFERENCE, name
 
