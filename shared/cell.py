@@ -16,7 +16,7 @@ from shared.metrics import evaluate
 from shared.predictions import Predictions
 from shared.runs import Data, Parameters, Record, Seconds, peak_memory_mb, this_commit, this_machine, write_run
 from shared.specification import Specification
-from shared.vectors import load_vectors
+from shared.vectors.corpus import vectors_for
 from shared.weights import Checkpoint, initialise
 
 
@@ -61,7 +61,7 @@ def train_cell(
         kept = {name: getattr(specification, name) for name in given}
         specification = implementation.idiomatic(specification).replaced(**kept)
     corpus = load_corpus(specification)
-    vectors = load_vectors(specification.vectors, corpus.vocabulary, specification.embedding_size)
+    vectors = vectors_for(specification, corpus)
     model = implementation.build(specification, initialise(specification, vectors, len(corpus.class_names)))
     setup = time.perf_counter() - started
 

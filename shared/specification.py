@@ -57,6 +57,9 @@ class Specification(BaseModel):
     data: str = _field(
         "data", "packaged, rotten-tomatoes, stanford, or the path of a directory, tarball, .csv or .parquet", "packaged"
     )
+    unlabelled: str = _field(
+        "data", "more reviews, to learn words from: none, stanford, or the path of an archive or table", "none"
+    )
     reviews: int | None = _field("data", "use a sample of this many reviews instead of all", None, ge=10)
     test_fraction: float = _field("data", "share held out for testing where there is no official test", 0.2, gt=0, lt=1)
     validation_fraction: float = _field("data", "share of the rest held out for validation", 0.1, gt=0, lt=1)
@@ -70,7 +73,10 @@ class Specification(BaseModel):
         "text", "masked, or to max_length at one end and read as a word, as where no mask is asked for", "masked"
     )
     vectors: str = _field(
-        "text", "random, glove (6B, 50 dimensions), or the path of a GloVe/word2vec text file", "glove"
+        "text",
+        "random, glove (6B, 50 dimensions), corpus (word2vec of the reviews outside the test set), or the path of a "
+        "GloVe/word2vec text file",
+        "glove",
     )
 
     architecture: Architecture = _field("model", "the recurrent layers; bi… reads both ways", "lstm")
@@ -84,11 +90,9 @@ class Specification(BaseModel):
     )
     second_bias: bool = _field("model", "train PyTorch's second bias of LSTM and RNN too (not in Keras)", False)
     dropout: float = _field("model", "share of pooled features dropped in training", 0.2, ge=0, lt=1)
-
     word_dropout: float = _field(
         "model", "share of the vocabulary whose vectors are zero in a training step", 0.0, ge=0, lt=1
     )
-
     recipe: Recipe = _field(
         "training", "hold everything equal, or follow each framework's own documentation", "lockstep"
     )
@@ -167,7 +171,7 @@ PRESETS: dict[str, Specification] = {
     ),
     # The default comparison: twelve cells in minutes on two cores.
     "quick": Specification(),
-    # The official data and larger models: tens of minutes a cell on two cores.
+    # The official data and larger models: minutes a cell on two cores.
     "full": Specification(data="stanford", max_length=400, hidden_size=128, epochs=4, dropout=0.3, learning_rate=3e-3),
 }
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from shared.data.sources import CLASS_NAMES, load_reviews
-from shared.data.splits import SPLITS, TEST, TRAIN, VALIDATION, sample, split
+from shared.data.sources import CLASS_NAMES, Reviews, load_reviews, load_unlabelled
+from shared.data.splits import SPLITS, TEST, TRAIN, UNLABELLED, VALIDATION, sample, split
 from shared.files import cache_directory, digest, written_whole
 from shared.specification import Padding, Specification
 from shared.text import PADDING_ID, Vocabulary, clean, tokenize
@@ -113,10 +113,12 @@ class Corpus:
     fingerprint : str
         Hash of ids, texts, labels and split: equal for two runs only if their data were equal.
     vocabulary : Vocabulary
-        Built from the training reviews.
+        Built from the training reviews and those without labels.
     train, validation, test : EncodedReviews
         The three sides.
-    texts : list of list of str
+    unlabelled : EncodedReviews
+        Reviews without labels, whose text is none of the test reviews'.
+    texts : tuple of list of str
         Raw texts of the three sides, in the same order.
     """
 
@@ -126,6 +128,7 @@ class Corpus:
     train: EncodedReviews
     validation: EncodedReviews
     test: EncodedReviews
+    unlabelled: EncodedReviews
     texts: tuple[list[str], list[str], list[str]]
 
     @property
@@ -157,11 +160,13 @@ def load_corpus(specification: Specification, progress: bool = False) -> Corpus:
     """
     reviews = sample(load_reviews(specification.data), specification.reviews, specification.split_seed)
     sides = split(reviews, specification)
+    if specification.unlabelled != "none":
+        reviews, sides = _with_unlabelled(reviews, sides, load_unlabelled(specification.unlabelled))
     fingerprint = digest(*reviews.review_ids, *reviews.texts, reviews.labels.tobytes(), sides.tobytes())
     vocabulary_rules = (TEXT_RULES_VERSION, specification.vocabulary_size, specification.minimum_count)
     cached = cache_directory() / "encoded" / digest(fingerprint, repr(vocabulary_rules))
     if not cached.exists():
-        _encode_corpus(cached, reviews.texts, sides == TRAIN, specification, progress)
+        _encode_corpus(cached, reviews.texts, (sides == TRAIN) | (sides == UNLABELLED), specification, progress)
     boundaries = np.load(cached / "boundaries.npy")
     everything = EncodedReviews(
         np.array(reviews.review_ids),
@@ -173,8 +178,8 @@ def load_corpus(specification: Specification, progress: bool = False) -> Corpus:
         head_tokens(specification),
         specification.padding,
     )
-    rows = [np.flatnonzero(sides == side) for side in (TRAIN, VALIDATION, TEST)]
-    train, validation, test = (everything.take(chosen) for chosen in rows)
+    rows = [np.flatnonzero(sides == side) for side in (TRAIN, VALIDATION, TEST, UNLABELLED)]
+    train, validation, test, unlabelled = (everything.take(chosen) for chosen in rows)
     texts = tuple([reviews.texts[row] for row in chosen] for chosen in rows)
     return Corpus(
         reviews.source,
@@ -183,8 +188,25 @@ def load_corpus(specification: Specification, progress: bool = False) -> Corpus:
         train,
         validation,
         test,
+        unlabelled,
         (texts[0], texts[1], texts[2]),
     )
+
+
+def _with_unlabelled(reviews: Reviews, sides: np.ndarray, unlabelled: Reviews) -> tuple[Reviews, np.ndarray]:
+    """Append the reviews without labels; a text that is tested on is not learnt from."""
+    tested = {reviews.texts[row] for row in np.flatnonzero(sides == TEST)}
+    known = set(reviews.review_ids)
+    ids = [f"unlabelled/{name}" if name in known else name for name in unlabelled.review_ids]
+    rows = [row for row, text in enumerate(unlabelled.texts) if text not in tested]
+    added = replace(unlabelled, review_ids=ids).take(np.array(rows, np.int64))
+    both = replace(
+        reviews,
+        review_ids=reviews.review_ids + added.review_ids,
+        texts=reviews.texts + added.texts,
+        labels=np.concatenate([reviews.labels, added.labels]),
+    )
+    return both, np.concatenate([sides, np.full(len(added), UNLABELLED, np.int8)])
 
 
 def encode_texts(
@@ -224,9 +246,9 @@ def encode_texts(
 
 
 def _encode_corpus(
-    target: Path, texts: Sequence[str], training: np.ndarray, specification: Specification, progress: bool
+    target: Path, texts: Sequence[str], counted: np.ndarray, specification: Specification, progress: bool
 ) -> None:
-    """Write ids, boundaries and the vocabulary of the training reviews."""
+    """Write ids, boundaries and the vocabulary of the reviews that are counted, ``<bool>[reviews]``."""
     provisional: defaultdict[str, int] = defaultdict(lambda: len(provisional))  # in order of first sight
     seen = array("i")
     sizes = np.zeros(len(texts), np.int64)
@@ -236,7 +258,7 @@ def _encode_corpus(
         sizes[row] = len(tokens)
     flat = np.frombuffer(seen, np.int32) if seen else np.zeros(0, np.int32)
     words = list(provisional)
-    counts = np.bincount(flat[np.repeat(training, sizes)], minlength=len(words))
+    counts = np.bincount(flat[np.repeat(counted, sizes)], minlength=len(words))
     vocabulary = Vocabulary.from_counts(words, counts, specification.vocabulary_size, specification.minimum_count)
     with written_whole(target) as temporary:
         temporary.mkdir()
@@ -247,5 +269,6 @@ def _encode_corpus(
 
 
 def describe_sizes(corpus: Corpus) -> dict[str, int]:
-    """Number of reviews in each split, by its name."""
-    return {name: len(side) for name, side in zip(SPLITS, (corpus.train, corpus.validation, corpus.test), strict=True)}
+    """Number of reviews in each split, by its name; those without labels where there are some."""
+    sizes = {name: len(side) for name, side in zip(SPLITS, (corpus.train, corpus.validation, corpus.test), strict=True)}
+    return {**sizes, "unlabelled": len(corpus.unlabelled)} if len(corpus.unlabelled) else sizes

@@ -20,6 +20,7 @@ from shared.files import cache_directory, digest, written_whole
 
 CLASS_NAMES = ("negative", "positive")
 LABELS = {"0": 0, "neg": 0, "negative": 0, "1": 1, "pos": 1, "positive": 1}
+FOLDERS = {"neg": 0, "pos": 1, "unsup": -1}
 TEXT_COLUMNS = ("text", "review", "sentence")
 LABEL_COLUMNS = ("label", "sentiment")
 
@@ -98,17 +99,44 @@ def load_reviews(source: str) -> Reviews:
         return _packaged("imdb", source, neighbours=NEIGHBOURS)
     if source == "rotten-tomatoes":
         return _packaged("rotten_tomatoes", source, neighbours=1)
+    return _load(source, labelled=True)
+
+
+def load_unlabelled(source: str) -> Reviews:
+    """Load reviews without labels, by the path that ``--unlabelled`` takes.
+
+    Parameters
+    ----------
+    source : str
+        ``stanford`` (the 50,000 of the official archive), or the path of a directory or tarball in the
+        aclImdb layout (``train/unsup``), or of a ``.csv`` or ``.parquet`` file with a text column.
+
+    Returns
+    -------
+    Reviews
+        All labels are -1, also where the source has some.
+
+    Raises
+    ------
+    LockstepError
+        If there is no such source, or it has no such reviews.
+    """
+    reviews = _load(source, labelled=False)
+    return replace(reviews, labels=np.full(len(reviews), -1, np.int8), official_test=None)
+
+
+def _load(source: str, labelled: bool) -> Reviews:
     if source == "stanford":
-        return replace(_tarball(download_stanford()), source=source)
+        return replace(_tarball(download_stanford(), labelled), source=source)
     path = Path(source).expanduser()
     if path.is_dir():
-        return _from_members(source, _directory_members(path))
+        return _from_members(source, _directory_members(path), labelled)
     if not path.exists():
-        names = "packaged, rotten-tomatoes, stanford"
+        names = "packaged, rotten-tomatoes, stanford" if labelled else "stanford"
         raise LockstepError(f"{source}: no such file or directory, nor one of the sources {names}")
     if path.suffix in (".csv", ".parquet"):
-        return load_table(path, labelled=True)
-    return _tarball(path)
+        return load_table(path, labelled)
+    return _tarball(path, labelled)
 
 
 def download_stanford(url: str = STANFORD_URL, checksum: str = STANFORD_CHECKSUM) -> Path:
@@ -212,35 +240,33 @@ def _text_groups(texts: Sequence[str], groups: np.ndarray) -> np.ndarray:
     return np.array([first.setdefault(text, int(group)) for text, group in zip(texts, groups, strict=True)], np.int64)
 
 
-REVIEW_FILE = re.compile(r"(?:^|/)(train|test)/(neg|pos)/(\d+)_(\d+)\.txt$")
-FILMS_FILE = re.compile(r"(?:^|/)(train|test)/urls_(neg|pos)\.txt$")
+REVIEW_FILE = re.compile(r"(?:^|/)(train|test)/(neg|pos|unsup)/(\d+)_(\d+)\.txt$")
+FILMS_FILE = re.compile(r"(?:^|/)(train|test)/urls_(neg|pos|unsup)\.txt$")
 
 
-def _tarball(path: Path) -> Reviews:
+def _tarball(path: Path, labelled: bool) -> Reviews:
     """Read a tarball without extracting it; what was read is kept in the cache."""
     state = path.stat()
-    cached = (
-        cache_directory()
-        / "sources"
-        / f"{digest(str(path.resolve()), repr((state.st_size, state.st_mtime_ns)))}.parquet"
-    )
+    key = digest(str(path.resolve()), repr((state.st_size, state.st_mtime_ns, labelled)))
+    cached = cache_directory() / "sources" / f"{key}.parquet"
     if cached.exists():
         frame = pd.read_parquet(cached)
+        official_test = frame["official_test"].to_numpy(bool)
         return Reviews(
             str(path),
             frame["review_id"].tolist(),
             frame["text"].tolist(),
             frame["label"].to_numpy(np.int8),
             frame["group"].to_numpy(np.int64),
-            frame["official_test"].to_numpy(bool),
+            official_test if official_test.any() else None,
         )
-    reviews = _from_members(str(path), _tar_members(path))
+    reviews = _from_members(str(path), _tar_members(path), labelled)
     columns = {
         "review_id": reviews.review_ids,
         "text": reviews.texts,
         "label": reviews.labels,
         "group": reviews.groups,
-        "official_test": reviews.official_test,
+        "official_test": False if reviews.official_test is None else reviews.official_test,
     }
     with written_whole(cached) as temporary:
         pd.DataFrame(columns).to_parquet(temporary)
@@ -273,22 +299,26 @@ def _directory_members(path: Path) -> Iterable[tuple[str, bytes]]:
                 yield member, Path(folder, name).read_bytes()
 
 
-def _from_members(source: str, members: Iterable[tuple[str, bytes]]) -> Reviews:
-    """Build reviews from files of the aclImdb layout, in the order of their ids."""
+def _from_members(source: str, members: Iterable[tuple[str, bytes]], labelled: bool) -> Reviews:
+    """Build the labelled or the other reviews from files of the aclImdb layout, in the order of their ids."""
     texts: dict[tuple[str, str, int, str], str] = {}
     films: dict[tuple[str, str], list[str]] = {}
     for name, content in members:
+        matched = REVIEW_FILE.search(name) or FILMS_FILE.search(name)
+        if matched is None or (matched[2] == "unsup") == labelled:
+            continue
         try:
             text = content.decode("utf-8")
         except UnicodeDecodeError as error:
             raise LockstepError(f"{source}: {name} is not UTF-8 (byte {error.start})") from error
-        if review := REVIEW_FILE.search(name):
-            part, label, number, stars = review.groups()
+        if matched.re is REVIEW_FILE:
+            part, label, number, stars = matched.groups()
             texts[part, label, int(number), stars] = text
-        elif listed := FILMS_FILE.search(name):
-            films[listed[1], listed[2]] = text.split()
+        else:
+            films[matched[1], matched[2]] = text.split()
     if not texts:
-        raise LockstepError(f"{source}: no reviews in the aclImdb layout (train/pos/<id>_<stars>.txt and so on)")
+        layout = "train/pos/<id>_<stars>.txt and so on" if labelled else "train/unsup/<id>_0.txt"
+        raise LockstepError(f"{source}: no reviews in the aclImdb layout ({layout})")
     keys = sorted(texts)
     ordered = [texts[key] for key in keys]
     official_test = np.array([part == "test" for part, *_ in keys])
@@ -298,7 +328,7 @@ def _from_members(source: str, members: Iterable[tuple[str, bytes]]) -> Reviews:
         source,
         [f"{part}/{label}/{number}_{stars}" for part, label, number, stars in keys],
         ordered,
-        np.array([LABELS[label] for _, label, _, _ in keys], np.int8),
+        np.array([FOLDERS[label] for _, label, _, _ in keys], np.int8),
         _film_groups([_film(key, films) for key in keys], ordered),
         official_test if official_test.any() else None,
     )

@@ -9,7 +9,7 @@ from shared.data.sources import Reviews
 from shared.errors import LockstepError
 from shared.specification import Specification
 
-TRAIN, VALIDATION, TEST = 0, 1, 2
+TRAIN, VALIDATION, TEST, UNLABELLED = 0, 1, 2, 3
 SPLITS = ("train", "validation", "test")
 
 
