@@ -17,7 +17,7 @@ from shared.predictions import Predictions
 from shared.runs import Data, Parameters, Record, Seconds, peak_memory_mb, this_commit, this_machine, write_run
 from shared.specification import Specification
 from shared.vectors.corpus import vectors_for
-from shared.weights import Checkpoint, initialise
+from shared.weights import Checkpoint, initialise, read_checkpoint, started_from
 
 
 def train_cell(
@@ -61,8 +61,10 @@ def train_cell(
         kept = {name: getattr(specification, name) for name in given}
         specification = implementation.idiomatic(specification).replaced(**kept)
     corpus = load_corpus(specification)
-    vectors = vectors_for(specification, corpus)
-    model = implementation.build(specification, initialise(specification, vectors, len(corpus.class_names)))
+    weights = initialise(specification, vectors_for(specification, corpus), len(corpus.class_names))
+    if specification.start_from != "none":
+        weights = started_from(weights, corpus.vocabulary, read_checkpoint(Path(specification.start_from)))
+    model = implementation.build(specification, weights)
     setup = time.perf_counter() - started
 
     history = implementation.train(model, corpus.train, corpus.validation, specification, progress)

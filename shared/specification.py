@@ -88,6 +88,9 @@ class Specification(BaseModel):
     initialisation: Initialisation = _field(
         "model", "whose distributions the initial weights are drawn from; Keras' are the recipe's", "keras"
     )
+    start_from: str = _field(
+        "model", "checkpoint whose word vectors and recurrent layers the model starts from, or none", "none"
+    )
     second_bias: bool = _field("model", "train PyTorch's second bias of LSTM and RNN too (not in Keras)", False)
     dropout: float = _field("model", "share of pooled features dropped in training", 0.2, ge=0, lt=1)
     word_dropout: float = _field(

@@ -153,6 +153,39 @@ def check(weights: Mapping[str, np.ndarray], specification: Specification) -> No
             raise LockstepError(f"weights do not fit the model: {name} is {found}, expected float32{list(shape)}")
 
 
+def started_from(weights: Weights, vocabulary: Vocabulary, checkpoint: Checkpoint) -> Weights:
+    """Return initial weights with a checkpoint's recurrent layers, and its vectors of the words that both know.
+
+    The head stays as it was drawn. A direction that the checkpoint lacks stays so too: what reads
+    backward can start from a forward model in one half.
+
+    Parameters
+    ----------
+    weights : dict of str to <float32> array
+        As drawn.
+    vocabulary : Vocabulary
+        Words of their embedding.
+    checkpoint : Checkpoint
+        Trained, for whatever task.
+
+    Raises
+    ------
+    LockstepError
+        If an array of both has another shape, or they share no recurrent layer.
+    """
+    source = checkpoint.weights
+    common = [name for name in weights if name.startswith("rnn") and name in source]
+    if not common:
+        raise LockstepError("--start-from: the checkpoint and the model have no recurrent layer in common")
+    for name in ("embedding", *common):
+        theirs, ours = (arrays[name].shape[name == "embedding" :] for arrays in (source, weights))
+        if theirs != ours:
+            raise LockstepError(f"--start-from: the checkpoint's {name} is {list(theirs)}, the model's {list(ours)}")
+    rows = np.array([checkpoint.vocabulary.ids.get(word, -1) for word in vocabulary.words])  # [vocabulary]
+    embedding = np.where(rows[:, None] >= 0, source["embedding"][rows], weights["embedding"])
+    return {**weights, "embedding": embedding, **{name: source[name] for name in common}}
+
+
 # PyTorch's gate order is i, f, g, o for LSTM, as here, and r, z, n for GRU.
 TORCH_GATE_ORDER = {"rnn": (0,), "lstm": (0, 1, 2, 3), "gru": (1, 0, 2)}
 

@@ -112,14 +112,21 @@ class Batches:
         size = self.specification.batch_size
         return min(size, len(self.reviews) - number * size)
 
-    def batch(self, epoch: int, number: int) -> Batch:
-        """Return batch `number` of an epoch."""
+    def rows(self, epoch: int, number: int) -> np.ndarray:
+        """Return the rows of batch `number` of an epoch, ``<int64>[batch]``."""
         if epoch not in self._orders:
             self._orders = {epoch: self.order(epoch)}
         start = number * self.specification.batch_size
-        rows = self._orders[epoch][start : start + self.size(number)]
-        tokens = self.reviews.padded(rows)
-        return Batch(tokens, self.reviews.labels[rows].astype(np.int64), self.masks(epoch, number, tokens))
+        return self._orders[epoch][start : start + self.size(number)]
+
+    def tokens(self, epoch: int, number: int) -> np.ndarray:
+        """Return only the tokens of batch `number`, ``<int32>[batch, time]``."""
+        return self.reviews.padded(self.rows(epoch, number))
+
+    def batch(self, epoch: int, number: int) -> Batch:
+        """Return batch `number` of an epoch."""
+        tokens, labels = self.tokens(epoch, number), self.reviews.labels[self.rows(epoch, number)]
+        return Batch(tokens, labels.astype(np.int64), self.masks(epoch, number, tokens))
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Yield the batches of one epoch in order."""

@@ -1,0 +1,184 @@
+"""``python -m pytorch_impl.pretraining``: learn the vectors and the recurrent layer as a language model.
+
+Every direction predicts the next word that it reads, from left to right or from right to left, as in
+Dai & Le (2015), "Semi-supervised sequence learning". What comes out is an ordinary checkpoint with
+an untrained head: whichever framework builds it, ``--start-from`` begins there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from pytorch_impl.model import SentimentClassifier, build, mirrored_places
+from pytorch_impl.training import configure
+from pytorch_impl.weights import export_weights
+from shared.command_line import guarded
+from shared.data.batches import Batches
+from shared.data.encoding import Corpus, EncodedReviews, load_corpus
+from shared.errors import LockstepError
+from shared.files import write_json, written_whole
+from shared.history import learning_rate_at
+from shared.runs import this_commit, this_machine
+from shared.specification import Specification, add_specification_flags, specification_from_flags
+from shared.text import PADDING_ID, UNKNOWN_ID
+from shared.vectors.corpus import vectors_for
+from shared.weights import Checkpoint, initialise, write_checkpoint
+
+# Words that each batch's right words are told apart from, drawn by frequency to the power of 3/4
+# (Mikolov et al. 2013, "Distributed representations", section 2.2).
+SAMPLED_WORDS = 1_024
+SAMPLING_POWER = 0.75
+
+
+class LanguageModel(nn.Module):
+    """Two readers of one text above the classifier's own embedding and recurrent layer.
+
+    A word's score is the product of its embedding and the projected state, plus a bias: the output
+    layer is tied to the input layer (Press & Wolf 2017).
+    """
+
+    def __init__(self, classifier: SentimentClassifier, counts: np.ndarray) -> None:
+        super().__init__()
+        specification = classifier.specification
+        self.classifier = classifier
+        self.project = nn.ModuleList(
+            nn.Linear(specification.hidden_size, specification.embedding_size) for _ in specification.directions
+        )
+        self.bias = nn.Parameter(torch.zeros(len(counts)))  # [vocabulary]
+        frequency = torch.from_numpy(counts.astype(np.float32)) ** SAMPLING_POWER
+        self.register_buffer("frequency", frequency / frequency.sum())  # [vocabulary]
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return the mean sampled cross-entropy of the next words.
+
+        Parameters
+        ----------
+        tokens : <int32>[batch, time]
+            Right-padded word ids.
+        """
+        mirror = mirrored_places(tokens != PADDING_ID)  # [batch, time]
+        sampled = torch.multinomial(self.frequency, SAMPLED_WORDS, replacement=True)  # [sampled]
+        losses = []
+        for back, cell in enumerate(self.classifier.rnn[0]):
+            words = tokens.long().gather(1, mirror) if back else tokens.long()  # [batch, time]
+            outputs = cell(self.classifier.embedding(words[:, :-1]))[0]  # [batch, time - 1, hidden]
+            known = words[:, 1:] > UNKNOWN_ID  # [batch, time - 1]
+            losses.append(self._loss(self.project[back](outputs[known]), words[:, 1:][known], sampled))
+        return torch.stack(losses).mean()
+
+    def _loss(self, states: Tensor, targets: Tensor, sampled: Tensor) -> Tensor:
+        """Return the sampled softmax's loss of states ``[words, embedding]`` (Jean et al. 2015, section 3)."""
+        embedding = self.classifier.embedding.weight
+        expected = torch.log(self.frequency * len(sampled))  # [vocabulary]
+        right = (states * embedding[targets]).sum(dim=1) + self.bias[targets] - expected[targets]  # [words]
+        others = states @ embedding[sampled].T + self.bias[sampled] - expected[sampled]  # [words, sampled]
+        others = others.masked_fill(targets[:, None] == sampled, -torch.inf)
+        scores = torch.cat([right[:, None], others], dim=1)  # [words, 1 + sampled]
+        return nn.functional.cross_entropy(scores, torch.zeros_like(targets))
+
+
+def pretrain(specification: Specification, corpus: Corpus) -> tuple[Checkpoint, list[float]]:
+    """Train a language model on all reviews outside the test set.
+
+    Parameters
+    ----------
+    specification : Specification
+        The model fields, and of the training fields ``epochs``, ``batch_size``, ``learning_rate``,
+        ``schedule``, ``gradient_clipping`` and ``seed``.
+    corpus : Corpus
+        Read: training, validation and unlabelled reviews.
+
+    Returns
+    -------
+    checkpoint : Checkpoint
+        The classifier's weights, the head as it was initialised.
+    losses : list of float
+        Of each epoch, in nats a word, of the sampled softmax.
+
+    Raises
+    ------
+    LockstepError
+        If the model has more than one recurrent layer: above the first, the two directions would
+        have read the word that they are to predict.
+    """
+    if specification.layers > 1:
+        raise LockstepError("--layers: a language model of one recurrent layer only can be carried over")
+    classifier = build(specification, initialise(specification, vectors_for(specification, corpus)))
+    reviews = _outside_test(corpus)
+    words = [reviews.tokens[start : start + size] for start, size in zip(reviews.starts, reviews.sizes, strict=True)]
+    counts = np.bincount(np.concatenate(words), minlength=len(corpus.vocabulary)) + 1  # [vocabulary]
+    model = LanguageModel(classifier, counts)
+    batches = Batches(reviews, specification)
+    steps = specification.epochs * len(batches)
+    optimizer = torch.optim.Adam(model.parameters(), lr=specification.learning_rate, fused=True)
+    losses = []
+    with tqdm(total=steps, desc="language model", unit=" steps", disable=None) as bar:
+        for epoch in range(specification.epochs):
+            total = 0.0
+            for number in range(len(batches)):
+                tokens = torch.from_numpy(batches.tokens(epoch, number)).to(model.frequency.device)  # [batch, time]
+                optimizer.param_groups[0]["lr"] = learning_rate_at(specification, bar.n, steps)
+                loss = model(tokens)
+                optimizer.zero_grad()
+                loss.backward()
+                nn.utils.clip_grad_norm_(model.parameters(), specification.gradient_clipping or torch.inf)
+                optimizer.step()
+                total += loss.item()
+                bar.set_postfix(loss=f"{total / (number + 1):.4f}", refresh=False)
+                bar.update()
+            losses.append(total / len(batches))
+            bar.write(f"epoch {epoch + 1}: loss {losses[-1]:.4f} nats a word", file=sys.stderr)
+    return Checkpoint(specification, corpus.vocabulary, export_weights(classifier), corpus.class_names), losses
+
+
+def _outside_test(corpus: Corpus) -> EncodedReviews:
+    """Return the training, validation and unlabelled reviews that have two words or more to read."""
+    sides = (corpus.train, corpus.validation, corpus.unlabelled)
+    joined = {name: np.concatenate([getattr(side, name) for side in sides]) for name in ("starts", "sizes", "labels")}
+    ids = np.concatenate([side.review_ids for side in sides])
+    reviews = replace(corpus.train, review_ids=ids, **joined)
+    return reviews.take(np.flatnonzero(reviews.lengths > 1))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(
+        "python -m pytorch_impl.pretraining",
+        description="Learn the word vectors and the recurrent layer as a language model of all reviews outside the "
+        "test set, and write a checkpoint for train --start-from, in any framework.",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the checkpoint")
+    parser.add_argument("--overwrite", action="store_true", help="replace the checkpoint in --out")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="default: auto")
+    parser.add_argument("--threads", type=int, metavar="N", help="default: one for each core")
+    add_specification_flags(parser, without=("recipe", "start_from"))
+    parsed = parser.parse_args(arguments)
+    return guarded(lambda: _pretrain(parsed))
+
+
+def _pretrain(arguments: argparse.Namespace) -> int:
+    specification = specification_from_flags(arguments)
+    if arguments.out.exists() and not arguments.overwrite:
+        raise LockstepError(f"{arguments.out}: is there already; pass --overwrite to replace it, or another --out")
+    configure(arguments.device, arguments.threads or os.cpu_count() or 1, specification.seed)
+    checkpoint, losses = pretrain(specification, load_corpus(specification, progress=True))
+    with written_whole(arguments.out) as temporary:
+        write_checkpoint(temporary, checkpoint)
+        notes = {"losses": losses, "machine": this_machine().model_dump(), "commit": this_commit()}
+        write_json(temporary / "pretraining.json", notes)
+    print(f"{arguments.out}: {losses[-1]:.4f} nats a word after {specification.epochs} epochs")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
