@@ -46,7 +46,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_grid_flags(run)
     run.add_argument("--experiment", metavar="NAME", help="default: <preset>, or <preset>-idiomatic")
     run.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")
-    run.add_argument("--no-baselines", action="store_true", help="leave the linear baselines out")
+    run.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="cells side by side, sharing the cores; default: 1"
+    )
+    run.add_argument("--no-baselines", action="store_true", help="leave the baselines out")
     run.set_defaults(run=_run)
 
     report = commands.add_parser("report", help="write index.html, report.md and statistics.json of an experiment")
@@ -81,6 +84,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     portability.set_defaults(run=_portability)
 
+    ensemble = commands.add_parser("ensemble", help="ask all networks of some experiments together")
+    ensemble.add_argument("experiments", type=Path, nargs="+", metavar="DIR", help="for example runs/full")
+    ensemble.add_argument(
+        "--out", type=Path, default=Path("reports/ensemble.json"), help="default: reports/ensemble.json"
+    )
+    ensemble.set_defaults(run=_ensemble)
+
     ladder = commands.add_parser("ladder", help="switch one framework default at a time and measure what it is worth")
     ladder.add_argument("--framework", default="pytorch", metavar="NAME", help="that trains; default: pytorch")
     ladder.add_argument("--rungs", nargs="+", default=[], metavar="NAME", help="default: all")
@@ -101,8 +111,8 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_convert_command(commands)
 
-    baseline = commands.add_parser("baseline", help="train one linear baseline and write its run")
-    baseline.add_argument("name", metavar="NAME", help="tf-idf or nb-svm")
+    baseline = commands.add_parser("baseline", help="train one baseline and write its run")
+    baseline.add_argument("name", metavar="NAME", help="majority, mean-of-vectors, tf-idf or nb-svm")
     baseline.add_argument("--out", type=Path, required=True, metavar="DIR")
     add_specification_flags(baseline)
     baseline.set_defaults(run=_baseline)
@@ -182,6 +192,8 @@ def _run(arguments: argparse.Namespace) -> int:
     from compare.grid import run_grid
 
     _check_names(arguments.frameworks, arguments.architectures)
+    if arguments.jobs < 1:
+        raise LockstepError("--jobs: at least 1")
     specification = specification_from_flags(arguments)
     name = arguments.experiment or experiment_name(arguments.preset, specification.recipe)
     failed = run_grid(
@@ -192,6 +204,7 @@ def _run(arguments: argparse.Namespace) -> int:
         arguments.seeds,
         device=arguments.device,
         threads=arguments.threads,
+        jobs=arguments.jobs,
         baselines=not arguments.no_baselines,
         given=_given_flags(arguments),
     )
@@ -256,6 +269,13 @@ def _portability(arguments: argparse.Namespace) -> int:
     if arguments.reviews < 1:
         raise LockstepError("--reviews: at least 1")
     return 0 if run_portability(arguments.experiment, arguments.reviews) else 1
+
+
+def _ensemble(arguments: argparse.Namespace) -> int:
+    from compare.ensemble import run_ensemble
+
+    run_ensemble(arguments.experiments, arguments.out)
+    return 0
 
 
 def _results(arguments: argparse.Namespace) -> int:

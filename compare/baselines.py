@@ -1,9 +1,10 @@
-"""Two linear baselines on the same split: what a network has to beat to have taught anything."""
+"""Baselines on the same split: what a network has to beat to have taught anything."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,24 @@ import sklearn
 from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.dummy import DummyClassifier
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, Normalizer
 from sklearn.svm import LinearSVC
 
 from shared.cell import make_record
-from shared.data.encoding import load_corpus
+from shared.data.encoding import Corpus, load_corpus
 from shared.errors import LockstepError
 from shared.history import History
 from shared.predictions import Predictions
 from shared.runs import Parameters, Record, Seconds, write_run
 from shared.specification import Specification
 from shared.text import clean, tokenize
+from shared.text.vocabulary import SPECIAL_WORDS
+from shared.vectors.corpus import vectors_for
 
 # Whole reviews, not cut to max_length; words and pairs of words, seen at least twice.
 WORDS: dict[str, Any] = {
@@ -35,9 +40,6 @@ WORDS: dict[str, Any] = {
     "ngram_range": (1, 2),
     "min_df": 2,
 }
-# Chosen on the validation reviews, for each baseline anew.
-TF_IDF_PENALTIES = (4.0, 16.0, 64.0)
-NB_SVM_PENALTIES = (0.03, 0.1, 0.3)
 
 
 class NaiveBayesSVM(ClassifierMixin, BaseEstimator):
@@ -83,19 +85,51 @@ class NaiveBayesSVM(ClassifierMixin, BaseEstimator):
         return (self.decision_function(X) > 0).astype(int)
 
 
-def _tf_idf(penalty: float) -> LogisticRegression:
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A classifier over features of whole reviews.
+
+    Attributes
+    ----------
+    features : (specification, corpus) -> transformer
+        From texts to a matrix, in scikit-learn's sense.
+    classifier : (penalty) -> classifier
+        The best of `penalties` on the validation reviews is kept.
+    penalties : tuple of float
+        To choose among.
+    """
+
+    features: Callable[[Specification, Corpus], Any]
+    classifier: Callable[[float], Any]
+    penalties: tuple[float, ...]
+
+
+def _mean_of_vectors(specification: Specification, corpus: Corpus) -> Any:
+    """Return what makes of a review the mean of its words' vectors, as the networks first have them."""
+    vectors = vectors_for(specification, corpus).vectors[len(SPECIAL_WORDS) :]  # [words, embedding]
+    words = corpus.vocabulary.words[len(SPECIAL_WORDS) :]
+    counts = CountVectorizer(preprocessor=clean, tokenizer=tokenize, token_pattern=None, vocabulary=words)
+    return make_pipeline(counts, Normalizer("l1"), FunctionTransformer(lambda shares: shares @ vectors))
+
+
+def _logistic(penalty: float) -> LogisticRegression:
     return LogisticRegression(C=penalty, solver="liblinear")
 
 
-BASELINES: dict[str, tuple[str, Callable[[], Any], Callable[[float], Any], tuple[float, ...]]] = {
-    "tf-idf": (
-        "TF-IDF + logistic regression",
-        lambda: TfidfVectorizer(**WORDS, sublinear_tf=True),
-        _tf_idf,
-        TF_IDF_PENALTIES,
+BASELINES = {
+    "majority": Baseline(
+        lambda *_: HashingVectorizer(n_features=2), lambda _: DummyClassifier(strategy="prior"), (0.0,)
     ),
-    "nb-svm": ("NB-SVM", lambda: CountVectorizer(**WORDS, binary=True), NaiveBayesSVM, NB_SVM_PENALTIES),
+    "mean-of-vectors": Baseline(
+        _mean_of_vectors, lambda penalty: LogisticRegression(C=penalty, max_iter=1_000), (1.0, 10.0, 100.0)
+    ),
+    "tf-idf": Baseline(lambda *_: TfidfVectorizer(**WORDS, sublinear_tf=True), _logistic, (4.0, 16.0, 64.0)),
+    "nb-svm": Baseline(lambda *_: CountVectorizer(**WORDS, binary=True), NaiveBayesSVM, (0.03, 0.1, 0.3)),
 }
+LINEAR = ("tf-idf", "nb-svm")
 
 
 def train_baseline(name: str, specification: Specification, target: Path) -> Record:
@@ -104,9 +138,9 @@ def train_baseline(name: str, specification: Specification, target: Path) -> Rec
     Parameters
     ----------
     name : str
-        ``tf-idf`` or ``nb-svm``.
+        One of `BASELINES`.
     specification : Specification
-        The data fields are used.
+        The data fields are used, and for the mean of word vectors ``vectors``.
     target : Path
         The run's directory.
 
@@ -122,29 +156,30 @@ def train_baseline(name: str, specification: Specification, target: Path) -> Rec
     """
     if name not in BASELINES:
         raise LockstepError(f"unknown baseline {name!r}: choose among {', '.join(BASELINES)}")
-    _, make_vectorizer, make_classifier, penalties = BASELINES[name]
+    baseline = BASELINES[name]
     started = time.perf_counter()
     corpus = load_corpus(specification)
     texts = corpus.texts
     setup = time.perf_counter() - started
 
     started = time.perf_counter()
-    vectorizer = make_vectorizer()
-    training = vectorizer.fit_transform(texts[0])
-    validation = vectorizer.transform(texts[1])
-    fitted = [make_classifier(penalty).fit(training, corpus.train.labels) for penalty in penalties]
-    scores = [np.mean(classifier.predict(validation) == corpus.validation.labels) for classifier in fitted]
+    features = baseline.features(specification, corpus)
+    training = features.fit_transform(texts[0])
+    held_out = features.transform(texts[1])
+    fitted = [baseline.classifier(penalty).fit(training, corpus.train.labels) for penalty in baseline.penalties]
+    scores = [np.mean(classifier.predict(held_out) == corpus.validation.labels) for classifier in fitted]
     best = fitted[int(np.argmax(scores))]
     if not hasattr(best, "predict_proba"):  # Platt's sigmoid on the validation reviews
         best = CalibratedClassifierCV(FrozenEstimator(best), method="sigmoid")
-        best.fit(validation, corpus.validation.labels)
+        best.fit(held_out, corpus.validation.labels)
     training_seconds = time.perf_counter() - started
 
-    model = make_pipeline(vectorizer, best)
+    model = make_pipeline(features, best)
+    validation = best.predict_proba(held_out).astype(np.float32)
     started = time.perf_counter()
     test = model.predict_proba(texts[2]).astype(np.float32)
     prediction_seconds = time.perf_counter() - started
-    terms = len(vectorizer.vocabulary_) + 1
+    terms = training.shape[1] + 1
     record = make_record(
         specification,
         corpus,
@@ -152,12 +187,13 @@ def train_baseline(name: str, specification: Specification, target: Path) -> Rec
         framework_version=f"scikit-learn {sklearn.__version__}",
         architecture=name,
         parameters=Parameters(total=terms, trainable=terms),
-        validation=best.predict_proba(validation),
+        validation=validation,
         test=test,
         seconds=Seconds(setup=setup, training=training_seconds, prediction=prediction_seconds),
         trained_reviews=len(corpus.train),
         device="cpu",
         threads=1,
     )
-    write_run(target, record, History(), Predictions.of(corpus.test, test), None)
+    predictions = Predictions.of(corpus.test, test), Predictions.of(corpus.validation, validation)
+    write_run(target, record, History(), *predictions, None)
     return record

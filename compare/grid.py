@@ -8,18 +8,23 @@ import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from compare.baselines import BASELINES
 from shared.contract import module_name
 from shared.data.encoding import describe_sizes, load_corpus
 from shared.runs import is_finished, read_record, run_directory
 from shared.specification import Specification
+
+Process = subprocess.Popen[str]
 
 
 @dataclass(frozen=True)
@@ -80,10 +85,11 @@ def run_grid(
     *,
     device: str,
     threads: int | None,
+    jobs: int,
     baselines: bool,
     given: Sequence[str],
 ) -> int:
-    """Run all cells that are not finished, one after the other.
+    """Run all cells that are not finished.
 
     Parameters
     ----------
@@ -96,7 +102,9 @@ def run_grid(
     device : str
         Passed on to each cell.
     threads : int or None
-        Of each cell; None is one for each core.
+        Of each cell; None shares the cores among the jobs.
+    jobs : int
+        Cells that run side by side. What they take is then not the time of a machine of their own.
     baselines : bool
         Run the linear baselines too.
     given : sequence of str
@@ -107,18 +115,18 @@ def run_grid(
     int
         How many cells failed; what they said is in a log beside where their run would be.
     """
-    flags = machine_flags(device, threads)
+    flags = machine_flags(device, threads, jobs)
     cells = cells_of_grid(experiment, frameworks, architectures, seeds, given, flags, baselines)
-    return run_cells(experiment, specification, cells)
+    return run_cells(experiment, specification, cells, jobs)
 
 
-def machine_flags(device: str, threads: int | None) -> list[str]:
-    """Return what every cell is told about the machine; no number of threads is one for each core."""
-    return ["--device", device, "--threads", str(threads or os.cpu_count() or 1)]
+def machine_flags(device: str, threads: int | None, jobs: int = 1) -> list[str]:
+    """Return what every cell is told about the machine; no number of threads is an equal share of the cores."""
+    return ["--device", device, "--threads", str(threads or max(1, (os.cpu_count() or 1) // jobs))]
 
 
-def run_cells(experiment: Path, specification: Specification, cells: Sequence[Cell]) -> int:
-    """Run the cells that are not finished, one after the other, and return how many failed.
+def run_cells(experiment: Path, specification: Specification, cells: Sequence[Cell], jobs: int = 1) -> int:
+    """Run the cells that are not finished, and return how many failed.
 
     Parameters
     ----------
@@ -127,7 +135,9 @@ def run_cells(experiment: Path, specification: Specification, cells: Sequence[Ce
     specification : Specification
         The data and text fields that all cells share: the reviews are encoded before the first.
     cells : sequence of Cell
-        In the order in which they run.
+        In the order in which they start.
+    jobs : int
+        Cells that run side by side.
     """
     console = Console(stderr=True, highlight=False)
     corpus = load_corpus(specification, progress=console.is_terminal)  # the cells find it in the cache
@@ -135,15 +145,22 @@ def run_cells(experiment: Path, specification: Specification, cells: Sequence[Ce
     console.print(f"{experiment}: {len(cells)} cells on {corpus.source} ({sizes} reviews)")
     del corpus
     started = time.monotonic()
-    with _Display(console, len(cells)) as display:
-        outcomes = [_run_cell(cell, display) for cell in cells]
+    with _Display(console, cells, jobs) as display, ThreadPoolExecutor(jobs) as pool:
+        processes: set[Process] = set()
+        futures = [pool.submit(_run_cell, cell, display, processes) for cell in cells]
+        try:
+            outcomes = [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            _stop(processes)
+            raise
     failed = outcomes.count(False)
     minutes = (time.monotonic() - started) / 60
     console.print(f"{len(cells) - failed} cells are finished, {failed} failed; {minutes:.1f} minutes")
     return failed
 
 
-def _run_cell(cell: Cell, display: _Display) -> bool:
+def _run_cell(cell: Cell, display: _Display, processes: set[Process]) -> bool:
     if is_finished(cell.directory):
         display.finish(cell, "finished before" + _score(cell))
         return True
@@ -151,28 +168,35 @@ def _run_cell(cell: Cell, display: _Display) -> bool:
     display.start(cell)
     started = time.monotonic()
     with cell.log.open("w", encoding="utf-8") as log:
-        code = _follow([sys.executable, *cell.command], log, display.update)
+        code = _follow([sys.executable, *cell.command], log, lambda state: display.update(cell, state), processes)
     seconds = time.monotonic() - started
     if code == 0 and is_finished(cell.directory):
         cell.log.unlink()
-        display.finish(cell, f"done in {seconds:.0f} s" + _score(cell))
+        display.finish(cell, f"done in {seconds:.0f} s" + _score(cell), seconds)
         return True
-    display.finish(cell, f"FAILED after {seconds:.0f} s: {_last_line(cell.log)} (see {cell.log})")
+    display.finish(cell, f"FAILED after {seconds:.0f} s: {_last_line(cell.log)} (see {cell.log})", seconds)
     return False
 
 
-def _follow(command: Sequence[str], log: object, update: Callable[[dict[str, float]], None]) -> int:
-    """Run a process, hand on each line of progress, and stop it if we are stopped."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process:  # type: ignore[call-overload]
-        try:
-            for line in process.stdout:
-                if line.startswith('{"done"'):
-                    update(json.loads(line))
-            return process.wait()
-        except BaseException:
-            process.send_signal(signal.SIGTERM)
-            process.wait()
-            raise
+def _follow(
+    command: Sequence[str], log: IO[str], update: Callable[[dict[str, float]], None], processes: set[Process]
+) -> int:
+    """Run a process and hand on each line of its progress; it is among `processes` while it runs."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process:
+        processes.add(process)
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith('{"done"'):
+                update(json.loads(line))
+        code = process.wait()
+        processes.discard(process)
+        return code
+
+
+def _stop(processes: set[Process]) -> None:
+    """Stop what still runs; a cell that is stopped leaves nothing half-written."""
+    for process in list(processes):
+        process.send_signal(signal.SIGTERM)
 
 
 def _score(cell: Cell) -> str:
@@ -186,9 +210,9 @@ def _last_line(log: Path) -> str:
 
 
 class _Display:
-    """One line for each finished cell and, on a terminal, a bar for the cell and one for the grid."""
+    """One line for each finished cell and, on a terminal, a bar for each running cell and one for the grid."""
 
-    def __init__(self, console: Console, cells: int) -> None:
+    def __init__(self, console: Console, cells: Sequence[Cell], jobs: int) -> None:
         self.progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -201,11 +225,14 @@ class _Display:
             transient=True,
         )
         self.console = console
-        self.cells = cells
-        self.finished = 0
-        self.spent: list[float] = []
-        self.grid = self.progress.add_task("cells", total=cells, note="")
-        self.cell = self.progress.add_task("", total=None, note="", visible=False)
+        self.jobs = jobs
+        self.left = list(cells)
+        self.total = len(cells)
+        self.spent: defaultdict[str, list[float]] = defaultdict(
+            list
+        )  # seconds of the cells, by all words of their title
+        self.grid = self.progress.add_task("cells", total=self.total, note="")
+        self.bars: dict[Cell, TaskID] = {}
 
     def __enter__(self) -> _Display:
         self.progress.start()
@@ -216,22 +243,31 @@ class _Display:
 
     def start(self, cell: Cell) -> None:
         """Show a cell as running."""
-        self.began = time.monotonic()
-        self.progress.reset(self.cell, description=cell.title, total=None, visible=True, note="starting")
+        self.bars[cell] = self.progress.add_task(cell.title, total=None, note="starting")
 
-    def update(self, state: dict[str, float]) -> None:
+    def update(self, cell: Cell, state: dict[str, float]) -> None:
         """Show how far a cell has come."""
         note = f"epoch {state['epoch']:.0f}, loss {state['loss']:.4f}"
-        self.progress.update(self.cell, completed=state["done"], total=state["total"], note=note)
+        self.progress.update(self.bars[cell], completed=state["done"], total=state["total"], note=note)
 
-    def finish(self, cell: Cell, outcome: str) -> None:
+    def finish(self, cell: Cell, outcome: str, seconds: float = 0.0) -> None:
         """Show a cell's outcome, and how long the others may take."""
-        self.finished += 1
-        if not outcome.startswith("finished"):
-            self.spent.append(time.monotonic() - self.began)
-        left = self.cells - self.finished
-        estimate = sum(self.spent) / len(self.spent) * left if self.spent else 0
-        self.progress.update(self.cell, visible=False)
-        note = f"about {estimate / 60:.0f} min left" if left and self.spent else ""
-        self.progress.update(self.grid, completed=self.finished, note=note)
-        self.console.print(f"[{self.finished:>2}/{self.cells}] {cell.title}: {outcome}", markup=False, soft_wrap=True)
+        self.left.remove(cell)
+        if cell in self.bars:
+            self.progress.remove_task(self.bars[cell])
+            for word in cell.title.split():
+                self.spent[word].append(seconds)
+        done = self.total - len(self.left)
+        self.progress.update(self.grid, completed=done, note=self._estimate())
+        self.console.print(f"[{done:>2}/{self.total}] {cell.title}: {outcome}", markup=False, soft_wrap=True)
+
+    def _estimate(self) -> str:
+        """Say how long the cells that are left may take, each as long as those that are most like it."""
+        known = sorted(self.spent.items(), key=lambda one: len(one[1]))
+        seconds = 0.0
+        for cell in self.left:
+            like = [spent for word, spent in known if word in cell.title.split()] or [spent for _, spent in known]
+            if not like:
+                return ""
+            seconds += sum(like[0]) / len(like[0])
+        return f"about {seconds / 60 / self.jobs:.0f} min left" if self.left else ""

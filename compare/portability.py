@@ -91,6 +91,7 @@ def _train_missing(experiment: Path, specification: Specification, architectures
         [seed],
         device="cpu",
         threads=None,
+        jobs=1,
         baselines=False,
         given=flags_of(specification.model_dump(exclude={"architecture", "seed"})),
     )

@@ -127,7 +127,7 @@ def _verdict(summary: dict[str, Any]) -> str:
     points = (best["accuracy"] - linear["accuracy"]) * 100
     place = "above" if points >= 0 else "below"
     title = ARCHITECTURE_TITLES[linear["architecture"]]
-    return f"{said}, {abs(points):.1f} points {place} the better linear baseline, {title} ({linear['accuracy']:.1%})."
+    return f"{said}, {abs(points):.1f} points {place} the best baseline, {title} ({linear['accuracy']:.1%})."
 
 
 def _excerpt(text: str) -> str:

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
-from compare.baselines import BASELINES
+from compare.baselines import BASELINE, BASELINES
+from compare.ensemble import summarise_ensemble
 from shared.contract import FRAMEWORKS, REFERENCE
 from shared.data.encoding import load_corpus
 from shared.errors import LockstepError
 from shared.runs import Run
 from shared.specification import ARCHITECTURES, LOCKSTEP_FIELDS, Specification, from_record
 
-BASELINE = "baseline"
 # What may differ between the cells of one experiment; in the idiomatic recipe also what the
 # frameworks' documentation decides.
 CELL_FIELDS = {"architecture", "seed"}
@@ -87,6 +87,7 @@ def summarise(runs: Sequence[Run]) -> dict[str, Any]:
         "baselines": [cell for cell in cells if cell["framework"] == BASELINE],
         "spread": _spread(cells),
         "agreement": _agreement([groups[name][0] for name in by_architecture]),
+        "ensembles": summarise_ensemble(runs),
         "hardest": _hardest(networks),
     }
 

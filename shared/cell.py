@@ -91,7 +91,8 @@ def train_cell(
         threads=threads,
     )
     checkpoint = Checkpoint(specification, corpus.vocabulary, weights, corpus.class_names)
-    write_run(target, record, history, Predictions.of(corpus.test, test), checkpoint)
+    predictions = Predictions.of(corpus.test, test), Predictions.of(corpus.validation, validation)
+    write_run(target, record, history, *predictions, checkpoint)
     return record
 
 

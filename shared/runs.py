@@ -1,4 +1,4 @@
-"""A run on disk: ``record.json``, ``history.csv``, ``predictions.parquet`` and a checkpoint."""
+"""A run on disk: ``record.json``, ``history.csv``, predictions of the test and the validation reviews, a checkpoint."""
 
 from __future__ import annotations
 
@@ -95,6 +95,11 @@ class Run:
     history: list[Epoch]
     predictions: Predictions
 
+    @property
+    def validation(self) -> Predictions:
+        """Predictions of the validation reviews, from which the weights of an ensemble come."""
+        return read_predictions(self.directory / "validation.parquet")
+
 
 def run_directory(runs: Path, framework: str, architecture: str, seed: int) -> Path:
     """Where a cell's run stands below its experiment's directory."""
@@ -112,7 +117,12 @@ def is_finished(directory: Path) -> bool:
 
 
 def write_run(
-    directory: Path, record: Record, history: History, predictions: Predictions, checkpoint: Checkpoint | None
+    directory: Path,
+    record: Record,
+    history: History,
+    predictions: Predictions,
+    validation: Predictions,
+    checkpoint: Checkpoint | None,
 ) -> None:
     """Write a run whole or not at all; baselines have no checkpoint."""
     with written_whole(directory) as temporary:
@@ -120,6 +130,7 @@ def write_run(
         write_json(temporary / "record.json", record.model_dump())
         history.write(temporary / "history.csv")
         write_predictions(temporary / "predictions.parquet", predictions)
+        write_predictions(temporary / "validation.parquet", validation)
         if checkpoint is not None:
             write_checkpoint(temporary / "checkpoint", checkpoint)
 

@@ -50,7 +50,7 @@ class SentimentClassifier:
         """Return ``<float64>[batch, classes]`` of padded tokens ``<int32>[batch, time]``."""
         weights = self.weights
         self.tokens, self.real = tokens, tokens != self.specification.unread_id  # [batch, time]
-        self.mask, self.word_mask = (*masks, *(1.0, 1.0)[len(masks) :])
+        self.mask, self.word_mask = (*masks, np.ones(()), np.ones(()))[:2]
         inputs = weights["embedding"][tokens] * self.word_mask  # [batch, time, embedding]
         self.passes: list[list[_Pass]] = []  # of each layer, of each direction
         for layer in range(self.specification.layers):
