@@ -60,6 +60,9 @@ class Specification(BaseModel):
     unlabelled: str = _field(
         "data", "more reviews, to learn words from: none, stanford, or the path of an archive or table", "none"
     )
+    pseudo_labels: str = _field(
+        "data", "train on those reviews too, under labels drawn from a predictions.parquet of them; or none", "none"
+    )
     reviews: int | None = _field("data", "use a sample of this many reviews instead of all", None, ge=10)
     test_fraction: float = _field("data", "share held out for testing where there is no official test", 0.2, gt=0, lt=1)
     validation_fraction: float = _field("data", "share of the rest held out for validation", 0.1, gt=0, lt=1)
@@ -118,6 +121,12 @@ class Specification(BaseModel):
     def _vectors_fit(self) -> Specification:
         if self.vectors == "glove" and self.embedding_size != 50:
             raise ValueError("the packaged GloVe vectors have 50 dimensions: set embedding_size to 50")
+        return self
+
+    @model_validator(mode="after")
+    def _pseudo_labels_fit(self) -> Specification:
+        if self.pseudo_labels != "none" and self.unlabelled == "none":
+            raise ValueError("pseudo-labels are of reviews without labels: pass --unlabelled too")
         return self
 
     @model_validator(mode="after")

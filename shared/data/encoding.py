@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from shared.data.sources import CLASS_NAMES, Reviews, load_reviews, load_unlabelled
 from shared.data.splits import SPLITS, TEST, TRAIN, UNLABELLED, VALIDATION, sample, split
+from shared.errors import LockstepError
 from shared.files import cache_directory, digest, written_whole
 from shared.specification import Padding, Specification
 from shared.text import PADDING_ID, Vocabulary, clean, tokenize
@@ -112,6 +113,8 @@ class Corpus:
         What ``--data`` named.
     fingerprint : str
         Hash of ids, texts, labels and split: equal for two runs only if their data were equal.
+    texts_fingerprint : str
+        The same without pseudo-labels; what is learnt from the texts alone depends on this.
     vocabulary : Vocabulary
         Built from the training reviews and those without labels.
     train, validation, test : EncodedReviews
@@ -119,17 +122,18 @@ class Corpus:
     unlabelled : EncodedReviews
         Reviews without labels, whose text is none of the test reviews'.
     texts : tuple of list of str
-        Raw texts of the three sides, in the same order.
+        Raw texts of the four, in the same order; pseudo-labelled reviews are among the last only.
     """
 
     source: str
     fingerprint: str
+    texts_fingerprint: str
     vocabulary: Vocabulary
     train: EncodedReviews
     validation: EncodedReviews
     test: EncodedReviews
     unlabelled: EncodedReviews
-    texts: tuple[list[str], list[str], list[str]]
+    texts: tuple[list[str], ...]
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -180,17 +184,40 @@ def load_corpus(specification: Specification, progress: bool = False) -> Corpus:
     )
     rows = [np.flatnonzero(sides == side) for side in (TRAIN, VALIDATION, TEST, UNLABELLED)]
     train, validation, test, unlabelled = (everything.take(chosen) for chosen in rows)
-    texts = tuple([reviews.texts[row] for row in chosen] for chosen in rows)
+    texts_fingerprint = fingerprint
+    if specification.pseudo_labels != "none":
+        labels = _pseudo_labels(unlabelled, Path(specification.pseudo_labels), specification.split_seed)
+        everything.labels[rows[UNLABELLED]] = labels
+        train = everything.take(np.concatenate([rows[TRAIN], rows[UNLABELLED][labels >= 0]]))
+        fingerprint = digest(fingerprint, labels.tobytes())
     return Corpus(
         reviews.source,
         fingerprint,
+        texts_fingerprint,
         Vocabulary.read(cached / "vocabulary.txt"),
         train,
         validation,
         test,
         unlabelled,
-        (texts[0], texts[1], texts[2]),
+        tuple([reviews.texts[row] for row in chosen] for chosen in rows),
     )
+
+
+def _pseudo_labels(reviews: EncodedReviews, path: Path, seed: int) -> np.ndarray:
+    """Draw a label of each review from its predicted probabilities; -1 where it has none.
+
+    A drawn label's expected cross-entropy is that of the probabilities themselves, so this is
+    distillation (Hinton et al. 2015) that every framework's loss can do as it is.
+    """
+    from shared.predictions import read_predictions
+
+    predictions = read_predictions(path)
+    places = {review_id: place for place, review_id in enumerate(predictions.review_ids.tolist())}
+    found = np.array([places.get(review_id, -1) for review_id in reviews.review_ids.tolist()])  # [reviews]
+    if not (found >= 0).any():
+        raise LockstepError(f"{path}: has a prediction for none of the unlabelled reviews")
+    drawn = np.random.default_rng([seed, len(reviews)]).random(len(reviews)) < predictions.probabilities[found, 1]
+    return np.where(found >= 0, drawn, -1).astype(np.int8)
 
 
 def _with_unlabelled(reviews: Reviews, sides: np.ndarray, unlabelled: Reviews) -> tuple[Reviews, np.ndarray]:

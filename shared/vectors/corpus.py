@@ -34,7 +34,7 @@ def vectors_for(specification: Specification, corpus: Corpus) -> VectorTable:
     """
     if specification.vectors != "corpus":
         return load_vectors(specification.vectors, corpus.vocabulary, specification.embedding_size)
-    key = digest(corpus.fingerprint, *corpus.vocabulary.words, repr((specification.embedding_size, SETTINGS)))
+    key = digest(corpus.texts_fingerprint, *corpus.vocabulary.words, repr((specification.embedding_size, SETTINGS)))
     cached = cache_directory() / "vectors" / f"{key}.npy"
     if not cached.exists():
         vectors = _train(corpus, specification.embedding_size)
