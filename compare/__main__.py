@@ -91,6 +91,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     ensemble.set_defaults(run=_ensemble)
 
+    label = commands.add_parser(
+        "label", help="write what the models of an experiment think of its unlabelled reviews, for --pseudo-labels"
+    )
+    label.add_argument("experiment", type=Path, metavar="DIR", help="for example runs/full")
+    label.add_argument("--out", type=Path, metavar="FILE", help="default: pseudo-labels.parquet in the experiment")
+    label.set_defaults(run=_label)
+
     ladder = commands.add_parser("ladder", help="switch one framework default at a time and measure what it is worth")
     ladder.add_argument("--framework", default="pytorch", metavar="NAME", help="that trains; default: pytorch")
     ladder.add_argument("--rungs", nargs="+", default=[], metavar="NAME", help="default: all")
@@ -275,6 +282,13 @@ def _ensemble(arguments: argparse.Namespace) -> int:
     from compare.ensemble import run_ensemble
 
     run_ensemble(arguments.experiments, arguments.out)
+    return 0
+
+
+def _label(arguments: argparse.Namespace) -> int:
+    from compare.teacher import write_pseudo_labels
+
+    write_pseudo_labels(arguments.experiment, arguments.out or arguments.experiment / "pseudo-labels.parquet")
     return 0
 
 

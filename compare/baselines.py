@@ -154,32 +154,16 @@ def train_baseline(name: str, specification: Specification, target: Path) -> Rec
     LockstepError
         If there is no such baseline.
     """
-    if name not in BASELINES:
-        raise LockstepError(f"unknown baseline {name!r}: choose among {', '.join(BASELINES)}")
-    baseline = BASELINES[name]
     started = time.perf_counter()
     corpus = load_corpus(specification)
-    texts = corpus.texts
     setup = time.perf_counter() - started
-
     started = time.perf_counter()
-    features = baseline.features(specification, corpus)
-    training = features.fit_transform(texts[0])
-    held_out = features.transform(texts[1])
-    fitted = [baseline.classifier(penalty).fit(training, corpus.train.labels) for penalty in baseline.penalties]
-    scores = [np.mean(classifier.predict(held_out) == corpus.validation.labels) for classifier in fitted]
-    best = fitted[int(np.argmax(scores))]
-    if not hasattr(best, "predict_proba"):  # Platt's sigmoid on the validation reviews
-        best = CalibratedClassifierCV(FrozenEstimator(best), method="sigmoid")
-        best.fit(held_out, corpus.validation.labels)
+    model, validation = fit_baseline(name, specification, corpus)
     training_seconds = time.perf_counter() - started
-
-    model = make_pipeline(features, best)
-    validation = best.predict_proba(held_out).astype(np.float32)
     started = time.perf_counter()
-    test = model.predict_proba(texts[2]).astype(np.float32)
+    test = model.predict_proba(corpus.texts[2]).astype(np.float32)
     prediction_seconds = time.perf_counter() - started
-    terms = training.shape[1] + 1
+    terms = model[-1].n_features_in_ + 1
     record = make_record(
         specification,
         corpus,
@@ -197,3 +181,34 @@ def train_baseline(name: str, specification: Specification, target: Path) -> Rec
     predictions = Predictions.of(corpus.test, test), Predictions.of(corpus.validation, validation)
     write_run(target, record, History(), *predictions, None)
     return record
+
+
+def fit_baseline(name: str, specification: Specification, corpus: Corpus) -> tuple[Any, np.ndarray]:
+    """Fit one baseline; return a pipeline from texts to probabilities, and those of the validation reviews.
+
+    Parameters
+    ----------
+    name : str
+        One of `BASELINES`.
+    specification : Specification
+        For the mean of word vectors, ``vectors``.
+    corpus : Corpus
+        Trained on its training reviews; the penalty is chosen on its validation reviews.
+
+    Raises
+    ------
+    LockstepError
+        If there is no such baseline.
+    """
+    if name not in BASELINES:
+        raise LockstepError(f"unknown baseline {name!r}: choose among {', '.join(BASELINES)}")
+    baseline = BASELINES[name]
+    features = baseline.features(specification, corpus)
+    training, held_out = features.fit_transform(corpus.texts[0]), features.transform(corpus.texts[1])
+    fitted = [baseline.classifier(penalty).fit(training, corpus.train.labels) for penalty in baseline.penalties]
+    scores = [np.mean(classifier.predict(held_out) == corpus.validation.labels) for classifier in fitted]
+    best = fitted[int(np.argmax(scores))]
+    if not hasattr(best, "predict_proba"):  # Platt's sigmoid on the validation reviews
+        best = CalibratedClassifierCV(FrozenEstimator(best), method="sigmoid")
+        best.fit(held_out, corpus.validation.labels)
+    return make_pipeline(features, best), best.predict_proba(held_out).astype(np.float32)

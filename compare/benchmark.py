@@ -117,7 +117,7 @@ def _harness_seconds() -> dict[str, float]:
     """Seconds that our own part of one epoch takes: order, batches, dropout masks, records."""
     reviews = load_corpus(MEASURED).train
     batches = Batches(reviews, MEASURED)
-    recorder = Recorder(MEASURED, len(batches), reviews.labels, Silent())
+    recorder = Recorder(MEASURED, len(batches), reviews.labels, Silent(), dict, lambda _: None)
     recorder.start_epoch()
     started = time.perf_counter()
     for batch in batches.epoch(0):

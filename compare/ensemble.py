@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,17 +89,27 @@ def _check(runs: Sequence[Run]) -> None:
                 raise LockstepError(f"{run.directory} and {first.directory} have other {kind} reviews")
 
 
-def _row(name: str, runs: Sequence[Run], weighted: bool) -> dict[str, Any]:
+def grouped(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Return the runs by experiment, framework and architecture; seeds of one cell are together."""
     groups: defaultdict[str, list[Run]] = defaultdict(list)
     for run in runs:
-        experiment = run.directory.parents[2].name
-        groups[f"{experiment} {run.record.framework} {run.record.architecture}"].append(run)
-    validation, test = (_means(groups.values(), side) for side in ("validation", "predictions"))  # [groups, reviews, 2]
-    labels = runs[0].validation.labels.astype(np.int64)
+        groups[f"{run.directory.parents[2].name} {run.record.framework} {run.record.architecture}"].append(run)
+    return dict(groups)
+
+
+def group_weights(groups: Mapping[str, Sequence[Run]]) -> np.ndarray:
+    """Return the weight of each group in the pool, ``<float64>[groups]``, by the validation reviews."""
+    labels = next(iter(groups.values()))[0].validation.labels
+    return pool_weights(_means(groups, "validation"), labels.astype(np.int64))
+
+
+def _row(name: str, runs: Sequence[Run], weighted: bool) -> dict[str, Any]:
+    groups = grouped(runs)
     sizes = np.array([len(group) for group in groups.values()], float)
-    weights = pool_weights(validation, labels) if weighted else sizes / sizes.sum()  # [groups]
+    weights = group_weights(groups) if weighted else sizes / sizes.sum()  # [groups]
     labels = runs[0].predictions.labels
-    metrics = evaluate(labels, np.tensordot(weights, test, axes=1))
+    metrics = evaluate(labels, np.tensordot(weights, _means(groups, "predictions"), axes=1))
+    held_out = evaluate(runs[0].validation.labels, np.tensordot(weights, _means(groups, "validation"), axes=1))
     interval = binomtest(round(metrics["accuracy"] * len(labels)), len(labels)).proportion_ci(0.95, method="wilson")
     return {
         "name": name,
@@ -107,17 +117,15 @@ def _row(name: str, runs: Sequence[Run], weighted: bool) -> dict[str, Any]:
         "accuracy": metrics["accuracy"],
         "accuracy_low": float(interval.low),
         "accuracy_high": float(interval.high),
-        "validation_accuracy": float(
-            (np.tensordot(weights, validation, axes=1).argmax(axis=1) == runs[0].validation.labels).mean()
-        ),
+        "validation_accuracy": held_out["accuracy"],
         "metrics": metrics,
         "weights": dict(sorted(zip(groups, weights.tolist(), strict=True), key=lambda one: -one[1])),
     }
 
 
-def _means(groups: Any, side: str) -> np.ndarray:
-    """Return each group's mean probabilities, ``<float64>[groups, reviews, classes]``."""
-    read: list[list[Predictions]] = [[getattr(run, side) for run in group] for group in groups]
+def _means(groups: Mapping[str, Sequence[Run]], side: str) -> np.ndarray:
+    """Return each group's mean probabilities of a side, ``<float64>[groups, reviews, classes]``."""
+    read: list[list[Predictions]] = [[getattr(run, side) for run in group] for group in groups.values()]
     return np.stack([np.mean([one.probabilities.astype(float) for one in group], axis=0) for group in read])
 
 

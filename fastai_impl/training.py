@@ -18,7 +18,7 @@ from fastai.torch_core import Module, default_device, set_seed
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from fastai_impl.weights import export_gradients
+from fastai_impl.weights import export_gradients, export_weights, load_weights
 from shared.data.batches import Batches, prediction_batches
 from shared.data.encoding import EncodedReviews
 from shared.errors import LockstepError
@@ -48,7 +48,8 @@ def train(
 ) -> History:
     """Train in place (see `shared.contract`)."""
     batches = Batches(train_reviews, specification)
-    recorder = Recorder(specification, len(batches), validation_reviews.labels, progress)
+    access = partial(export_weights, model), partial(load_weights, model)
+    recorder = Recorder(specification, len(batches), validation_reviews.labels, progress, *access)
     recording = Recording(batches, validation_reviews, recorder)
     if specification.recipe == "lockstep":
         adam = partial(

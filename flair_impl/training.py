@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 
 import flair
 import numpy as np
@@ -16,7 +17,7 @@ from flair.trainers import ModelTrainer
 from flair.trainers.plugins import TrainerPlugin
 
 from flair_impl.model import LABEL_TYPE, EncodedReview, ReviewEmbeddings, SentimentClassifier
-from flair_impl.weights import export_gradients
+from flair_impl.weights import export_gradients, export_weights, load_weights
 from shared.data.batches import PREDICTION_BATCH_SIZE, Batches, prediction_batches
 from shared.data.encoding import EncodedReviews
 from shared.data.sources import CLASS_NAMES
@@ -49,7 +50,8 @@ def train(
 ) -> History:
     """Train in place (see `shared.contract`)."""
     batches = Batches(train_reviews, specification)
-    recorder = Recorder(specification, len(batches), validation_reviews.labels, progress)
+    access = partial(export_weights, model), partial(load_weights, model)
+    recorder = Recorder(specification, len(batches), validation_reviews.labels, progress, *access)
     lockstep = specification.recipe == "lockstep"
     corpus = Corpus(train=FlairDatapointDataset(_sentences(model, train_reviews)), sample_missing_splits=False)
     with tempfile.TemporaryDirectory() as folder:

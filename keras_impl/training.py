@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import partial
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_impl.model import with_masks
-from keras_impl.weights import canonical_variables
+from keras_impl.weights import canonical_variables, export_weights, load_weights
 from shared.data.batches import Batches, prediction_batches
 from shared.data.encoding import EncodedReviews
 from shared.errors import LockstepError
@@ -49,7 +50,8 @@ def train(
             f"second-bias: Keras' {specification.cell} layer has one bias; train it in another framework"
         )
     batches = Batches(train_reviews, specification)
-    recorder = Recorder(specification, len(batches), validation_reviews.labels, progress)
+    access = partial(export_weights, model), partial(load_weights, model)
+    recorder = Recorder(specification, len(batches), validation_reviews.labels, progress, *access)
     recording = Recording(model, batches, validation_reviews, recorder)
     constants = {
         "learning_rate": specification.learning_rate,

@@ -11,7 +11,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ from pytorch_impl.training import configure
 from pytorch_impl.weights import export_weights
 from shared.command_line import guarded
 from shared.data.batches import Batches
-from shared.data.encoding import Corpus, EncodedReviews, load_corpus
+from shared.data.encoding import Corpus, load_corpus
 from shared.errors import LockstepError
 from shared.files import write_json, written_whole
 from shared.history import learning_rate_at
@@ -114,7 +113,8 @@ def pretrain(specification: Specification, corpus: Corpus) -> tuple[Checkpoint, 
     if specification.layers > 1:
         raise LockstepError("--layers: a language model of one recurrent layer only can be carried over")
     classifier = build(specification, initialise(specification, vectors_for(specification, corpus)))
-    reviews = _outside_test(corpus)
+    reviews = corpus.outside_test
+    reviews = reviews.take(np.flatnonzero(reviews.lengths > 1))  # a single word has no next one
     words = [reviews.tokens[start : start + size] for start, size in zip(reviews.starts, reviews.sizes, strict=True)]
     counts = np.bincount(np.concatenate(words), minlength=len(corpus.vocabulary)) + 1  # [vocabulary]
     model = LanguageModel(classifier, counts)
@@ -139,15 +139,6 @@ def pretrain(specification: Specification, corpus: Corpus) -> tuple[Checkpoint, 
             losses.append(total / len(batches))
             bar.write(f"epoch {epoch + 1}: loss {losses[-1]:.4f} nats a word", file=sys.stderr)
     return Checkpoint(specification, corpus.vocabulary, export_weights(classifier), corpus.class_names), losses
-
-
-def _outside_test(corpus: Corpus) -> EncodedReviews:
-    """Return the training, validation and unlabelled reviews that have two words or more to read."""
-    sides = (corpus.train, corpus.validation, corpus.unlabelled)
-    joined = {name: np.concatenate([getattr(side, name) for side in sides]) for name in ("starts", "sizes", "labels")}
-    ids = np.concatenate([side.review_ids for side in sides])
-    reviews = replace(corpus.train, review_ids=ids, **joined)
-    return reviews.take(np.flatnonzero(reviews.lengths > 1))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

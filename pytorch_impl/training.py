@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader
 
-from pytorch_impl.weights import export_gradients
+from pytorch_impl.weights import export_gradients, export_weights, load_weights
 from shared.data.batches import Batches, prediction_batches
 from shared.data.encoding import EncodedReviews
 from shared.errors import LockstepError
@@ -54,7 +55,8 @@ def train(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: learning_rate_at(specification, step, steps) / specification.learning_rate
     )
-    recorder = Recorder(specification, len(batches), validation_reviews.labels, progress)
+    access = partial(export_weights, model), partial(load_weights, model)
+    recorder = Recorder(specification, len(batches), validation_reviews.labels, progress, *access)
     device = next(model.parameters()).device
     for epoch in range(specification.epochs):
         model.train()

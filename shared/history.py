@@ -134,6 +134,9 @@ def read_history(path: Path) -> list[Epoch]:
         ]
 
 
+STEPS_BETWEEN_SNAPSHOTS = 10
+
+
 class Recorder:
     """Keeps the history of one training, the same way for every framework.
 
@@ -149,12 +152,24 @@ class Recorder:
         To score each epoch.
     progress : Progress
         Is told after every step.
+    export, load : callables
+        Read and set the model's canonical weights, for ``weight_averaging``.
     """
 
     def __init__(
-        self, specification: Specification, steps_per_epoch: int, validation_labels: np.ndarray, progress: Progress
+        self,
+        specification: Specification,
+        steps_per_epoch: int,
+        validation_labels: np.ndarray,
+        progress: Progress,
+        export: Callable[[], dict[str, np.ndarray]],
+        load: Callable[[dict[str, np.ndarray]], None],
     ) -> None:
         self.history = History()
+        self.export, self.load = export, load
+        self.averaging = specification.weight_averaging
+        self.averaged: dict[str, np.ndarray] = {}
+        self.snapshots = 0
         self.steps = specification.epochs * steps_per_epoch
         self.steps_per_epoch = steps_per_epoch
         self.validation_labels = validation_labels
@@ -179,14 +194,27 @@ class Recorder:
             len(history.step_losses), self.steps, len(history.epochs) + 1, self._loss / max(1, self._reviews)
         )
 
+        self._average(len(history.step_losses))
+
+    def _average(self, step: int) -> None:
+        """Take the weights into their mean, every so many of the last steps (Polyak & Juditsky 1992)."""
+        if step <= self.steps * (1 - self.averaging) or (self.steps - step) % STEPS_BETWEEN_SNAPSHOTS:
+            return
+        self.snapshots += 1
+        for name, array in self.export().items():
+            mean = self.averaged.setdefault(name, np.zeros(array.shape))
+            mean += (array - mean) / self.snapshots
+
     def end_epoch(self, predict_validation: Callable[[], np.ndarray]) -> None:
-        """Stop the clock, then score the validation reviews.
+        """Stop the clock, then score the validation reviews; after the last epoch, under averaged weights.
 
         Parameters
         ----------
         predict_validation : () -> <float32>[validation reviews, classes]
             Probabilities under the model as it is now.
         """
+        if self.snapshots and len(self.history.step_losses) == self.steps:
+            self.load({name: mean.astype(np.float32) for name, mean in self.averaged.items()})
         seconds = time.perf_counter() - self._started
         probabilities = predict_validation()
         epoch = Epoch(

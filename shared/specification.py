@@ -37,9 +37,12 @@ RECIPES: tuple[str, ...] = get_args(Recipe)
 # Passed to build() and train() alike, so one flat object; the groups only order the help text.
 GROUPS = ("data", "text", "model", "training")
 
-# Defaults of single frameworks, to be switched one at a time; the idiomatic recipe leaves all of
-# them to the framework, so there they mean nothing and are refused.
-LOCKSTEP_FIELDS = ("padding", "initialisation", "second_bias", "batch_order", "loss_reduction", "epsilon_place")
+# What only the lockstep recipe does: defaults of single frameworks, to be switched one at a time, and
+# what makes all four better. The idiomatic recipe refuses them, for it leaves these to the framework.
+LOCKSTEP_FIELDS = (
+    *("padding", "initialisation", "second_bias", "batch_order", "loss_reduction", "epsilon_place"),
+    *("start_from", "word_dropout", "weight_averaging"),
+)
 
 
 def _field(group: str, description: str, default: Any, **constraints: Any) -> Any:
@@ -116,6 +119,9 @@ class Specification(BaseModel):
         "training", "where epsilon is added: after Adam's bias correction, or before it as stock Keras does", "after"
     )
     gradient_clipping: float = _field("training", "largest global norm of the gradients; 0 is no clipping", 1.0, ge=0)
+    weight_averaging: float = _field(
+        "training", "share of the steps, the last ones, whose weights are averaged; 0 keeps the last", 0.0, ge=0, le=1
+    )
 
     @model_validator(mode="after")
     def _vectors_fit(self) -> Specification:
@@ -251,8 +257,11 @@ def flags_of(values: Mapping[str, object]) -> list[str]:
 
 def specification_from_flags(arguments: argparse.Namespace) -> Specification:
     """Return the preset with the flags that were given put over it; values are checked here."""
-    given = {name: getattr(arguments, name, None) for name in Specification.model_fields}
-    return preset(arguments.preset).replaced(**{name: value for name, value in given.items() if value is not None})
+    flags = {name: getattr(arguments, name, None) for name in Specification.model_fields}
+    given = {name: value for name, value in flags.items() if value is not None}
+    if given.get("recipe") == "idiomatic":
+        given = {**{name: Specification.model_fields[name].default for name in LOCKSTEP_FIELDS}, **given}
+    return preset(arguments.preset).replaced(**given)
 
 
 def _one_line(error: ValidationError) -> str:

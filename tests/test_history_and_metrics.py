@@ -53,7 +53,7 @@ def test_the_record_of_a_sum_is_its_mean() -> None:
 
 def test_recorder_weighs_batches_by_their_size(tmp_path: Path) -> None:
     labels = np.array([0, 1], np.int8)
-    recorder = Recorder(Specification(epochs=1), 2, labels, Silent())
+    recorder = Recorder(Specification(epochs=1), 2, labels, Silent(), dict, lambda _: None)
     recorder.start_epoch()
     recorder.step(1.0, 30, 30, 0.1)
     recorder.step(4.0, 0, 10, 0.05)

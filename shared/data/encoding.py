@@ -122,7 +122,7 @@ class Corpus:
     unlabelled : EncodedReviews
         Reviews without labels, whose text is none of the test reviews'.
     texts : tuple of list of str
-        Raw texts of the four, in the same order; pseudo-labelled reviews are among the last only.
+        Raw texts of the four, in the same order.
     """
 
     source: str
@@ -134,6 +134,23 @@ class Corpus:
     test: EncodedReviews
     unlabelled: EncodedReviews
     texts: tuple[list[str], ...]
+
+    @property
+    def outside_test(self) -> EncodedReviews:
+        """Every review but those of the test set, once, in the order of the source."""
+        sides = (self.train, self.validation, self.unlabelled)
+        starts, first = np.unique(np.concatenate([side.starts for side in sides]), return_index=True)
+
+        def joined(name: str) -> np.ndarray:
+            return np.concatenate([getattr(side, name) for side in sides])[first]
+
+        return replace(
+            self.train,
+            review_ids=joined("review_ids"),
+            labels=joined("labels"),
+            starts=starts,
+            sizes=joined("sizes"),
+        )
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -183,13 +200,12 @@ def load_corpus(specification: Specification, progress: bool = False) -> Corpus:
         specification.padding,
     )
     rows = [np.flatnonzero(sides == side) for side in (TRAIN, VALIDATION, TEST, UNLABELLED)]
-    train, validation, test, unlabelled = (everything.take(chosen) for chosen in rows)
     texts_fingerprint = fingerprint
     if specification.pseudo_labels != "none":
-        labels = _pseudo_labels(unlabelled, Path(specification.pseudo_labels), specification.split_seed)
-        everything.labels[rows[UNLABELLED]] = labels
-        train = everything.take(np.concatenate([rows[TRAIN], rows[UNLABELLED][labels >= 0]]))
-        fingerprint = digest(fingerprint, labels.tobytes())
+        everything, learnt = _pseudo_labelled(everything, rows[UNLABELLED], specification)
+        rows[TRAIN] = np.concatenate([rows[TRAIN], learnt])
+        fingerprint = digest(fingerprint, everything.labels.tobytes())
+    train, validation, test, unlabelled = (everything.take(chosen) for chosen in rows)
     return Corpus(
         reviews.source,
         fingerprint,
@@ -203,21 +219,28 @@ def load_corpus(specification: Specification, progress: bool = False) -> Corpus:
     )
 
 
-def _pseudo_labels(reviews: EncodedReviews, path: Path, seed: int) -> np.ndarray:
-    """Draw a label of each review from its predicted probabilities; -1 where it has none.
+def _pseudo_labelled(
+    everything: EncodedReviews, unlabelled: np.ndarray, specification: Specification
+) -> tuple[EncodedReviews, np.ndarray]:
+    """Draw labels from predicted probabilities; return all reviews with them, and the rows that got one.
 
     A drawn label's expected cross-entropy is that of the probabilities themselves, so this is
     distillation (Hinton et al. 2015) that every framework's loss can do as it is.
     """
     from shared.predictions import read_predictions
 
+    path = Path(specification.pseudo_labels)
     predictions = read_predictions(path)
     places = {review_id: place for place, review_id in enumerate(predictions.review_ids.tolist())}
-    found = np.array([places.get(review_id, -1) for review_id in reviews.review_ids.tolist()])  # [reviews]
-    if not (found >= 0).any():
+    found = np.array([places.get(review_id, -1) for review_id in everything.review_ids[unlabelled].tolist()], np.int64)
+    learnt = unlabelled[found >= 0]
+    if not len(learnt):
         raise LockstepError(f"{path}: has a prediction for none of the unlabelled reviews")
-    drawn = np.random.default_rng([seed, len(reviews)]).random(len(reviews)) < predictions.probabilities[found, 1]
-    return np.where(found >= 0, drawn, -1).astype(np.int8)
+    probabilities = predictions.probabilities[found[found >= 0], 1]
+    drawn = np.random.default_rng([specification.split_seed, len(learnt)]).random(len(learnt)) < probabilities
+    labels = everything.labels.copy()
+    labels[learnt] = drawn
+    return replace(everything, labels=labels), learnt
 
 
 def _with_unlabelled(reviews: Reviews, sides: np.ndarray, unlabelled: Reviews) -> tuple[Reviews, np.ndarray]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from shared.data.batches import Batches, prediction_batches
@@ -9,6 +11,7 @@ from shared.data.encoding import EncodedReviews
 from shared.errors import LockstepError
 from shared.history import History, Progress, Recorder, epsilon_at, learning_rate_at
 from shared.reference.model import SentimentClassifier, softmax
+from shared.reference.weights import export_weights, load_weights
 from shared.specification import Specification
 from shared.weights import Weights
 
@@ -31,7 +34,8 @@ def train(
     if specification.second_bias and specification.cell != "gru":
         raise LockstepError("second-bias: the reference has one bias, as the equations; train it in another framework")
     batches = Batches(train_reviews, specification)
-    recorder = Recorder(specification, len(batches), validation_reviews.labels, progress)
+    access = partial(export_weights, model), partial(load_weights, model)
+    recorder = Recorder(specification, len(batches), validation_reviews.labels, progress, *access)
     frozen = () if specification.train_embedding else ("embedding",)
     optimizer = Adam({name: array for name, array in model.weights.items() if name not in frozen}, specification)
     for epoch in range(specification.epochs):

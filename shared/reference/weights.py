@@ -8,6 +8,12 @@ from shared.reference.model import SentimentClassifier
 from shared.weights import Weights
 
 
+def load_weights(model: SentimentClassifier, weights: Weights) -> None:
+    """Copy canonical weights into the model."""
+    for name, array in weights.items():
+        model.weights[name][...] = array
+
+
 def export_weights(model: SentimentClassifier) -> Weights:
     """Return canonical weights in float32 (see `shared.contract`)."""
     return {name: array.astype(np.float32) for name, array in model.weights.items()}

@@ -51,11 +51,10 @@ class _Sentences:
         self.corpus = corpus
 
     def __iter__(self) -> Iterator[list[str]]:
-        words = np.array(self.corpus.vocabulary.words, object)
-        for side in (self.corpus.train, self.corpus.validation, self.corpus.unlabelled):
-            for start, size in zip(side.starts, side.sizes, strict=True):
-                ids = side.tokens[start : start + size]
-                yield words[ids[ids != UNKNOWN_ID]].tolist()
+        words, reviews = np.array(self.corpus.vocabulary.words, object), self.corpus.outside_test
+        for start, size in zip(reviews.starts, reviews.sizes, strict=True):
+            ids = reviews.tokens[start : start + size]
+            yield words[ids[ids != UNKNOWN_ID]].tolist()
 
 
 def _train(corpus: Corpus, embedding_size: int) -> np.ndarray:

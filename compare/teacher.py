@@ -1,0 +1,61 @@
+"""Labels for reviews that have none: what the models of an experiment think together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from tqdm import tqdm
+
+from compare.baselines import BASELINE, LINEAR, fit_baseline
+from compare.ensemble import group_weights, grouped
+from compare.workers import Workers, predict_with_checkpoint
+from shared.data.encoding import load_corpus
+from shared.errors import LockstepError
+from shared.predictions import Predictions, write_predictions
+from shared.runs import read_runs
+from shared.specification import from_record
+
+
+def write_pseudo_labels(experiment: Path, out: Path) -> None:
+    """Predict the unlabelled reviews of an experiment by its networks and linear baselines together.
+
+    What comes out is for ``--pseudo-labels``: self-training in the manner of Yarowsky (1995), with
+    an ensemble as the teacher. The models are weighted as `ensemble` weights them.
+
+    Parameters
+    ----------
+    experiment : Path
+        Its networks have checkpoints; its linear baselines are fitted again, which takes a minute.
+    out : Path
+        A file in the format of ``predictions.parquet``.
+
+    Raises
+    ------
+    LockstepError
+        If there are no runs, or they were made without unlabelled reviews.
+    """
+    runs = read_runs(experiment)
+    specification = from_record(runs[0].record.specification)
+    corpus = load_corpus(specification)
+    if not len(corpus.unlabelled):
+        raise LockstepError(f"{experiment}: made without unlabelled reviews; run it with --unlabelled")
+    groups = grouped([run for run in runs if run.record.framework != BASELINE or run.record.architecture in LINEAR])
+    weights = group_weights(groups)
+    frameworks = sorted({run.record.framework for run in runs} - {BASELINE})
+    total = np.zeros((len(corpus.unlabelled), len(corpus.class_names)))  # [reviews, classes]
+    with Workers(frameworks) as ask, tqdm(total=sum(map(len, groups.values())), unit=" models", disable=None) as bar:
+        for (name, group), weight in zip(groups.items(), weights, strict=True):
+            for run in group:
+                bar.set_description(name)
+                if run.record.framework == BASELINE:
+                    model, _ = fit_baseline(run.record.architecture, specification, corpus)
+                    probabilities = model.predict_proba(corpus.texts[3])
+                else:
+                    probabilities = ask(predict_with_checkpoint, run.record.framework, run.directory, corpus.unlabelled)
+                total += weight / len(group) * probabilities
+                bar.update()
+    write_predictions(out, Predictions.of(corpus.unlabelled, total.astype(np.float32)))
+    sure = np.mean(total.max(axis=1) > 0.9)
+    Console(highlight=False).print(f"{out}: {len(total):,} reviews labelled, {sure:.0%} of them with more than 90 %")
