@@ -107,6 +107,7 @@ class Training:
             architecture=self.architecture,
             dropout=self.dropout,
             word_dropout=self.dropout,
+            weight_averaging=self.dropout,
             batch_size=20,
             epochs=1,
             gradient_clipping=0.5,

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from compare.baselines import NaiveBayesSVM
+from compare.baselines import BASELINES, NaiveBayesSVM
+from compare.ensemble import pool_weights, summarise_ensemble
 from compare.report import render, write_report
 from compare.statistics import check_comparable, summarise
 from shared.contract import FRAMEWORKS, REFERENCE
 from shared.errors import LockstepError
-from shared.runs import read_runs
+from shared.runs import Run, read_runs
 from tests.conftest import ARCHITECTURES, Command
 
 
@@ -28,8 +29,11 @@ def report(smoke_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_baselines_beat_chance_and_stand_beside_the_networks(smoke_runs: Path) -> None:
     summary = summarise(read_runs(smoke_runs))
-    assert [cell["architecture"] for cell in summary["baselines"]] == ["tf-idf", "nb-svm"]
-    assert min(cell["accuracy"] for cell in summary["baselines"]) > 0.8
+    assert [cell["architecture"] for cell in summary["baselines"]] == list(BASELINES)
+    accuracies = {cell["architecture"]: cell["accuracy"] for cell in summary["baselines"]}
+    assert accuracies["majority"] == pytest.approx(0.5, abs=0.01)
+    assert accuracies["majority"] + 0.15 < accuracies["mean-of-vectors"] < accuracies["tf-idf"]
+    assert min(accuracies["tf-idf"], accuracies["nb-svm"]) > 0.8
     assert [(cell["framework"], cell["architecture"]) for cell in summary["cells"]] == [
         (framework, architecture) for framework in (*FRAMEWORKS, REFERENCE) for architecture in ARCHITECTURES
     ]
@@ -62,6 +66,44 @@ def test_statistics_follow_from_the_runs(smoke_runs: Path) -> None:
     assert len(hardest) == 3
     assert all(review["text"] for review in hardest)
     assert hardest[0]["mean_probability_of_label"] <= hardest[2]["mean_probability_of_label"]
+
+
+def test_an_ensemble_is_the_mean_of_its_networks(smoke_runs: Path) -> None:
+    runs = read_runs(smoke_runs)
+    networks = [run for run in runs if run.record.framework != "baseline"]
+    rows = {row["name"]: row for row in summarise_ensemble(runs)}
+    mean = np.mean([run.predictions.probabilities for run in networks], axis=0)
+    expected = (mean.argmax(axis=1) == networks[0].predictions.labels).mean()
+    assert rows["networks"]["accuracy"] == pytest.approx(expected)
+    assert rows["networks"]["models"] == len(networks)
+    both = rows["networks and linear baselines, weighted"]
+    assert both["models"] == len(networks) + 2, "the majority and the mean of vectors are not asked"
+    assert sum(both["weights"].values()) == pytest.approx(1)
+    labels = networks[0].validation.labels.astype(int)
+    for run in networks:  # the pool is at least as good on the reviews that its weights come from
+        right = run.validation.probabilities[np.arange(len(labels)), labels]
+        losses = -np.log(np.maximum(right, 1e-12)).mean()
+        assert -np.log(np.maximum(_pooled(runs, both["weights"]), 1e-12)).mean() <= losses + 1e-6
+
+
+def _pooled(runs: list[Run], weights: dict[str, float]) -> np.ndarray:
+    """Probability of each validation review's right class under a weighted mean of the runs."""
+    total = 0.0
+    for run in runs:
+        weight = weights.get(f"smoke {run.record.framework} {run.record.architecture}", 0.0)
+        total = total + weight * run.validation.probabilities.astype(float)
+    labels = runs[0].validation.labels.astype(int)
+    return np.asarray(total)[np.arange(len(labels)), labels]
+
+
+def test_pool_weights_by_hand() -> None:
+    # Right class 0 everywhere. Whoever is always better takes all the weight.
+    better, worse = np.full((4, 2), [0.8, 0.2]), np.full((4, 2), [0.6, 0.4])
+    labels = np.zeros(4, np.int64)
+    assert pool_weights(np.stack([better, worse]), labels) == pytest.approx([1, 0], abs=1e-9)
+    # Two that are right on one half each share it: w maximises log(.9w + .1(1-w)) + log(.1w + .9(1-w)).
+    halves = np.array([[[0.9, 0.1]] * 2 + [[0.1, 0.9]] * 2, [[0.1, 0.9]] * 2 + [[0.9, 0.1]] * 2])
+    assert pool_weights(halves, labels) == pytest.approx([0.5, 0.5])
 
 
 class Page(html.parser.HTMLParser):
@@ -166,7 +208,7 @@ def test_finished_cells_are_skipped_and_a_failed_one_does_not_stop_the_rest(
     assert (runs / "smoke" / "pytorch" / "lstm" / "seed-0.log").read_text().startswith("error: ")
     assert "pytorch gru seed 0: done in" in done.stderr
     assert "pytorch bilstm seed 0: finished before" in done.stderr
-    assert "4 cells are finished, 1 failed" in done.stderr
+    assert "6 cells are finished, 1 failed" in done.stderr
 
 
 def test_only_baselines_are_no_report(smoke_runs: Path, tmp_path: Path) -> None:

@@ -360,4 +360,4 @@ def test_prediction_batches_cover_every_review() -> None:
 def test_split_names_and_sizes(corpus: Corpus) -> None:
     assert SPLITS == ("train", "validation", "test")
     assert len(corpus.train) + len(corpus.validation) + len(corpus.test) == 4_000
-    assert [len(texts) for texts in corpus.texts] == [len(corpus.train), len(corpus.validation), len(corpus.test)]
+    assert [len(texts) for texts in corpus.texts] == [len(corpus.train), len(corpus.validation), len(corpus.test), 0]

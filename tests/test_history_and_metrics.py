@@ -51,6 +51,23 @@ def test_the_record_of_a_sum_is_its_mean() -> None:
     assert mean_loss(Specification(loss_reduction="sum"), 5.0, 10) == 0.5
 
 
+def test_the_last_weights_are_averaged() -> None:
+    """Of 100 steps the last half, every tenth: 60, 70, … 100."""
+    now, loaded = {"kernel": np.zeros(2, np.float32)}, []
+    specification = Specification(epochs=2, weight_averaging=0.5)
+    recorder = Recorder(specification, 50, np.array([0, 1], np.int8), Silent(), lambda: now, loaded.append)
+    for epoch in range(2):
+        recorder.start_epoch()
+        for step in range(50):
+            now["kernel"] = np.full(2, 50 * epoch + step + 1, np.float32)
+            recorder.step(1.0, 0, 10, 0.1)
+        assert not loaded
+        recorder.end_epoch(lambda: np.array([[0.9, 0.1], [0.8, 0.2]], np.float32))
+    (averaged,) = loaded
+    assert averaged["kernel"].tolist() == [80, 80]
+    assert averaged["kernel"].dtype == np.float32
+
+
 def test_recorder_weighs_batches_by_their_size(tmp_path: Path) -> None:
     labels = np.array([0, 1], np.int8)
     recorder = Recorder(Specification(epochs=1), 2, labels, Silent(), dict, lambda _: None)

@@ -19,6 +19,7 @@ from shared.weights import (
     initialise,
     read_checkpoint,
     shapes,
+    started_from,
     to_torch_layout,
     write_checkpoint,
 )
@@ -230,3 +231,36 @@ def test_check_names_the_first_problem() -> None:
     del weights["rnn.0.forward.bias"]
     with pytest.raises(LockstepError, match=r"'rnn\.0\.forward\.bias' is missing"):
         check(weights, SMALL)
+
+
+def test_a_model_starts_from_what_a_checkpoint_has_in_common() -> None:
+    words = Vocabulary(("<pad>", "<unk>", "bad", "other", "the"))
+    given = SMALL.replaced(architecture="lstm", seed=7)
+    theirs = initialise(given, load_vectors("random", words, 5))
+    checkpoint = Checkpoint(given, words, theirs)
+    ours = weights_of(SMALL.replaced(architecture="bilstm"))
+    started = started_from(ours, VOCABULARY, checkpoint)
+    check(started, SMALL.replaced(architecture="bilstm"))
+    for word in ("the", "bad"):
+        assert np.array_equal(started["embedding"][VOCABULARY.ids[word]], theirs["embedding"][words.ids[word]]), (
+            "by word, not by id"
+        )
+    assert np.array_equal(started["embedding"][VOCABULARY.ids["film"]], ours["embedding"][VOCABULARY.ids["film"]])
+    for name in ours:
+        source = theirs if name.startswith("rnn.0.forward") else ours
+        if name != "embedding":
+            assert np.array_equal(started[name], source[name]), name
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hidden_size": 6}, r"rnn.0.forward.input_kernel is \[5, 24\], the model's \[5, 16\]"),
+        ({"embedding_size": 3}, r"embedding is \[3\], the model's \[5\]"),
+        ({"architecture": "gru"}, r"rnn.0.forward.input_kernel is \[5, 12\]"),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_is_refused(changes: dict[str, object], message: str) -> None:
+    given = SMALL.replaced(**changes)
+    with pytest.raises(LockstepError, match=message):
+        started_from(weights_of(SMALL), VOCABULARY, Checkpoint(given, VOCABULARY, weights_of(given)))

@@ -43,7 +43,7 @@ def test_prediction_files_have_the_one_schema(
 def test_run_directories_are_whole(cells: dict[tuple[str, str], Run], framework: str, smoke: Specification) -> None:
     run = cells[framework, "gru"]
     names = {path.name for path in run.directory.iterdir()}
-    assert names == {"record.json", "history.csv", "predictions.parquet", "checkpoint"}
+    assert names == {"record.json", "history.csv", "predictions.parquet", "validation.parquet", "checkpoint"}
     assert not list(run.directory.parent.glob(".*")), "no temporary folder is left"
     assert not list(run.directory.parent.glob("*.log")), "the log of a finished cell is removed"
     record = run.record

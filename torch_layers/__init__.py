@@ -1,0 +1,1 @@
+"""What PyTorch, Flair and fastai would each need to have beneath them, once."""
