@@ -1,4 +1,4 @@
-"""Speed of each framework against its own documented way, measured in pairs in one run."""
+"""Speed: of every cell, of each framework's own documented way, against the machine, and how it grows."""
 
 from __future__ import annotations
 
@@ -6,27 +6,34 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from compare import workers
+from compare.figures import growth_figure
+from compare.parity import random_reviews, random_weights
+from compare.workers import Ask, Workers
 from shared.contract import module_name
 from shared.data.batches import Batches
 from shared.data.encoding import load_corpus
 from shared.errors import LockstepError
-from shared.files import write_json
+from shared.files import write_json, write_text
 from shared.history import Recorder, Silent, read_history
-from shared.runs import this_commit, this_machine
+from shared.runs import Record, read_record, this_commit, this_machine
 from shared.specification import RECIPES, Specification, flags_of
+from shared.weights import GATES
 
 # The sizes of the published measurements that the design cites. Two epochs: the first one also
 # traces graphs and warms caches, the second is what is measured.
 MEASURED = Specification(
-    reviews=3_500,
+    reviews=2_000,
     max_length=400,
     truncation="head",
     vectors="random",
@@ -35,19 +42,77 @@ MEASURED = Specification(
     epochs=2,
     batch_size=64,
 )
+# In the idiomatic recipe the framework's documentation decides all but the sizes.
+SIZES = {
+    *("data", "reviews", "max_length", "truncation", "vectors", "architecture", "embedding_size"),
+    *("hidden_size", "epochs", "batch_size", "recipe"),
+}
+
+# How fast a network learns: one pass over the training reviews, of which less or more is read.
+LEARNING = Specification(
+    data="stanford",
+    unlabelled="stanford",
+    vocabulary_size=30_000,
+    vectors="corpus",
+    embedding_size=100,
+    hidden_size=64,
+    pooling="max",
+    epochs=1,
+    batch_size=64,
+)
+LENGTHS_READ = (32, 64, 128, 256, 400)
+ACCURACIES = (0.85, 0.87, 0.88)
+
+# How cost grows: one size is changed, the others stay small.
+GROWING = Specification(
+    vectors="random", vocabulary_size=5_000, embedding_size=50, hidden_size=32, batch_size=64, epochs=2
+)
+GROWTH: dict[str, tuple[tuple[int, ...], dict[str, int]]] = {
+    "reviews": ((1_000, 3_000, 8_000, 25_000), {"length": 50, "hidden_size": 32}),
+    "length": ((100, 200, 400, 800), {"reviews": 512, "hidden_size": 32}),
+    "hidden_size": ((32, 64, 128, 256, 512), {"reviews": 512, "length": 100}),
+}
+
+MATRIX = 2_048  # rows and columns of the product that tells the machine's rate
 
 
-def run_benchmark(frameworks: Sequence[str], architectures: Sequence[str], repeats: int, out: Path) -> None:
-    """Measure, print a table, and write the numbers.
+@dataclass(frozen=True)
+class Plan:
+    """What to measure.
+
+    Attributes
+    ----------
+    frameworks, architectures : tuple of str
+        Cells of the speed table; the other parts use the LSTM.
+    repeats : int
+        Pairs of (lockstep, documented way), and trainings of each point of the growth.
+    data, unlabelled : str or None
+        Of the official reviews, for the seconds to an accuracy; None leaves that part out.
+    """
+
+    frameworks: tuple[str, ...]
+    architectures: tuple[str, ...]
+    repeats: int
+    data: str | None
+    unlabelled: str | None
+
+
+class Speed(NamedTuple):
+    """Reviews a second."""
+
+    training: float
+    prediction: float
+
+
+def run_benchmark(plan: Plan, out: Path) -> None:
+    """Measure on an idle machine, print tables, and write the numbers and a picture beside them.
 
     Parameters
     ----------
-    frameworks, architectures : sequences of str
+    plan : Plan
         What to measure.
-    repeats : int
-        Pairs of (lockstep, documented way); the ratio is taken within a pair.
     out : Path
-        A JSON file.
+        A JSON file; the picture of the growth is the ``.svg`` of the same name.
 
     Raises
     ------
@@ -55,62 +120,103 @@ def run_benchmark(frameworks: Sequence[str], architectures: Sequence[str], repea
         If a measurement fails.
     """
     console = Console(highlight=False)
-    results = []
-    for architecture in architectures:
-        for framework in frameworks:
-            pairs = []
-            for repeat in range(repeats):
-                pair = {recipe: _reviews_per_second(framework, architecture, recipe) for recipe in RECIPES}
-                console.print(
-                    f"{framework} {architecture} {repeat + 1}/{repeats}: "
-                    f"lockstep {pair['lockstep']:,.0f}, as documented {pair['idiomatic']:,.0f} reviews/s"
-                )
-                pairs.append(pair)
-            results.append({"framework": framework, "architecture": architecture, "pairs": pairs, **_ratios(pairs)})
-    harness = _harness_seconds()
-    for result in results:
-        training = harness["reviews"] / result["lockstep"]["median"]
-        result["harness_share"] = harness["seconds"] / training
-    write_json(
-        out,
-        {
-            "specification": MEASURED.model_dump(),
-            "machine": this_machine().model_dump(),
-            "commit": this_commit(),
-            "harness": harness,
-            "results": results,
-        },
-    )
-    console.print(_table(results))
+    found: dict[str, Any] = {
+        "specification": MEASURED.model_dump(),
+        "machine": this_machine().model_dump(),
+        "commit": this_commit(),
+        "matrix_multiply": _matrix_multiply_rates(),
+        "harness": _harness_seconds(),
+    }
+    console.print(f"matrix multiply: {found['matrix_multiply']['median'] / 1e9:,.0f} GFLOP/s")
+    found["results"] = [_speeds(plan, *cell, found, console) for cell in _cells(plan)]
+    console.print(_speed_table(found["results"]))
+    if plan.data is not None:
+        found["learning"] = [_learning(framework, plan, console) for framework in plan.frameworks]
+        console.print(_learning_table(found["learning"]))
+    found["growth"] = _growth(plan, console)
+    console.print(_growth_table(found["growth"]))
+    write_text(out.with_suffix(".svg"), growth_figure(found["growth"]))
+    write_json(out, found)
     console.print(str(out))
 
 
-def _reviews_per_second(framework: str, architecture: str, recipe: str) -> float:
-    """Train in a process of its own and return the speed of its second epoch."""
+def _cells(plan: Plan) -> Iterator[tuple[str, str]]:
+    for architecture in plan.architectures:
+        for framework in plan.frameworks:
+            yield framework, architecture
+
+
+def _speeds(plan: Plan, framework: str, architecture: str, found: dict[str, Any], console: Console) -> dict[str, Any]:
+    """Measure one cell and its framework's documented way, pair by pair."""
+    pairs: list[dict[str, Speed]] = []
+    for repeat in range(plan.repeats):
+        pair = {recipe: _speed(framework, architecture, recipe) for recipe in RECIPES}
+        console.print(
+            f"{framework} {architecture} {repeat + 1}/{plan.repeats}: "
+            f"lockstep {pair['lockstep'].training:,.0f}, as documented {pair['idiomatic'].training:,.0f} reviews/s"
+        )
+        pairs.append(pair)
+    lockstep, documented = (np.array([pair[recipe] for pair in pairs]) for recipe in RECIPES)  # [repeats, 2]
+    training = float(np.median(lockstep[:, 0]))
+    operations = training_operations(MEASURED.replaced(architecture=architecture), found["harness"]["tokens_a_review"])
+    return {
+        "framework": framework,
+        "architecture": architecture,
+        "pairs": [{recipe: speed._asdict() for recipe, speed in pair.items()} for pair in pairs],
+        "lockstep": _quartiles(lockstep[:, 0]),
+        "idiomatic": _quartiles(documented[:, 0]),
+        "ratio": _quartiles(lockstep[:, 0] / documented[:, 0]),
+        "prediction": {"lockstep": _quartiles(lockstep[:, 1]), "idiomatic": _quartiles(documented[:, 1])},
+        "share_of_matrix_multiply": operations * training / found["matrix_multiply"]["median"],
+        "harness_share": found["harness"]["seconds"] / found["harness"]["reviews"] * training,
+    }
+
+
+def training_operations(specification: Specification, tokens: float) -> float:
+    """Return the floating-point operations of training on `tokens` words, those of its matrix products.
+
+    A product of ``[1, in]`` and ``[in, out]`` takes ``2 in out`` of them; the backward pass takes two
+    such products for every one of the forward pass. Padding is not counted, and neither is the head.
+    """
+    hidden, gates = specification.hidden_size, GATES[specification.cell]
+    size, products = specification.embedding_size, 0
+    for _ in range(specification.layers):
+        products += len(specification.directions) * (size + hidden) * gates * hidden
+        size = hidden * len(specification.directions)
+    return 3 * 2 * products * tokens
+
+
+def _matrix_multiply_rates() -> dict[str, float]:
+    """Floating-point operations a second of NumPy's product of two large float32 matrices."""
+    generator = np.random.default_rng(0)
+    left, right = (generator.standard_normal((MATRIX, MATRIX), np.float32) for _ in range(2))
+    seconds = []
+    for _ in range(12):
+        started = time.perf_counter()
+        left @ right
+        seconds.append(time.perf_counter() - started)
+    return _quartiles(2 * MATRIX**3 / np.array(seconds[2:]))
+
+
+def _speed(framework: str, architecture: str, recipe: str) -> Speed:
+    """Train in a process of its own; the speed of its second epoch, and of predicting the test reviews."""
     chosen = MEASURED.replaced(recipe=recipe, architecture=architecture)
-    # In the idiomatic recipe the framework's documentation decides all but the sizes.
-    sizes = {"data", "reviews", "max_length", "truncation", "vectors", "architecture", "embedding_size"}
-    sizes |= {"hidden_size", "epochs", "batch_size", "recipe"}
-    flags = flags_of(chosen.model_dump(include=sizes))
+    with _trained(framework, flags_of(chosen.model_dump(include=SIZES))) as run:
+        seconds = read_history(run / "history.csv")[-1].seconds
+        prediction = read_record(run / "record.json").reviews_per_second["prediction"]
+    return Speed(len(load_corpus(MEASURED).train) / seconds, prediction)
+
+
+@contextmanager
+def _trained(framework: str, flags: Sequence[str]) -> Iterator[Path]:
+    """Train in a process of its own and yield the run."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "run"
         command = [sys.executable, "-m", module_name(framework), "train", *flags, "--out", str(target)]
         done = subprocess.run([*command, "--progress", "none"], capture_output=True, text=True)
         if done.returncode:
-            raise LockstepError(f"{framework} {architecture} failed: {done.stderr.strip().splitlines()[-1]}")
-        seconds = read_history(target / "history.csv")[-1].seconds
-    return len(load_corpus(MEASURED).train) / seconds
-
-
-def _ratios(pairs: Sequence[dict[str, float]]) -> dict[str, Any]:
-    ratios = np.array([pair["lockstep"] / pair["idiomatic"] for pair in pairs])
-    columns = {recipe: np.array([pair[recipe] for pair in pairs]) for recipe in RECIPES}
-    return {name: _quartiles(values) for name, values in {**columns, "ratio": ratios}.items()}
-
-
-def _quartiles(values: np.ndarray) -> dict[str, float]:
-    low, median, high = np.percentile(values, [25, 50, 75])
-    return {"low": float(low), "median": float(median), "high": float(high)}
+            raise LockstepError(f"{framework} failed: {done.stderr.strip().splitlines()[-1]}")
+        yield target
 
 
 def _harness_seconds() -> dict[str, float]:
@@ -122,23 +228,106 @@ def _harness_seconds() -> dict[str, float]:
     started = time.perf_counter()
     for batch in batches.epoch(0):
         recorder.step(0.5, 0, len(batch.labels), 1e-3)
-    return {"seconds": time.perf_counter() - started, "reviews": len(reviews)}
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "reviews": len(reviews), "tokens_a_review": float(reviews.lengths.mean())}
 
 
-def _table(results: Sequence[dict[str, Any]]) -> Table:
-    table = Table("model", title="training, reviews/s: median (quartiles)")
-    for heading in ("lockstep", "as documented", "ratio", "harness"):
+def _learning(framework: str, plan: Plan, console: Console) -> dict[str, Any]:
+    """Train once for each length that is read; seconds of training and test accuracy of each."""
+    runs = []
+    for length in LENGTHS_READ:
+        chosen = LEARNING.replaced(data=plan.data, unlabelled=plan.unlabelled, max_length=length)
+        with _trained(framework, flags_of(chosen.model_dump())) as run:
+            record: Record = read_record(run / "record.json")
+        accuracy = record.metrics["test"]["accuracy"]
+        runs.append({"max_length": length, "seconds": record.seconds.training, "accuracy": accuracy})
+        console.print(f"{framework}, {length} words: {accuracy:.2%} after {record.seconds.training:.1f} s of training")
+    seconds = {
+        f"{goal:.2f}": min((run["seconds"] for run in runs if run["accuracy"] >= goal), default=None)
+        for goal in ACCURACIES
+    }
+    return {"framework": framework, "runs": runs, "seconds_to": seconds}
+
+
+def _growth(plan: Plan, console: Console) -> list[dict[str, Any]]:
+    """Seconds of an epoch while one size grows, and the exponent of the growth, for each framework."""
+    rows = []
+    for framework in plan.frameworks:
+        with Workers([framework]) as ask:
+            for name, (values, others) in GROWTH.items():
+                seconds = [_epoch_seconds(ask, framework, plan.repeats, **{**others, name: value}) for value in values]
+                exponent = float(np.polyfit(np.log(values), np.log(seconds), 1)[0])
+                console.print(f"{framework}, {name}: exponent {exponent:.2f}")
+                rows.append(
+                    {
+                        "framework": framework,
+                        "size": name,
+                        "values": list(values),
+                        "others": others,
+                        "seconds": seconds,
+                        "exponent": exponent,
+                    }
+                )
+    return rows
+
+
+def _epoch_seconds(ask: Ask, framework: str, repeats: int, reviews: int, length: int, hidden_size: int) -> float:
+    """Median seconds of a second epoch on random reviews of one length."""
+    specification = GROWING.replaced(max_length=length, hidden_size=hidden_size)
+    weights = random_weights(specification, specification.vocabulary_size)
+    made = random_reviews([length] * reviews, specification.vocabulary_size)
+    few = made.take(np.arange(2))
+    epochs = [
+        ask(workers.train, framework, specification, weights, made, few).epoch_seconds[-1] for _ in range(repeats)
+    ]
+    return float(np.median(epochs))
+
+
+def _quartiles(values: np.ndarray) -> dict[str, float]:
+    low, median, high = np.percentile(values, [25, 50, 75])
+    return {"low": float(low), "median": float(median), "high": float(high)}
+
+
+def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(headings[0], title=title)
+    for heading in headings[1:]:
         table.add_column(heading, justify="right")
-    for result in results:
-        table.add_row(
-            f"{result['framework']} {result['architecture']}",
-            *(_shown(result[recipe], "{:,.0f}") for recipe in RECIPES),
-            _shown(result["ratio"], "{:.2f}"),
-            f"{result['harness_share']:.2%}",
-        )
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
-def _shown(quartiles: dict[str, float], form: str) -> str:
-    low, median, high = (form.format(quartiles[name]) for name in ("low", "median", "high"))
+def _speed_table(results: Sequence[dict[str, Any]]) -> Table:
+    rows = [
+        [
+            f"{result['framework']} {result['architecture']}",
+            *(_shown(result[recipe], "{:,.0f}".format) for recipe in RECIPES),
+            _shown(result["ratio"], "{:.2f}".format),
+            _shown(result["prediction"]["lockstep"], "{:,.0f}".format),
+            f"{result['share_of_matrix_multiply']:.0%}",
+            f"{result['harness_share']:.2%}",
+        ]
+        for result in results
+    ]
+    headings = ("model", "training", "as documented", "ratio", "prediction", "of matrix multiply", "harness")
+    return _table("reviews/s: median (quartiles)", headings, rows)
+
+
+def _learning_table(learning: Sequence[dict[str, Any]]) -> Table:
+    rows = [
+        [row["framework"], *("–" if value is None else f"{value:.1f}" for value in row["seconds_to"].values())]
+        for row in learning
+    ]
+    return _table("seconds of training to test accuracy", ["LSTM", *(f"{goal:.0%}" for goal in ACCURACIES)], rows)
+
+
+def _growth_table(growth: Sequence[dict[str, Any]]) -> Table:
+    frameworks = list(dict.fromkeys(row["framework"] for row in growth))
+    exponents = {(row["framework"], row["size"]): f"{row['exponent']:.2f}" for row in growth}
+    rows = [[framework, *(exponents[framework, size] for size in GROWTH)] for framework in frameworks]
+    return _table("exponent of the cost's growth", ["LSTM", *GROWTH], rows)
+
+
+def _shown(quartiles: dict[str, float], form: Callable[[float], str]) -> str:
+    low, median, high = (form(quartiles[name]) for name in ("low", "median", "high"))
     return f"{median} ({low}–{high})"

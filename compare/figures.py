@@ -174,3 +174,20 @@ def _svg(figure: Figure) -> str:
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]
+
+
+def growth_figure(growth: Sequence[dict[str, Any]]) -> str:
+    """Seconds of an epoch by reviews, length and hidden size; a straight line is a power, its exponent the slope."""
+    sizes = list(dict.fromkeys(row["size"] for row in growth))
+    figure = Figure((9, 3.4), layout="constrained")
+    for panel, size in zip(figure.subplots(1, len(sizes), squeeze=False)[0], sizes, strict=True):
+        for row in (row for row in growth if row["size"] == size):
+            name = row["framework"]
+            label = f"{TITLES[name]} {row['exponent']:.2f}"
+            panel.loglog(row["values"], row["seconds"], marker=MARKERS[name], color=COLOURS[name], label=label)
+        panel.set_xlabel(size.replace("_", " "))
+        panel.set_xticks(row["values"], [f"{value:,}" for value in row["values"]])
+        panel.minorticks_off()
+        panel.legend(frameon=False, fontsize="small")
+    figure.axes[0].set_ylabel("seconds of an epoch")
+    return _svg(figure)

@@ -95,11 +95,12 @@ def forward_and_backward(
 
 
 class Trained(NamedTuple):
-    """What a training leaves: losses of all steps, weights, and probabilities of the validation reviews."""
+    """What a training leaves: losses of all steps, weights, probabilities of the validation reviews, seconds."""
 
     step_losses: list[float]
     weights: Weights
     probabilities: np.ndarray
+    epoch_seconds: list[float]
 
 
 def train(
@@ -113,4 +114,9 @@ def train(
     room = implementation(framework)
     model = room.build(specification, weights)
     history = room.train(model, training, validation, specification, Silent())
-    return Trained(history.step_losses, room.export_weights(model), room.predict_probabilities(model, validation))
+    return Trained(
+        history.step_losses,
+        room.export_weights(model),
+        room.predict_probabilities(model, validation),
+        [epoch.seconds for epoch in history.epochs],
+    )
