@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from fastai_impl.weights import load_weights
 from shared.specification import POOLED, Specification
 from shared.weights import Weights
+from torch_layers.gru import GRU
 
-CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+DOCUMENTED_CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+CELLS = {**DOCUMENTED_CELLS, "gru": GRU}  # the same layer, trained faster on a CPU
 
 
 def idiomatic(specification: Specification) -> Specification:
@@ -45,7 +47,8 @@ class SentimentClassifier(Module):
         self.specification = specification
         self.embedding = Embedding(vocabulary_size, specification.embedding_size)
         self.embedding.weight.requires_grad_(specification.train_embedding)
-        cell, size = CELLS[specification.cell], specification.embedding_size
+        cells = CELLS if specification.recipe == "lockstep" else DOCUMENTED_CELLS
+        cell, size = cells[specification.cell], specification.embedding_size
         self.rnn = nn.ModuleList()  # layer by layer; in each, one cell a direction
         for _ in range(specification.layers):
             ways = [cell(size, specification.hidden_size, batch_first=True) for _ in specification.directions]

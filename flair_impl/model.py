@@ -15,8 +15,9 @@ from shared.data.sources import CLASS_NAMES
 from shared.errors import LockstepError
 from shared.specification import POOLED, Specification
 from shared.weights import Weights
+from torch_layers.gru import GRU
 
-CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": GRU}
 LABEL_TYPE = "sentiment"
 
 
