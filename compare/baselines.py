@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import sklearn
@@ -158,33 +158,40 @@ def train_baseline(name: str, specification: Specification, target: Path) -> Rec
     corpus = load_corpus(specification)
     setup = time.perf_counter() - started
     started = time.perf_counter()
-    model, validation = fit_baseline(name, specification, corpus)
+    fitted = fit_baseline(name, specification, corpus)
     training_seconds = time.perf_counter() - started
     started = time.perf_counter()
-    test = model.predict_proba(corpus.texts[2]).astype(np.float32)
+    test = fitted.model.predict_proba(corpus.texts[2]).astype(np.float32)
     prediction_seconds = time.perf_counter() - started
-    terms = model[-1].n_features_in_ + 1
     record = make_record(
         specification,
         corpus,
         framework="baseline",
         framework_version=f"scikit-learn {sklearn.__version__}",
         architecture=name,
-        parameters=Parameters(total=terms, trainable=terms),
-        validation=validation,
+        parameters=Parameters(total=fitted.terms, trainable=fitted.terms),
+        validation=fitted.validation,
         test=test,
         seconds=Seconds(setup=setup, training=training_seconds, prediction=prediction_seconds),
         trained_reviews=len(corpus.train),
         device="cpu",
         threads=1,
     )
-    predictions = Predictions.of(corpus.test, test), Predictions.of(corpus.validation, validation)
+    predictions = Predictions.of(corpus.test, test), Predictions.of(corpus.validation, fitted.validation)
     write_run(target, record, History(), *predictions, None)
     return record
 
 
-def fit_baseline(name: str, specification: Specification, corpus: Corpus) -> tuple[Any, np.ndarray]:
-    """Fit one baseline; return a pipeline from texts to probabilities, and those of the validation reviews.
+class Fitted(NamedTuple):
+    """A pipeline from texts to probabilities, those of the validation reviews, and how many weights it has."""
+
+    model: Any
+    validation: np.ndarray
+    terms: int
+
+
+def fit_baseline(name: str, specification: Specification, corpus: Corpus) -> Fitted:
+    """Fit one baseline.
 
     Parameters
     ----------
@@ -211,4 +218,5 @@ def fit_baseline(name: str, specification: Specification, corpus: Corpus) -> tup
     if not hasattr(best, "predict_proba"):  # Platt's sigmoid on the validation reviews
         best = CalibratedClassifierCV(FrozenEstimator(best), method="sigmoid")
         best.fit(held_out, corpus.validation.labels)
-    return make_pipeline(features, best), best.predict_proba(held_out).astype(np.float32)
+    validation = best.predict_proba(held_out).astype(np.float32)
+    return Fitted(make_pipeline(features, best), validation, training.shape[1] + 1)

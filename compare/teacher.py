@@ -50,8 +50,8 @@ def write_pseudo_labels(experiment: Path, out: Path) -> None:
             for run in group:
                 bar.set_description(name)
                 if run.record.framework == BASELINE:
-                    model, _ = fit_baseline(run.record.architecture, specification, corpus)
-                    probabilities = model.predict_proba(corpus.texts[3])
+                    fitted = fit_baseline(run.record.architecture, specification, corpus)
+                    probabilities = fitted.model.predict_proba(corpus.texts[3])
                 else:
                     probabilities = ask(predict_with_checkpoint, run.record.framework, run.directory, corpus.unlabelled)
                 total += weight / len(group) * probabilities

@@ -11,9 +11,12 @@ import pytest
 from shared.data.encoding import Corpus, load_corpus
 from shared.data.sources import load_reviews, load_unlabelled
 from shared.errors import LockstepError
-from shared.predictions import Predictions, write_predictions
-from shared.specification import Specification
+from shared.predictions import Predictions, read_predictions, write_predictions
+from shared.runs import read_record
+from shared.specification import Specification, flags_of
 from shared.vectors.corpus import vectors_for
+from shared.weights import read_checkpoint
+from tests.conftest import Command
 from tests.test_data import acl_files, write_tarball
 
 ADDED = 30
@@ -90,6 +93,7 @@ def test_vectors_of_the_corpus_are_the_same_again_and_of_its_words(
     assert table.vectors.shape == (len(corpus.vocabulary), 8)
     assert not table.found[:2].any(), "padding and unknown words have no vector"
     assert table.found[corpus.vocabulary.ids["unseenword"]]
+    assert np.sqrt((table.vectors[table.found] ** 2).mean(axis=1)) == pytest.approx(0.3, rel=1e-5), "whatever the count"
     assert np.array_equal(vectors_for(specification, corpus).vectors, table.vectors), "from the cache"
     monkeypatch.setenv("LOCKSTEP_CACHE", str(tmp_path))
     assert np.array_equal(vectors_for(specification, load_corpus(specification)).vectors, table.vectors)
@@ -135,3 +139,47 @@ def test_predictions_of_other_reviews_are_refused(specification: Specification, 
     write_predictions(path, Predictions.of(corpus.test, np.full((len(corpus.test), 2), 0.5, np.float32)))
     with pytest.raises(LockstepError, match="has a prediction for none of the unlabelled reviews"):
         load_corpus(specification.replaced(pseudo_labels=str(path)))
+
+
+def test_a_language_model_and_pseudo_labels_carry_over(
+    command: Command, specification: Specification, tmp_path: Path
+) -> None:
+    """The whole way by its commands: grid, labels, language model, and a student in another framework."""
+    small = {"hidden_size": 4, "epochs": 1, "batch_size": 32, "max_length": 12}
+    shared = specification.replaced(**small).model_dump(exclude={"architecture", "seed"})
+    given = flags_of({name: value for name, value in shared.items() if value != Specification().model_dump()[name]})
+    runs = tmp_path / "runs"
+    grid = ("--frameworks", "pytorch", "--architectures", "lstm", "--jobs", 2, "--runs", runs)
+    done = command("compare", "run", *given, *grid, "--experiment", "small")
+    assert done.returncode == 0, done.stderr
+    assert "5 cells are finished, 0 failed" in done.stderr
+    assert read_record(runs / "small/pytorch/lstm/seed-0/record.json").data.sizes["unlabelled"] == ADDED - 1
+
+    done = command("compare", "label", runs / "small")
+    assert done.returncode == 0, done.stderr
+    labels = read_predictions(runs / "small" / "pseudo-labels.parquet")
+    assert sorted(load_corpus(specification).unlabelled.review_ids.tolist()) == labels.review_ids.tolist()
+    assert np.allclose(labels.probabilities.sum(axis=1), 1, atol=1e-5)
+
+    model = tmp_path / "language-model"
+    done = command("pytorch_impl.pretraining", *given, "--architecture", "bilstm", "--out", model)
+    assert done.returncode == 0, done.stderr
+    checkpoint = read_checkpoint(model)
+    assert "rnn.0.backward.bias" in checkpoint.weights
+    assert command("pytorch_impl.pretraining", *given, "--out", model).returncode == 2, "it is not replaced unasked"
+    deep = command("pytorch_impl.pretraining", *given, "--layers", 2, "--out", tmp_path / "deep")
+    assert "one recurrent layer only" in deep.stderr
+
+    taught = ("--start-from", model, "--pseudo-labels", runs / "small" / "pseudo-labels.parquet")
+    tiny = ("--learning-rate", 1e-7, "--architecture", "bilstm", "--out", tmp_path / "student")
+    done = command("keras_impl", "train", *given, *taught, *tiny)
+    assert done.returncode == 0, done.stderr
+    student = read_checkpoint(tmp_path / "student")
+    for name, array in checkpoint.weights.items():
+        if name.startswith("rnn"):
+            assert np.allclose(student.weights[name], array, atol=1e-4), f"{name} starts as the language model left it"
+    assert read_record(tmp_path / "student/record.json").data.sizes["train"] == 90 + ADDED - 1
+
+    done = command("compare", "ensemble", runs / "small", "--out", tmp_path / "ensemble.json")
+    assert done.returncode == 0, done.stderr
+    assert "networks and linear baselines, weighted" in (tmp_path / "ensemble.json").read_text()

@@ -14,7 +14,10 @@ from shared.vectors.pretrained import VectorTable, load_vectors
 
 # word2vec's continuous bag of words with negative sampling (Mikolov et al. 2013). One worker:
 # more would finish in another order each time, and no two machines would have equal vectors.
+# The norms that come out grow with a word's frequency, up to 25, and saturate the gates; so every vector
+# is brought to one root mean square, half of what GloVe's have.
 SETTINGS = {"sg": 0, "window": 5, "negative": 10, "sample": 1e-3, "epochs": 5, "seed": 0, "workers": 1}
+ROOT_MEAN_SQUARE = 0.3
 
 
 def vectors_for(specification: Specification, corpus: Corpus) -> VectorTable:
@@ -34,7 +37,11 @@ def vectors_for(specification: Specification, corpus: Corpus) -> VectorTable:
     """
     if specification.vectors != "corpus":
         return load_vectors(specification.vectors, corpus.vocabulary, specification.embedding_size)
-    key = digest(corpus.texts_fingerprint, *corpus.vocabulary.words, repr((specification.embedding_size, SETTINGS)))
+    key = digest(
+        corpus.texts_fingerprint,
+        *corpus.vocabulary.words,
+        repr((specification.embedding_size, SETTINGS, ROOT_MEAN_SQUARE)),
+    )
     cached = cache_directory() / "vectors" / f"{key}.npy"
     if not cached.exists():
         vectors = _train(corpus, specification.embedding_size)
@@ -64,5 +71,6 @@ def _train(corpus: Corpus, embedding_size: int) -> np.ndarray:
     model = Word2Vec(_Sentences(corpus), vector_size=embedding_size, min_count=1, **SETTINGS)
     vectors = np.zeros((len(corpus.vocabulary), embedding_size), np.float32)
     rows = [corpus.vocabulary.ids[word] for word in model.wv.index_to_key]
-    vectors[rows] = model.wv.vectors
+    size = np.sqrt(np.mean(model.wv.vectors**2, axis=1, keepdims=True))  # [words, 1]
+    vectors[rows] = ROOT_MEAN_SQUARE * model.wv.vectors / size
     return vectors

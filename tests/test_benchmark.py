@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compare import benchmark
+from compare.benchmark import MEASURED, Plan, run_benchmark, training_operations
+from shared.specification import Specification
+
+
+def test_operations_by_hand() -> None:
+    one = Specification(architecture="lstm", vectors="random", embedding_size=3, hidden_size=2)
+    # A word's products: [3] x [3, 8] and [2] x [2, 8], two operations each, and twice as many backward.
+    assert training_operations(one, tokens=1) == 3 * 2 * (3 * 8 + 2 * 8)
+    assert training_operations(one, tokens=10) == 10 * training_operations(one, tokens=1)
+    assert training_operations(one.replaced(architecture="gru"), 1) == 0.75 * training_operations(one, 1)
+    assert training_operations(one.replaced(architecture="bilstm"), 1) == 2 * training_operations(one, 1)
+    # The second layer of a BiLSTM reads both directions: [4] x [4, 8] in each.
+    deep = training_operations(one.replaced(architecture="bilstm", layers=2), 1)
+    assert deep == 2 * training_operations(one, 1) + 2 * 3 * 2 * (4 * 8 + 2 * 8)
+
+
+def test_a_small_benchmark_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = MEASURED.replaced(reviews=300, max_length=20, hidden_size=4, embedding_size=4, data="packaged")
+    monkeypatch.setattr(benchmark, "MEASURED", small)
+    monkeypatch.setattr(benchmark, "LEARNING", benchmark.LEARNING.replaced(reviews=300, vectors="random"))
+    monkeypatch.setattr(benchmark, "LENGTHS_READ", (5, 10))
+    monkeypatch.setattr(benchmark, "ACCURACIES", (0.1, 1.0))
+    monkeypatch.setattr(benchmark, "GROWTH", {"reviews": ((64, 640), {"length": 10, "hidden_size": 4})})
+    run_benchmark(Plan(("pytorch",), ("lstm",), 1, "packaged", "none"), tmp_path / "benchmark.json")
+    found = json.loads((tmp_path / "benchmark.json").read_text())
+    (result,) = found["results"]
+    assert result["ratio"]["median"] == pytest.approx(result["lockstep"]["median"] / result["idiomatic"]["median"])
+    assert 0 < result["share_of_matrix_multiply"] < 1
+    assert result["prediction"]["lockstep"]["median"] > 0
+    (learning,) = found["learning"]
+    fastest = min(run["seconds"] for run in learning["runs"])
+    assert learning["seconds_to"] == {"0.10": fastest, "1.00": None}
+    (growth,) = found["growth"]
+    slope = np.log(growth["seconds"][1] / growth["seconds"][0]) / np.log(10)
+    assert growth["exponent"] == pytest.approx(slope)
+    assert (tmp_path / "benchmark.svg").read_text().startswith("<svg")
