@@ -112,14 +112,19 @@ def _parser() -> argparse.ArgumentParser:
     label.add_argument("--out", type=Path, metavar="FILE", help="default: pseudo-labels.parquet in the experiment")
     label.set_defaults(run=_label)
 
-    ladder = commands.add_parser("ladder", help="switch one framework default at a time and measure what it is worth")
-    ladder.add_argument("--framework", default="pytorch", metavar="NAME", help="that trains; default: pytorch")
-    ladder.add_argument("--rungs", nargs="+", default=[], metavar="NAME", help="default: all")
-    ladder.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="default: 0 1 2")
-    ladder.add_argument("--out", type=Path, default=Path("runs/ladder"), metavar="DIR", help="default: runs/ladder")
-    _add_machine_flags(ladder)
-    add_specification_flags(ladder, without=("recipe", "seed"))
-    ladder.set_defaults(run=_ladder)
+    for name, described in (
+        ("ladder", "switch one framework default at a time and measure what it is worth"),
+        ("ablation", "switch one part of the full recipe at a time and measure what it is worth"),
+    ):
+        study = commands.add_parser(name, help=described)
+        study.add_argument("--framework", default="pytorch", metavar="NAME", help="that trains; default: pytorch")
+        study.add_argument("--rungs", nargs="+", default=[], metavar="NAME", help="default: all")
+        study.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="default: 0 1 2")
+        study.add_argument("--out", type=Path, default=Path("runs") / name, metavar="DIR", help=f"default: runs/{name}")
+        _add_machine_flags(study)
+        study.add_argument("--jobs", type=int, default=1, metavar="N", help="rungs side by side; default: 1")
+        add_specification_flags(study, without=("recipe", "seed"))
+        study.set_defaults(run=_ladder, study=name)
 
     results = commands.add_parser(
         "results", help="put the figures of results/ into the README's and the lesson's tables"
@@ -240,20 +245,26 @@ def _given_flags(arguments: argparse.Namespace) -> list[str]:
 
 def _ladder(arguments: argparse.Namespace) -> int:
     from compare.grid import machine_flags
-    from compare.ladder import run_ladder, rungs_of
+    from compare.ladder import DEFAULTS, ablation, run_ladder, rungs_of
 
     module_name(arguments.framework)
     if len(set(arguments.seeds)) < len(arguments.seeds):
         raise LockstepError("--seeds: a seed stands twice")
+    study = DEFAULTS
+    if arguments.study == "ablation":  # there these two are rungs, not part of the recipe
+        study = ablation(arguments.start_from or "none", arguments.pseudo_labels or "none")
+        arguments.start_from = arguments.pseudo_labels = None
     specification = specification_from_flags(arguments)
     failed = run_ladder(
         arguments.out,
+        study,
         specification,
         arguments.framework,
         arguments.seeds,
-        rungs_of(specification, arguments.framework, arguments.rungs),
+        rungs_of(specification, arguments.framework, arguments.rungs, study),
         given=_given_flags(arguments),
-        machine=machine_flags(arguments.device, arguments.threads),
+        machine=machine_flags(arguments.device, arguments.threads, arguments.jobs),
+        jobs=arguments.jobs,
     )
     return 1 if failed else 0
 

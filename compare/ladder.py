@@ -1,4 +1,4 @@
-"""What each framework default is worth: the lockstep recipe with one of them switched at a time."""
+"""What one choice is worth: a recipe with one thing switched at a time, seed by seed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BASE = "lockstep"
 
 @dataclass(frozen=True)
 class Rung:
-    """One default that is switched.
+    """One choice that is switched.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Rung:
     title : str
         What is switched.
     whose : str
-        Whose default it is.
+        Whose default it is, or who proposed it.
     changes : mapping
         Fields of the specification.
     against : str
@@ -120,10 +120,78 @@ RUNGS = (
         "no-clipping",
     ),
 )
-TITLES = {rung.name: rung.title for rung in RUNGS}
+
+# What makes the full recipe good, each taken away, and what it leaves out, each put in.
+ABLATION = (
+    Rung(BASE, "the full recipe"),
+    Rung("no-word-dropout", "no word dropout", "Gal & Ghahramani 2016", {"word_dropout": 0.0}),
+    Rung("no-dropout", "no dropout of features", "Srivastava et al. 2014", {"dropout": 0.0}),
+    Rung("last-state", "last state alone, not last, max and mean", "Howard & Ruder 2018", {"pooling": "last"}),
+    Rung("max-pooling", "maximum alone", "Conneau et al. 2017", {"pooling": "max"}),
+    Rung("random-vectors", "word vectors drawn, not learnt before", "Mikolov et al. 2013", {"vectors": "random"}),
+    Rung("labelled-vectors", "word vectors of the labelled reviews", "Dai & Le 2015", {"unlabelled": "none"}),
+    Rung("schedule-constant", "constant learning rate", "Goyal et al. 2017", {"schedule": "constant"}),
+    Rung("batch-size-128", "batches of 128", "Masters & Luschi 2018", {"batch_size": 128}),
+    Rung("truncation-head", "beginnings are read, not ends", "Sun et al. 2019", {"truncation": "head"}),
+    Rung("max-length-400", "400 words are read", "Dai & Le 2015", {"max_length": 400}),
+    Rung("two-layers", "two recurrent layers", "Graves et al. 2013", {"layers": 2}),
+    Rung("weight-averaging", "mean of the last half's weights", "Polyak & Juditsky 1992", {"weight_averaging": 0.5}),
+    Rung("language-model", "starts from a language model", "Dai & Le 2015"),
+    Rung("pseudo-labels", "trained on pseudo-labels too", "Yarowsky 1995, Hinton et al. 2015"),
+    Rung("both", "language model and pseudo-labels", "Dai & Le 2015, Yarowsky 1995"),
+)
 
 
-def rungs_of(specification: Specification, framework: str, names: Collection[str] = ()) -> list[Rung]:
+@dataclass(frozen=True)
+class Study:
+    """A set of rungs and how its table is called.
+
+    Attributes
+    ----------
+    name : str
+        Of its files.
+    title, heading : str
+        Of the page, and of the column that says whose a rung is.
+    rungs : tuple of Rung
+        The recipe first.
+    """
+
+    name: str
+    title: str
+    heading: str
+    rungs: tuple[Rung, ...]
+
+
+DEFAULTS = Study("ladder", "What each default is worth", "whose", RUNGS)
+
+
+def ablation(language_model: str, pseudo_labels: str) -> Study:
+    """Return the study of the full recipe; what was not made, said by ``none``, is left out.
+
+    Parameters
+    ----------
+    language_model : str
+        For ``--start-from``, or ``none``.
+    pseudo_labels : str
+        For ``--pseudo-labels``, or ``none``.
+    """
+    made = {
+        "language-model": {"start_from": language_model},
+        "pseudo-labels": {"pseudo_labels": pseudo_labels},
+        "both": {"start_from": language_model, "pseudo_labels": pseudo_labels},
+    }
+    rungs = [replace(rung, changes=made.get(rung.name, rung.changes)) for rung in ABLATION]
+    kept = tuple(rung for rung in rungs if "none" not in made.get(rung.name, {}).values())
+    return Study("ablation", "What each part of the full recipe is worth", "source", kept)
+
+
+# Reviews with other labels or none may be learnt from in one rung and not in another; all are tested on the same.
+LEARNT_FROM = {"unlabelled", "pseudo_labels"}
+
+
+def rungs_of(
+    specification: Specification, framework: str, names: Collection[str] = (), study: Study = DEFAULTS
+) -> list[Rung]:
     """Return the rungs that change something here, each against one that is kept too.
 
     Parameters
@@ -134,20 +202,23 @@ def rungs_of(specification: Specification, framework: str, names: Collection[str
         Leaves out what it cannot do.
     names : collection of str
         Only these, and what they are compared with; none is all.
+    study : Study
+        Whose rungs.
 
     Raises
     ------
     LockstepError
         If there is no rung with such a name.
     """
+    known = [rung.name for rung in study.rungs]
     for name in names:
-        if name not in TITLES:
-            raise LockstepError(f"unknown rung {name!r}: choose among {', '.join(TITLES)}")
-    wanted = {BASE, *names, *(rung.against for rung in RUNGS if rung.name in names)} if names else set(TITLES)
-    made = {rung.name: specification.replaced(**rung.changes) for rung in RUNGS}
+        if name not in known:
+            raise LockstepError(f"unknown rung {name!r}: choose among {', '.join(known)}")
+    wanted = {BASE, *names, *(rung.against for rung in study.rungs if rung.name in names)} if names else set(known)
+    made = {rung.name: specification.replaced(**rung.changes) for rung in study.rungs}
     same_as: dict[str, str] = {}  # a rung that changes nothing is the one that it is compared with
     kept = []
-    for rung in RUNGS:
+    for rung in study.rungs:
         idle = rung.name != BASE and made[rung.name] == made[rung.against]
         same_as[rung.name] = same_as[rung.against] if idle else rung.name
         if rung.name in wanted and not idle and framework not in rung.not_in:
@@ -157,6 +228,7 @@ def rungs_of(specification: Specification, framework: str, names: Collection[str
 
 def run_ladder(
     runs: Path,
+    study: Study,
     specification: Specification,
     framework: str,
     seeds: Sequence[int],
@@ -164,13 +236,16 @@ def run_ladder(
     *,
     given: Sequence[str],
     machine: Sequence[str],
+    jobs: int,
 ) -> int:
-    """Train what is not finished, print the table, and write ``ladder.json``, ``.md`` and ``.svg``.
+    """Train what is not finished, print the table, and write it as ``.json``, ``.md`` and ``.svg``.
 
     Parameters
     ----------
     runs : Path
         Holds ``<rung>/<framework>/<architecture>/seed-<n>``, and what is written.
+    study : Study
+        What the table and its files are called.
     specification : Specification
         Of the lowest rung, but for the seed.
     framework : str
@@ -183,6 +258,8 @@ def run_ladder(
         The flags that make the specification.
     machine : sequence of str
         Flags about the machine, passed on to each cell.
+    jobs : int
+        Cells that run side by side.
 
     Returns
     -------
@@ -203,17 +280,18 @@ def run_ladder(
             )
             _check(made[0].directory, specification.replaced(seed=seed, **rung.changes))
             cells.append(replace(made[0], title=f"{rung.name} seed {seed}"))
-    failed = run_cells(runs, specification, cells)
+    failed = run_cells(runs, specification, cells, jobs)
     records = {rung.name: _records(runs / rung.name, framework, specification.architecture, seeds) for rung in rungs}
     summary = summarise_ladder(rungs, records)
-    write_json(runs / "ladder.json", summary)
-    write_text(runs / "ladder.svg", ladder_figure(summary["rungs"]))
-    write_text(runs / "ladder.md", _page(summary))
+    summary = {"title": study.title, "heading": study.heading, **summary}
+    write_json(runs / f"{study.name}.json", summary)
+    write_text(runs / f"{study.name}.svg", ladder_figure(summary["rungs"]))
+    write_text(runs / f"{study.name}.md", _page(study, summary))
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 120
     console.print(_printed(summary))
-    console.print(str(runs / "ladder.md"))
+    console.print(str(runs / f"{study.name}.md"))
     return failed
 
 
@@ -253,9 +331,11 @@ def summarise_ladder(rungs: Sequence[Rung], records: Mapping[str, Mapping[int, R
     if not records[BASE]:
         raise LockstepError("no run of the recipe itself is finished: nothing can be compared with it")
     first = next(iter(records[BASE].values()))
-    if len({record.data.fingerprint for of_rung in records.values() for record in of_rung.values()}) > 1:
+    alike = [records[rung.name] for rung in rungs if not LEARNT_FROM & rung.changes.keys()]
+    if len({record.data.fingerprint for of_rung in alike for record in of_rung.values()}) > 1:
         raise LockstepError("the rungs were not made with the same reviews (their fingerprints differ)")
-    rows = [_row(rung, records[rung.name], records[rung.against]) for rung in rungs]
+    titles = {rung.name: rung.title for rung in rungs}
+    rows = [_row(rung, titles[rung.against], records[rung.name], records[rung.against]) for rung in rungs]
     return {
         "framework": first.framework,
         "framework_version": first.framework_version,
@@ -269,7 +349,7 @@ def summarise_ladder(rungs: Sequence[Rung], records: Mapping[str, Mapping[int, R
     }
 
 
-def _row(rung: Rung, own: Mapping[int, Record], other: Mapping[int, Record]) -> dict[str, Any]:
+def _row(rung: Rung, against_title: str, own: Mapping[int, Record], other: Mapping[int, Record]) -> dict[str, Any]:
     seeds = [seed for seed in own if seed in other]
     pairs = [(own[seed], other[seed]) for seed in seeds]
     tests = [(one.metrics["test"], two.metrics["test"]) for one, two in pairs]
@@ -280,7 +360,7 @@ def _row(rung: Rung, own: Mapping[int, Record], other: Mapping[int, Record]) -> 
         "whose": rung.whose,
         "changes": dict(rung.changes),
         "against": rung.against,
-        "against_title": TITLES[rung.against],
+        "against_title": against_title,
         "seeds": seeds,
         "accuracy_of_seeds": [one["accuracy"] for one, _ in tests],
         "reviews_per_second_of_seeds": [one.reviews_per_second["training"] for one, _ in pairs],
@@ -305,7 +385,7 @@ def _interval(values: Sequence[float] | np.ndarray) -> dict[str, float | None]:
 
 
 def _printed(summary: dict[str, Any]) -> Table:
-    title = f"{summary['framework']} {summary['architecture']}: what each default is worth"
+    title = f"{summary['framework']} {summary['architecture']}: {summary['title']}"
     table = Table("rung", "against", title=title)
     for heading in ("accuracy, %", "difference, points", "training speed"):
         table.add_column(heading, justify="right")
@@ -321,15 +401,15 @@ def _printed(summary: dict[str, Any]) -> Table:
     return table
 
 
-def _page(summary: dict[str, Any]) -> str:
+def _page(study: Study, summary: dict[str, Any]) -> str:
     sizes, seeds = summary["data"]["sizes"], summary["rungs"][0]["seeds"]
     model = f"{summary['framework']} {summary['framework_version']}, {summary['architecture']}"
-    return f"""# What each default is worth
+    return f"""# {study.title}
 
 {model}, {sizes["train"]:,} reviews to train on, {sizes["test"]:,} to test, seeds {", ".join(map(str, seeds))}.
-Every row is trained by the lockstep recipe with one default switched, and compared with the same seed without the
+Every row is trained by the same recipe with one thing switched, and compared with the same seed without the
 switch; in brackets 95 % t-intervals over the seeds.
 
 {ladder_table(summary)}
-![difference of test accuracy by default switched](ladder.svg)
+![difference of test accuracy by what is switched]({study.name}.svg)
 """

@@ -135,7 +135,7 @@ def _commands(commands: dict[str, Any]) -> str:
 
 
 def ladder_table(ladder: dict[str, Any]) -> str:
-    """What each default is worth, rung by rung."""
+    """What each switch is worth, rung by rung."""
     rows = []
     for rung in ladder["rungs"]:
         accuracy = f"{sum(rung['accuracy_of_seeds']) / len(rung['accuracy_of_seeds']) * 100:.1f}"
@@ -153,7 +153,14 @@ def ladder_table(ladder: dict[str, Any]) -> str:
                 ratio_text(rung["speed_ratio"]),
             ]
         )
-    heading = ["default that is switched", "whose", "test accuracy, %", "difference, points", "of log loss", "speed"]
+    heading = [
+        "what is switched",
+        ladder.get("heading", "whose"),
+        "test accuracy, %",
+        "difference, points",
+        "of log loss",
+        "speed",
+    ]
     return _table(heading, rows, words=2)
 
 

@@ -190,7 +190,19 @@ PRESETS: dict[str, Specification] = {
     # The default comparison: twelve cells in minutes on two cores.
     "quick": Specification(),
     # The official data and larger models: minutes a cell on two cores.
-    "full": Specification(data="stanford", max_length=400, hidden_size=128, epochs=4, dropout=0.3, learning_rate=3e-3),
+    "full": Specification(
+        data="stanford",
+        unlabelled="stanford",
+        vocabulary_size=30_000,
+        vectors="corpus",
+        embedding_size=100,
+        max_length=256,
+        hidden_size=128,
+        dropout=0.3,
+        word_dropout=0.5,
+        batch_size=32,
+        learning_rate=4e-3,
+    ),
 }
 
 

@@ -8,11 +8,11 @@ import pytest
 from scipy.stats import ttest_rel
 
 from compare.__main__ import main as lockstep
-from compare.ladder import RUNGS, rungs_of, summarise_ladder
+from compare.ladder import RUNGS, ablation, rungs_of, summarise_ladder
 from compare.results import LESSON_TABLES, filled, ladder_table
 from shared.errors import LockstepError
 from shared.runs import Data, Machine, Parameters, Record, Seconds
-from shared.specification import LOCKSTEP_FIELDS, Specification
+from shared.specification import LOCKSTEP_FIELDS, Specification, preset
 from tests.conftest import ROOT, Command
 
 LOCKSTEP, LAST, PADDED = (
@@ -49,8 +49,21 @@ def test_every_rung_switches_one_default() -> None:
         changed = {name for name, value in made[rung.name].items() if value != made[rung.against][name]}
         assert len(changed) == 1 or rung.name == "adam-fastai", rung.name
         assert rung.whose
-    switched = {name for rung in RUNGS for name in rung.changes}
+    parts = ablation("model", "labels.parquet").rungs
+    switched = {name for rung in (*RUNGS, *parts) for name in rung.changes}
     assert switched >= set(LOCKSTEP_FIELDS)
+
+
+def test_every_part_of_the_full_recipe_is_switched_alone() -> None:
+    full = preset("full")
+    study = ablation("model", "labels.parquet")
+    made = {rung.name: full.replaced(**rung.changes).model_dump() for rung in study.rungs}
+    for rung in study.rungs[1:]:
+        changed = {name for name, value in made[rung.name].items() if value != made[rung.against][name]}
+        assert len(changed) == (2 if rung.name == "both" else 1), rung.name
+        assert rung.whose, "each cites its source"
+    assert [rung.name for rung in rungs_of(full, "keras", study=study)] == [rung.name for rung in study.rungs]
+    assert {"language-model", "both"}.isdisjoint(rung.name for rung in ablation("none", "labels.parquet").rungs)
 
 
 def test_rungs_that_change_nothing_are_left_out() -> None:
