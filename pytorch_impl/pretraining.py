@@ -35,7 +35,7 @@ from shared.weights import Checkpoint, initialise, write_checkpoint
 
 # Words that each batch's right words are told apart from, drawn by frequency to the power of 3/4
 # (Mikolov et al. 2013, "Distributed representations", section 2.2).
-SAMPLED_WORDS = 1_024
+SAMPLED_WORDS = 512
 SAMPLING_POWER = 0.75
 
 
