@@ -48,7 +48,16 @@ def test_every_field_can_be_set_by_a_flag(name: str) -> None:
     wanted = other_value(name, getattr(preset("quick"), name))
     flag = "--" + name.replace("_", "-")
     flags = [flag if wanted else flag.replace("--", "--no-", 1)] if isinstance(wanted, bool) else [flag, str(wanted)]
-    assert parse(*flags) == preset("quick").replaced(**{name: wanted})
+    needed = {"unlabelled": "stanford"} if name == "pseudo_labels" else {}
+    assert parse(*flags, *flags_of(needed)) == preset("quick").replaced(**{name: wanted}, **needed)
+
+
+def test_the_idiomatic_recipe_leaves_out_what_only_lockstep_does() -> None:
+    full = parse("--preset", "full", "--recipe", "idiomatic")
+    assert full.word_dropout == 0 < preset("full").word_dropout
+    assert full.hidden_size == preset("full").hidden_size
+    with pytest.raises(LockstepError, match="decides on word-dropout: leave it out"):
+        parse("--recipe", "idiomatic", "--word-dropout", "0.2")
 
 
 def test_flags_go_over_the_preset() -> None:
