@@ -40,7 +40,7 @@ def other_value(name: str, value: object) -> object:
         return next(choice for choice in choices if choice != value)
     if isinstance(value, int):
         return value + 3
-    return value * 0.5 if isinstance(value, float) else "elsewhere.csv"
+    return value * 0.5 or 0.25 if isinstance(value, float) else "elsewhere.csv"
 
 
 @pytest.mark.parametrize("name", Specification.model_fields)
