@@ -1,0 +1,113 @@
+"""Cleaning steps that look words up: stemming, lemmatization, stop-word removal.
+
+White space becomes single spaces. What stands between two spaces is worked out once in a process and
+remembered, since a review hardly has a word that no earlier one had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+from shared.text.characters import straighten_apostrophes
+from shared.text.contractions import expand_contractions, with_case_of
+from shared.text.tokens import WORD
+
+# Longer than any word of a dictionary ("pneumonoultramicroscopicsilicovolcanoconiosis" has 45 letters).
+LONGEST_WORD = 50
+# Pieces that a step remembers, some tens of megabytes; frequent words come early.
+MOST_REMEMBERED = 200_000
+
+# Nothing of this goes: a review without its negations says the opposite.
+NEGATIONS = frozenset(
+    "no not nor never none nobody noone nothing nowhere neither cannot cant couldnt hasnt without hardly".split()
+)
+# Words of scikit-learn's list that say what a film is like; the list is for documents of any kind.
+OPINIONS = frozenset("cry empty interest least less serious sincere thin top well".split())
+
+
+class _WordByWord(dict[str, str]):
+    """A function of words as a function of texts, with the pieces that it has already seen."""
+
+    def __init__(self, change: Callable[[str], str]) -> None:
+        super().__init__()
+        self.change = change
+
+    def __missing__(self, piece: str) -> str:
+        changed = WORD.sub(lambda word: self.change(word[0]) if len(word[0]) <= LONGEST_WORD else word[0], piece)
+        if len(self) < MOST_REMEMBERED and len(piece) <= LONGEST_WORD:
+            self[piece] = changed
+        return changed
+
+    def apply(self, text: str) -> str:
+        return " ".join(filter(None, map(self.__getitem__, straighten_apostrophes(text).split())))
+
+
+@cache
+def _stemmer() -> Callable[[str], str]:
+    import Stemmer
+
+    return Stemmer.Stemmer("english").stemWord
+
+
+def _stem(word: str) -> str:
+    lowered = word.lower()
+    stem = _stemmer()(lowered)
+    return word if stem == lowered else with_case_of(word, stem)
+
+
+def _lemmatize(word: str) -> str:
+    from simplemma import lemmatize
+
+    lowered = word.lower()
+    # simplemma takes "don't" for a form of "do", and "me" for a form of "I".
+    lemma = lowered if lowered.endswith("n't") else lemmatize(lowered, lang="en").lower()
+    return word if lemma == lowered else with_case_of(word, lemma)
+
+
+@cache
+def stop_words() -> frozenset[str]:
+    """Words that say little about a review, without those that do.
+
+    Source: scikit-learn's ``ENGLISH_STOP_WORDS`` (the Glasgow list), less `NEGATIONS` and `OPINIONS`.
+    """
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return frozenset(ENGLISH_STOP_WORDS) - NEGATIONS - OPINIONS
+
+
+def _unless_stop_word(word: str) -> str:
+    # "it's" is two stop words; "don't" is one and a negation, and stays.
+    return "" if stop_words().issuperset(expand_contractions(word.lower()).split()) else word
+
+
+_STEMMED = _WordByWord(_stem)
+_LEMMATIZED = _WordByWord(_lemmatize)
+_SPOKEN = _WordByWord(_unless_stop_word)
+
+
+def stem(text: str) -> str:
+    """Cut each word to its stem, which need not be a word: ``feeling`` to ``feel``, ``movies`` to ``movi``.
+
+    The algorithm is Porter's second ("english" of Snowball, https://snowballstem.org), by PyStemmer.
+    Case is kept. A stem may have a stem of its own: ``generousness``, ``generous``, ``generous``.
+    """
+    return _STEMMED.apply(text)
+
+
+def lemmatize(text: str) -> str:
+    """Replace each word by its form in a dictionary: ``am`` by ``be``, ``movies`` by ``movie``.
+
+    The table is simplemma's for English. It sees no context, so ``saw`` is always ``see``, and a
+    lemma may be a form of another word (``found``, ``find``). Case is kept, and so is ``don't``.
+    """
+    return _LEMMATIZED.apply(text)
+
+
+def remove_stop_words(text: str) -> str:
+    """Take words out that say little about a review (``the``, ``it's``), and leave every negation.
+
+    Case does not matter. After stemming the list no longer fits (``very`` is ``veri``), so this step
+    comes before.
+    """
+    return _SPOKEN.apply(text)
