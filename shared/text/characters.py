@@ -20,10 +20,12 @@ SCRIPT = (re.compile(r"<script\b[^<>]*>", re.ASCII | re.IGNORECASE), re.compile(
 STYLE = (re.compile(r"<style\b[^<>]*>", re.ASCII | re.IGNORECASE), re.compile(r"</style\b[^<>]*>", re.ASCII | re.I))
 # No character has a number this long, and Python's `int` refuses one of some thousand digits.
 ENDLESS_REFERENCE = re.compile("&#[0-9]{100,};?")
-APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u00b4": "'", "\x92": "'"})
+# Quotation marks right and left, the modifier letter, the acute accent, and Windows-1252's in Latin-1.
+APOSTROPHE = re.compile("[\u2019\u2018\u02bc\u00b4\x92]")
 # The block of marks that Latin, Greek and Cyrillic accents decompose to. Marks of other scripts stay:
 # in Hindi or Hebrew they are vowels.
 ACCENT = re.compile("[\u0300-\u036f]+")
+NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 DIGITS = re.compile(r"\d+")
 
 
@@ -52,7 +54,7 @@ def _without(text: str, opening: re.Pattern[str], closing: re.Pattern[str]) -> s
 
 def straighten_apostrophes(text: str) -> str:
     """Write curly and accent-like apostrophes as ``'``."""
-    return text if text.isascii() else text.translate(APOSTROPHES)
+    return text if text.isascii() else APOSTROPHE.sub("'", text)
 
 
 class _Unaccented(dict[int, str]):
@@ -76,7 +78,7 @@ def remove_accents(text: str) -> str:
 
     Letters that are no letter with an accent stay as they are (``ø``, ``ß``), as do all other scripts.
     """
-    return text if text.isascii() else text.translate(_UNACCENTED)
+    return text if text.isascii() else NOT_ASCII.sub(lambda run: run[0].translate(_UNACCENTED), text)
 
 
 def remove_special_characters(text: str) -> str:
