@@ -12,7 +12,6 @@ import sklearn
 from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -25,16 +24,11 @@ from shared.history import History
 from shared.predictions import Predictions
 from shared.runs import Parameters, Record, Seconds, write_run
 from shared.specification import Specification
-from shared.text import clean, tokenize
+from shared.text import Pipeline
+from shared.text.vectorizers import bag_of_words, tf_idf
 
-# Whole reviews, not cut to max_length; words and pairs of words, seen at least twice.
-WORDS: dict[str, Any] = {
-    "preprocessor": clean,
-    "tokenizer": tokenize,
-    "token_pattern": None,
-    "ngram_range": (1, 2),
-    "min_df": 2,
-}
+# Whole reviews, not cut to max_length; words and pairs of words, seen in at least two.
+TERMS: dict[str, Any] = {"ngrams": (1, 2), "min_df": 2}
 # Chosen on the validation reviews, for each baseline anew.
 TF_IDF_PENALTIES = (4.0, 16.0, 64.0)
 NB_SVM_PENALTIES = (0.03, 0.1, 0.3)
@@ -87,14 +81,14 @@ def _tf_idf(penalty: float) -> LogisticRegression:
     return LogisticRegression(C=penalty, solver="liblinear")
 
 
-BASELINES: dict[str, tuple[str, Callable[[], Any], Callable[[float], Any], tuple[float, ...]]] = {
+BASELINES: dict[str, tuple[str, Callable[[Pipeline], Any], Callable[[float], Any], tuple[float, ...]]] = {
     "tf-idf": (
         "TF-IDF + logistic regression",
-        lambda: TfidfVectorizer(**WORDS, sublinear_tf=True),
+        lambda clean: tf_idf(clean, **TERMS, sublinear_tf=True),
         _tf_idf,
         TF_IDF_PENALTIES,
     ),
-    "nb-svm": ("NB-SVM", lambda: CountVectorizer(**WORDS, binary=True), NaiveBayesSVM, NB_SVM_PENALTIES),
+    "nb-svm": ("NB-SVM", lambda clean: bag_of_words(clean, **TERMS), NaiveBayesSVM, NB_SVM_PENALTIES),
 }
 
 
@@ -106,7 +100,7 @@ def train_baseline(name: str, specification: Specification, target: Path) -> Rec
     name : str
         ``tf-idf`` or ``nb-svm``.
     specification : Specification
-        The data fields are used.
+        The data fields and ``cleaning`` are used.
     target : Path
         The run's directory.
 
@@ -129,7 +123,7 @@ def train_baseline(name: str, specification: Specification, target: Path) -> Rec
     setup = time.perf_counter() - started
 
     started = time.perf_counter()
-    vectorizer = make_vectorizer()
+    vectorizer = make_vectorizer(Pipeline.parse(specification.cleaning))
     training = vectorizer.fit_transform(texts[0])
     validation = vectorizer.transform(texts[1])
     fitted = [make_classifier(penalty).fit(training, corpus.train.labels) for penalty in penalties]

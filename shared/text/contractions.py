@@ -6,26 +6,28 @@ import re
 
 from shared.text.characters import straighten_apostrophes
 
-# Quirk & al., "A comprehensive grammar of the English language" (1985), 3.23 and 3.39, has the forms.
+# Contractions that are no word and one of the endings below.
 WHOLE = {"let's": "let us", "y'all": "you all", "c'mon": "come on"}
 ENDINGS = {"ll": "will", "ve": "have", "re": "are"}
 # What is left before "n't" where it is no word: can't, won't, shan't, ain't.
 NEGATED = {"ca": "can", "wo": "will", "sha": "shall", "ai": "is"}
-PERSONS = frozenset("i you he she it we they who that there".split())
-QUESTIONS = frozenset("how where when why what".split())
+PERSONS = {"i", "you", "he", "she", "it", "we", "they", "who", "that", "there"}
+QUESTIONS = {"how", "where", "when", "why", "what"}
 # Nothing belongs to these with 's: it has "its", he "his", who "whose".
-NEVER_OWNERS = frozenset("he she it that there here who".split()) | QUESTIONS
-AFTER_HAS = frozenset("been got gotten had".split())
-# Participles that are not an infinitive too; those on -ed are known by it.
-AFTER_HAD = AFTER_HAS | frozenset(
-    "better bought brought caught chosen done drawn driven eaten fallen felt forgotten found given gone grown heard "
-    "held hidden kept known learnt left lost made meant met paid played said sat seen sent shown slept sold spent "
-    "stood taken taught thought thrown told understood won worn written".split()
+NEVER_OWNERS = {"he", "she", "it", "that", "there", "here", "who", *QUESTIONS}
+AFTER_HAS = {"been", "got", "gotten", "had"}
+# Participles that are hardly ever an infinitive; regular ones are known by their -ed.
+AFTER_HAD = re.compile(
+    "been|better|bought|brought|caught|chosen|done|drawn|driven|eaten|fallen|felt|forgotten|found|given|gone|got|gotten|"
+    "grown|had|heard|held|hidden|kept|known|learnt|left|lost|made|meant|met|paid|said|sat|seen|sent|shown|slept|sold|"
+    r"spent|stood|taken|taught|thought|thrown|told|understood|won|worn|written|\w*[^\We]ed"
 )
 ADVERBS = "already|also|always|ever|just|never|not|only|probably|really"
 
+# A whole word: not what stands around the apostrophes of "O'Neill's". Three endings are "shouldn't've" and more.
 CONTRACTION = re.compile(
-    rf"\b([^\W\d_]++)((?:'(?i:ll|ve|re|all|mon|[dmst]))+)(?![^\W_])(?=\s+(?:(?i:{ADVERBS})\s+)?([^\W_]+)|)"
+    r"\b(?<!\w')([^\W\d_]++)((?:'(?i:ll|ve|re|all|mon|[dmst])){1,3})(?!'?\w)"
+    rf"(?=\s+(?:(?i:{ADVERBS})\s+)?([^\W_]+)|)"
 )
 
 
@@ -71,7 +73,7 @@ def _with_ending(words: str, ending: str, following: str) -> str:
     elif letters == "d" and host in QUESTIONS:
         verb = "did"
     elif letters == "d" and host in PERSONS:
-        verb = "had" if following in AFTER_HAD or re.search("[^e]ed$", following) else "would"
+        verb = "had" if AFTER_HAD.fullmatch(following) else "would"
     if not verb:
         return f"{words}'{ending}"
     return f"{words} {verb.upper() if ending.isupper() else verb}"

@@ -60,6 +60,7 @@ class Pipeline:
         return cls(name.strip() for name in text.split(",")) if text.strip() else cls(())
 
     def __call__(self, text: str) -> str:
+        """Clean a text."""
         for name in self.names:
             text = STEPS[name](text)
         return text
@@ -69,9 +70,3 @@ class Pipeline:
 
     def __repr__(self) -> str:
         return f"Pipeline.parse({str(self)!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Pipeline) and self.names == other.names
-
-    def __hash__(self) -> int:
-        return hash(self.names)

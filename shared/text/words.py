@@ -19,11 +19,12 @@ LONGEST_WORD = 50
 MOST_REMEMBERED = 200_000
 
 # Nothing of this goes: a review without its negations says the opposite.
-NEGATIONS = frozenset(
-    "no not nor never none nobody noone nothing nowhere neither cannot cant couldnt hasnt without hardly".split()
-)
+NEGATIONS = {
+    *("no", "not", "nor", "never", "none", "nobody", "noone", "nothing", "nowhere", "neither", "without"),
+    *("cannot", "cant", "couldnt", "hasnt"),
+}
 # Words of scikit-learn's list that say what a film is like; the list is for documents of any kind.
-OPINIONS = frozenset("cry empty interest least less serious sincere thin top well".split())
+OPINIONS = {"cry", "empty", "interest", "least", "less", "serious", "sincere", "thin", "top", "well"}
 
 
 class _WordByWord(dict[str, str]):
@@ -61,7 +62,7 @@ def _lemmatize(word: str) -> str:
 
     lowered = word.lower()
     # simplemma takes "don't" for a form of "do", and "me" for a form of "I".
-    lemma = lowered if lowered.endswith("n't") else lemmatize(lowered, lang="en").lower()
+    lemma = lowered if "n't" in lowered else lemmatize(lowered, lang="en").lower()
     return word if lemma == lowered else with_case_of(word, lemma)
 
 
