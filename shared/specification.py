@@ -249,5 +249,6 @@ def specification_from_flags(arguments: argparse.Namespace) -> Specification:
 def _one_line(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or "specification"
-    got = f", not {first['input']!r}" if first["loc"] else ""
+    ours = first["type"] == "value_error"  # a whole sentence already
+    got = f", not {first['input']!r}" if first["loc"] and not ours else ""
     return f"{where.replace('_', '-')}: {first['msg'].removeprefix('Value error, ')}{got}"

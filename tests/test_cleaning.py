@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.data.encoding import encode_texts, load_corpus
@@ -208,13 +208,18 @@ def test_stems_and_lemmas_keep_case_and_marks(text: str, stems: str, lemmas: str
     assert STEPS["lemmatization"](text) == lemmas
 
 
+@settings(deadline=None)  # the first text waits for the tables
 @given(ANY_TEXT)
-def test_no_text_raises(text: str) -> None:
+def test_no_text_raises_and_a_pipeline_is_its_steps(text: str) -> None:
+    cleaned = text
     for name, step in STEPS.items():
         assert isinstance(step(text), str), name
-    EVERYTHING(text)
+        cleaned = step(cleaned)
+    assert EVERYTHING(text) == cleaned, "the pipeline is its steps, one after the other"
+    assert EVERYTHING(text) == cleaned, "and remembers them right"
 
 
+@settings(deadline=None)
 @given(ANY_TEXT)
 @example("I'D'D'D'VE")
 @example("Ⅷ ﬀ ŉ ΑΣ")
@@ -228,7 +233,7 @@ def test_steps_find_nothing_more_the_second_time(text: str) -> None:
     ("name", "text", "once", "twice"),
     [
         ("html", "&lt;b&gt;", "<b>", ""),  # what stood for a tag is one
-        ("stemming", "abidingly", "abid", "abid"),
+        ("stemming", "only", "onli", "on"),
         ("lemmatization", "felled", "fell", "fall"),
     ],
 )
@@ -263,7 +268,7 @@ def seconds(step: Callable[[str], str], text: str) -> float:
 @pytest.mark.parametrize("name", STEPS)
 def test_hostile_text_takes_linear_time(name: str) -> None:
     for piece in HOSTILE:
-        short, long = (piece * (size // len(piece)) for size in (12_000, 96_000))
+        short, long = (piece * (size // len(piece)) for size in (6_000, 48_000))
         # Eight times the text: 8 times the time where it is linear, 64 times where it is quadratic.
         assert seconds(STEPS[name], long) < 24 * seconds(STEPS[name], short) + 0.02, repr(piece)
 

@@ -1,6 +1,7 @@
 """Cleaning steps that look at characters: HTML, apostrophes, accents, special characters, digits, case.
 
-Every step is a pure function of a text of any kind, and takes time in proportion to its length.
+Every step is a pure function of a text of any kind, and takes time in proportion to its length. All but
+`remove_html` find nothing more when they are applied again.
 """
 
 from __future__ import annotations

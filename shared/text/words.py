@@ -1,7 +1,6 @@
 """Cleaning steps that look words up: stemming, lemmatization, stop-word removal.
 
-White space becomes single spaces. What stands between two spaces is worked out once in a process and
-remembered, since a review hardly has a word that no earlier one had.
+White space becomes single spaces.
 """
 
 from __future__ import annotations
@@ -15,8 +14,6 @@ from shared.text.tokens import WORD
 
 # Longer than any word of a dictionary ("pneumonoultramicroscopicsilicovolcanoconiosis" has 45 letters).
 LONGEST_WORD = 50
-# Pieces that a step remembers, some tens of megabytes; frequent words come early.
-MOST_REMEMBERED = 200_000
 
 # Nothing of this goes: a review without its negations says the opposite.
 NEGATIONS = {
@@ -27,21 +24,11 @@ NEGATIONS = {
 OPINIONS = {"cry", "empty", "interest", "least", "less", "serious", "sincere", "thin", "top", "well"}
 
 
-class _WordByWord(dict[str, str]):
-    """A function of words as a function of texts, with the pieces that it has already seen."""
-
-    def __init__(self, change: Callable[[str], str]) -> None:
-        super().__init__()
-        self.change = change
-
-    def __missing__(self, piece: str) -> str:
-        changed = WORD.sub(lambda word: self.change(word[0]) if len(word[0]) <= LONGEST_WORD else word[0], piece)
-        if len(self) < MOST_REMEMBERED and len(piece) <= LONGEST_WORD:
-            self[piece] = changed
-        return changed
-
-    def apply(self, text: str) -> str:
-        return " ".join(filter(None, map(self.__getitem__, straighten_apostrophes(text).split())))
+def _each_word(change: Callable[[str], str], text: str) -> str:
+    changed = WORD.sub(
+        lambda word: change(word[0]) if len(word[0]) <= LONGEST_WORD else word[0], straighten_apostrophes(text)
+    )
+    return " ".join(changed.split())
 
 
 @cache
@@ -78,31 +65,28 @@ def stop_words() -> frozenset[str]:
 
 
 def _unless_stop_word(word: str) -> str:
+    lowered = word.lower()
     # "it's" is two stop words; "don't" is one and a negation, and stays.
-    return "" if stop_words().issuperset(expand_contractions(word.lower()).split()) else word
-
-
-_STEMMED = _WordByWord(_stem)
-_LEMMATIZED = _WordByWord(_lemmatize)
-_SPOKEN = _WordByWord(_unless_stop_word)
+    words = expand_contractions(lowered).split() if "'" in lowered else [lowered]
+    return "" if stop_words().issuperset(words) else word
 
 
 def stem(text: str) -> str:
     """Cut each word to its stem, which need not be a word: ``feeling`` to ``feel``, ``movies`` to ``movi``.
 
     The algorithm is Porter's second ("english" of Snowball, https://snowballstem.org), by PyStemmer.
-    Case is kept. A stem may have a stem of its own: ``generousness``, ``generous``, ``generous``.
+    Case is kept. A stem is not always its own stem: ``only``, ``onli``, ``on``.
     """
-    return _STEMMED.apply(text)
+    return _each_word(_stem, text)
 
 
 def lemmatize(text: str) -> str:
     """Replace each word by its form in a dictionary: ``am`` by ``be``, ``movies`` by ``movie``.
 
     The table is simplemma's for English. It sees no context, so ``saw`` is always ``see``, and a
-    lemma may be a form of another word (``found``, ``find``). Case is kept, and so is ``don't``.
+    lemma may be a form of another word: ``felled``, ``fell``, ``fall``. Case is kept, and so is ``don't``.
     """
-    return _LEMMATIZED.apply(text)
+    return _each_word(_lemmatize, text)
 
 
 def remove_stop_words(text: str) -> str:
@@ -111,4 +95,4 @@ def remove_stop_words(text: str) -> str:
     Case does not matter. After stemming the list no longer fits (``very`` is ``veri``), so this step
     comes before.
     """
-    return _SPOKEN.apply(text)
+    return _each_word(_unless_stop_word, text)
