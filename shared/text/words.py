@@ -6,7 +6,7 @@ White space becomes single spaces.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 from shared.text.characters import straighten_apostrophes
 from shared.text.contractions import expand_contractions, with_case_of
@@ -31,11 +31,19 @@ def _each_word(change: Callable[[str], str], text: str) -> str:
     return " ".join(changed.split())
 
 
+# Loaded when they are first asked for, and without caches of their own: the pipeline has one.
 @cache
 def _stemmer() -> Callable[[str], str]:
     import Stemmer
 
-    return Stemmer.Stemmer("english").stemWord
+    return Stemmer.Stemmer("english", 0).stemWord
+
+
+@cache
+def _lemmatizer() -> Callable[[str], str]:
+    from simplemma import Lemmatizer
+
+    return partial(Lemmatizer(cache_max_size=0).lemmatize, lang="en")
 
 
 def _stem(word: str) -> str:
@@ -45,11 +53,9 @@ def _stem(word: str) -> str:
 
 
 def _lemmatize(word: str) -> str:
-    from simplemma import lemmatize
-
     lowered = word.lower()
     # simplemma takes "don't" for a form of "do", and "me" for a form of "I".
-    lemma = lowered if "n't" in lowered else lemmatize(lowered, lang="en").lower()
+    lemma = lowered if "n't" in lowered else _lemmatizer()(lowered).lower()
     return word if lemma == lowered else with_case_of(word, lemma)
 
 
