@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.dummy import DummyClassifier
-from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
+from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -28,18 +28,13 @@ from shared.history import History
 from shared.predictions import Predictions
 from shared.runs import Parameters, Record, Seconds, write_run
 from shared.specification import Specification
-from shared.text import clean, tokenize
+from shared.text import Pipeline
+from shared.text.vectorizers import bag_of_words, counts, tf_idf
 from shared.text.vocabulary import SPECIAL_WORDS
 from shared.vectors.corpus import vectors_for
 
-# Whole reviews, not cut to max_length; words and pairs of words, seen at least twice.
-WORDS: dict[str, Any] = {
-    "preprocessor": clean,
-    "tokenizer": tokenize,
-    "token_pattern": None,
-    "ngram_range": (1, 2),
-    "min_df": 2,
-}
+# Whole reviews, not cut to max_length; words and pairs of words, seen in at least two.
+TERMS: dict[str, Any] = {"ngrams": (1, 2), "min_df": 2}
 
 
 class NaiveBayesSVM(ClassifierMixin, BaseEstimator):
@@ -111,8 +106,8 @@ def _mean_of_vectors(specification: Specification, corpus: Corpus) -> Any:
     """Return what makes of a review the mean of its words' vectors, as the networks first have them."""
     vectors = vectors_for(specification, corpus).vectors[len(SPECIAL_WORDS) :]  # [words, embedding]
     words = corpus.vocabulary.words[len(SPECIAL_WORDS) :]
-    counts = CountVectorizer(preprocessor=clean, tokenizer=tokenize, token_pattern=None, vocabulary=words)
-    return make_pipeline(counts, Normalizer("l1"), FunctionTransformer(lambda shares: shares @ vectors))
+    shares = make_pipeline(counts(Pipeline.parse(specification.cleaning), vocabulary=words), Normalizer("l1"))
+    return make_pipeline(shares, FunctionTransformer(lambda found: found @ vectors))
 
 
 def _logistic(penalty: float) -> LogisticRegression:
@@ -126,8 +121,16 @@ BASELINES = {
     "mean-of-vectors": Baseline(
         _mean_of_vectors, lambda penalty: LogisticRegression(C=penalty, max_iter=1_000), (1.0, 10.0, 100.0)
     ),
-    "tf-idf": Baseline(lambda *_: TfidfVectorizer(**WORDS, sublinear_tf=True), _logistic, (4.0, 16.0, 64.0)),
-    "nb-svm": Baseline(lambda *_: CountVectorizer(**WORDS, binary=True), NaiveBayesSVM, (0.03, 0.1, 0.3)),
+    "tf-idf": Baseline(
+        lambda specification, _: tf_idf(Pipeline.parse(specification.cleaning), **TERMS, sublinear_tf=True),
+        _logistic,
+        (4.0, 16.0, 64.0),
+    ),
+    "nb-svm": Baseline(
+        lambda specification, _: bag_of_words(Pipeline.parse(specification.cleaning), **TERMS),
+        NaiveBayesSVM,
+        (0.03, 0.1, 0.3),
+    ),
 }
 LINEAR = ("tf-idf", "nb-svm")
 
@@ -140,7 +143,7 @@ def train_baseline(name: str, specification: Specification, target: Path) -> Rec
     name : str
         One of `BASELINES`.
     specification : Specification
-        The data fields are used, and for the mean of word vectors ``vectors``.
+        The data fields and ``cleaning`` are used, and for the mean of word vectors ``vectors``.
     target : Path
         The run's directory.
 

@@ -133,7 +133,7 @@ ABLATION = (
     Rung("schedule-constant", "constant learning rate", "Goyal et al. 2017", {"schedule": "constant"}),
     Rung("batch-size-128", "batches of 128", "Masters & Luschi 2018", {"batch_size": 128}),
     Rung("truncation-head", "beginnings are read, not ends", "Sun et al. 2019", {"truncation": "head"}),
-    Rung("max-length-400", "400 words are read", "Dai & Le 2015", {"max_length": 400}),
+    Rung("max-length-256", "256 words are read, not 400", "Dai & Le 2015", {"max_length": 256}),
     Rung("two-layers", "two recurrent layers", "Graves et al. 2013", {"layers": 2}),
     Rung("weight-averaging", "mean of the last half's weights", "Polyak & Juditsky 1992", {"weight_averaging": 0.5}),
     Rung("language-model", "starts from a language model", "Dai & Le 2015"),

@@ -32,7 +32,7 @@ from shared.reference.model import SentimentClassifier, build, softmax
 from shared.reference.training import Adam, predict_probabilities, train
 from shared.specification import Specification, preset
 from shared.text import PADDING_ID, UNKNOWN_ID
-from shared.text.tokens import TAG
+from shared.text.characters import TAG
 from shared.vectors import load_vectors
 from shared.weights import from_torch_layout, initialise, to_torch_layout
 

@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from shared.errors import LockstepError
-from shared.text import PADDING_ID
+from shared.text import DEFAULT_CLEANING, PADDING_ID, STEPS, Pipeline
 
 Architecture = Literal["rnn", "lstm", "gru", "birnn", "bigru", "bilstm"]
 Pooling = Literal["last", "max", "mean", "concat", "ends"]
@@ -71,6 +71,9 @@ class Specification(BaseModel):
     validation_fraction: float = _field("data", "share of the rest held out for validation", 0.1, gt=0, lt=1)
     split_seed: int = _field("data", "seed of the splits; the same for every model seed", 0, ge=0)
 
+    cleaning: str = _field(
+        "text", f"what is done to a review before it is cut into words, in order: {', '.join(STEPS)}", DEFAULT_CLEANING
+    )
     vocabulary_size: int = _field("text", "words at most, <pad> and <unk> included", 20_000, ge=3)
     minimum_count: int = _field("text", "words seen less often in training are unknown words", 2, ge=1)
     max_length: int = _field("text", "tokens of a review that are read", 192, ge=1)
@@ -122,6 +125,14 @@ class Specification(BaseModel):
     weight_averaging: float = _field(
         "training", "share of the steps, the last ones, whose weights are averaged; 0 keeps the last", 0.0, ge=0, le=1
     )
+
+    @field_validator("cleaning")
+    @classmethod
+    def _steps_exist(cls, names: str) -> str:
+        try:
+            return str(Pipeline.parse(names))
+        except LockstepError as error:
+            raise ValueError(str(error)) from error
 
     @model_validator(mode="after")
     def _vectors_fit(self) -> Specification:
@@ -196,7 +207,7 @@ PRESETS: dict[str, Specification] = {
         vocabulary_size=30_000,
         vectors="corpus",
         embedding_size=100,
-        max_length=256,
+        max_length=400,
         hidden_size=128,
         dropout=0.3,
         word_dropout=0.5,
@@ -279,5 +290,6 @@ def specification_from_flags(arguments: argparse.Namespace) -> Specification:
 def _one_line(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or "specification"
-    got = f", not {first['input']!r}" if first["loc"] else ""
+    ours = first["type"] == "value_error"  # a whole sentence already
+    got = f", not {first['input']!r}" if first["loc"] and not ours else ""
     return f"{where.replace('_', '-')}: {first['msg'].removeprefix('Value error, ')}{got}"

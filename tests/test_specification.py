@@ -32,6 +32,8 @@ def other_value(name: str, value: object) -> object:
         return not value
     if name == "vectors":
         return "random"
+    if name == "cleaning":
+        return "html,digits"
     if name == "embedding_size":
         return value  # only 50 fits the packaged vectors; its flag is tested below
     if name == "reviews":
@@ -74,6 +76,7 @@ def test_flags_go_over_the_preset() -> None:
         (["--hidden-size", "many"], "hidden-size: .*'many'"),
         (["--dropout", "1"], "dropout"),
         (["--embedding-size", "100"], "packaged GloVe vectors have 50 dimensions"),
+        (["--cleaning", "html,shout"], "cleaning: unknown cleaning step 'shout': choose among html, .*, stemming$"),
         (["--preset", "huge"], "unknown preset 'huge': choose one of smoke, quick, full"),
     ],
 )

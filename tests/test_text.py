@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import LockstepError
-from shared.text import UNKNOWN_ID, Vocabulary, clean, tokenize
+from shared.text import DEFAULT_CLEANING, UNKNOWN_ID, Pipeline, Vocabulary, tokenize
+
+clean = Pipeline.parse(DEFAULT_CLEANING)
 
 
 @pytest.mark.parametrize(

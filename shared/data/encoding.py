@@ -16,7 +16,7 @@ from shared.data.splits import SPLITS, TEST, TRAIN, UNLABELLED, VALIDATION, samp
 from shared.errors import LockstepError
 from shared.files import cache_directory, digest, written_whole
 from shared.specification import Padding, Specification
-from shared.text import PADDING_ID, Vocabulary, clean, tokenize
+from shared.text import PADDING_ID, Pipeline, Vocabulary, tokenize
 from shared.text.tokens import TEXT_RULES_VERSION
 
 
@@ -184,8 +184,8 @@ def load_corpus(specification: Specification, progress: bool = False) -> Corpus:
     if specification.unlabelled != "none":
         reviews, sides = _with_unlabelled(reviews, sides, load_unlabelled(specification.unlabelled))
     fingerprint = digest(*reviews.review_ids, *reviews.texts, reviews.labels.tobytes(), sides.tobytes())
-    vocabulary_rules = (TEXT_RULES_VERSION, specification.vocabulary_size, specification.minimum_count)
-    cached = cache_directory() / "encoded" / digest(fingerprint, repr(vocabulary_rules))
+    words = (specification.cleaning, specification.vocabulary_size, specification.minimum_count)
+    cached = cache_directory() / "encoded" / digest(fingerprint, repr((TEXT_RULES_VERSION, *words)))
     if not cached.exists():
         _encode_corpus(cached, reviews.texts, (sides == TRAIN) | (sides == UNLABELLED), specification, progress)
     boundaries = np.load(cached / "boundaries.npy")
@@ -275,12 +275,13 @@ def encode_texts(
     vocabulary : Vocabulary
         The checkpoint's.
     specification : Specification
-        The checkpoint's: ``max_length``, ``truncation`` and ``padding``.
+        The checkpoint's: ``cleaning``, ``max_length``, ``truncation`` and ``padding``.
     review_ids : sequence of str, optional
         Default: ``review-000000`` and so on.
     labels : <int8>[reviews], optional
         Default: -1, not known.
     """
+    clean = Pipeline.parse(specification.cleaning)
     encoded = [vocabulary.encode(tokenize(clean(text))) for text in texts]
     sizes = np.array([len(words) for words in encoded], np.int64)
     return EncodedReviews(
@@ -299,6 +300,7 @@ def _encode_corpus(
     target: Path, texts: Sequence[str], counted: np.ndarray, specification: Specification, progress: bool
 ) -> None:
     """Write ids, boundaries and the vocabulary of the reviews that are counted, ``<bool>[reviews]``."""
+    clean = Pipeline.parse(specification.cleaning)
     provisional: defaultdict[str, int] = defaultdict(lambda: len(provisional))  # in order of first sight
     seen = array("i")
     sizes = np.zeros(len(texts), np.int64)

@@ -16,7 +16,7 @@ from shared.vectors.pretrained import VectorTable, load_vectors
 # more would finish in another order each time, and no two machines would have equal vectors.
 # The norms that come out grow with a word's frequency, up to 25, and saturate the gates; so every vector
 # is brought to one root mean square, half of what GloVe's have.
-SETTINGS = {"sg": 0, "window": 5, "negative": 10, "sample": 1e-3, "epochs": 5, "seed": 0, "workers": 1}
+SETTINGS = {"sg": 0, "window": 5, "negative": 10, "sample": 1e-3, "epochs": 10, "seed": 0, "workers": 1}
 ROOT_MEAN_SQUARE = 0.3
 
 
