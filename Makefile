@@ -1,12 +1,17 @@
 # Every target builds .venv on first use and uses it again after. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help compare test lint format lock clean
+.PHONY: help compare full test lint format lock clean
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
 # Passed to pip for torch alone: TORCH_FLAGS="--index-url https://download.pytorch.org/whl/cpu" for a small CPU build.
 TORCH_FLAGS ?=
 PRESET ?= quick
 RECIPE ?= lockstep
+# Of `make full`: the official reviews (downloaded, or the path of a copy), seeds, and cells side by side.
+DATA ?= stanford
+UNLABELLED ?= $(DATA)
+SEEDS ?= 0 1 2
+JOBS ?= 1
 EXPERIMENT = $(PRESET)$(if $(filter-out lockstep,$(RECIPE)),-$(RECIPE))
 
 BIN := .venv/bin
@@ -14,11 +19,26 @@ READY := .venv/ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "make %-9s %s\n", $$1, $$2}'
 
 compare: $(READY) ## train all models on the packaged reviews and write reports/ (RECIPE=idiomatic, PRESET=smoke|quick|full)
 	$(BIN)/python -m compare run --preset $(PRESET) --recipe $(RECIPE) --experiment $(EXPERIMENT)
 	$(BIN)/python -m compare report runs/$(EXPERIMENT)
+
+OFFICIAL = --preset full --data $(DATA) --unlabelled $(UNLABELLED)
+# The second round: larger networks that start from a language model and learn from what the first round thinks.
+TAUGHT = --hidden-size 256 --learning-rate 0.002 --epochs 1
+MODEL = runs/language-model
+
+full: $(READY) ## train on the official reviews, twice, and ask all together: hours (DATA=path|stanford, SEEDS=, JOBS=)
+	$(BIN)/python -m compare run $(OFFICIAL) --seeds $(SEEDS) --jobs $(JOBS)
+	test -e runs/full/pseudo-labels.parquet || $(BIN)/python -m compare label runs/full
+	test -e $(MODEL) || $(BIN)/python -m pytorch_impl.pretraining $(OFFICIAL) $(TAUGHT) --epochs 2 --learning-rate 0.003 --out $(MODEL)
+	$(BIN)/python -m compare run $(OFFICIAL) $(TAUGHT) --experiment full-taught --architectures lstm --seeds $(SEEDS) --jobs $(JOBS) \
+	    --start-from $(MODEL) --pseudo-labels runs/full/pseudo-labels.parquet --no-baselines
+	$(BIN)/python -m compare ensemble runs/full runs/full-taught
+	$(BIN)/python -m compare report runs/full
+	$(BIN)/python -m compare report runs/full-taught
 
 test: $(READY) ## run all tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
