@@ -14,10 +14,37 @@ from typing import Any
 
 import pooch
 
+from shared.errors import LockstepError
+
 
 def cache_directory() -> Path:
     """Where encoded reviews and downloads are kept: ``$LOCKSTEP_CACHE``, or the user's cache."""
     return Path(os.environ.get("LOCKSTEP_CACHE") or pooch.os_cache("lockstep"))
+
+
+def download(url: str, checksum: str, instead: str) -> Path:
+    """Download a file into the cache, once, and check its checksum.
+
+    Parameters
+    ----------
+    url : str
+        Its last part names the file in the cache.
+    checksum : str
+        ``<algorithm>:<hexadecimal>``.
+    instead : str
+        What the user can do where the download fails.
+
+    Raises
+    ------
+    LockstepError
+        If the download fails or the checksum differs; nothing half-downloaded is kept.
+    """
+    try:
+        name = url.rsplit("/", 1)[-1]
+        return Path(pooch.retrieve(url, checksum, name, cache_directory() / "downloads", progressbar=True))
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise LockstepError(f"cannot download {url}: {reason}; or {instead}") from error
 
 
 @contextmanager

@@ -13,10 +13,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
-import pooch
 
 from shared.errors import LockstepError
-from shared.files import cache_directory, digest, written_whole
+from shared.files import cache_directory, digest, download, written_whole
 
 CLASS_NAMES = ("negative", "positive")
 LABELS = {"0": 0, "neg": 0, "negative": 0, "1": 1, "pos": 1, "positive": 1}
@@ -119,12 +118,7 @@ def download_stanford(url: str = STANFORD_URL, checksum: str = STANFORD_CHECKSUM
     LockstepError
         If the download fails or the checksum differs; nothing half-downloaded is kept.
     """
-    try:
-        name = url.rsplit("/", 1)[-1]
-        return Path(pooch.retrieve(url, checksum, name, cache_directory() / "downloads", progressbar=True))
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise LockstepError(f"cannot download {url}: {reason}; or pass --data the path of a copy") from error
+    return download(url, checksum, "pass --data the path of a copy")
 
 
 def load_table(path: Path, labelled: bool) -> Reviews:
