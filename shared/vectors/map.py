@@ -143,5 +143,6 @@ def plot_words(table: WordVectors, groups: dict[str, str], path: Path, seed: int
         ):
             colour = PALETTE[names.index(group) % len(PALETTE)]
             axes.plot(*point, ".", color=colour, markersize=4)
-            axes.text(corner[0], corner[1], word, color=colour, fontsize=8, weight="bold" if word == group else "normal",
-                      verticalalignment="bottom", parse_math=False)  # fmt: skip
+            weight = "bold" if word == group else "normal"
+            style = {"color": colour, "fontsize": 8, "weight": weight, "verticalalignment": "bottom"}
+            axes.text(corner[0], corner[1], word, style, parse_math=False)
