@@ -14,7 +14,7 @@ from rich.table import Table
 
 from shared.command_line import guarded
 from shared.errors import LockstepError
-from shared.specification import Specification, add_specification_flags, specification_from_flags
+from shared.specification import Specification, add_specification_flags, preset
 
 if TYPE_CHECKING:
     from shared.vectors.space import WordVectors
@@ -52,7 +52,8 @@ def _parser() -> argparse.ArgumentParser:
         "A, B and C themselves are left out: without that, B or C would mostly win.",
         epilog=f"example: {PROGRAM} analogy man king woman",
     )
-    analogy.add_argument("given", nargs=3, metavar=("A", "B", "C"))
+    for name, letter in (("first", "A"), ("second", "B"), ("third", "C")):
+        analogy.add_argument(name, metavar=letter)
     _add_count(analogy, "answers", 5)
     _add_table_flags(analogy)
     analogy.set_defaults(run=_analogy)
@@ -165,7 +166,9 @@ def _train(arguments: argparse.Namespace) -> int:
     options = TrainingOptions.of(**{name: getattr(arguments, name) for name in TrainingOptions.model_fields})
     if arguments.out.is_dir():
         raise LockstepError(f"{arguments.out}: is a directory; name a file")
-    texts = training_texts(specification_from_flags(arguments), arguments.unlabelled, progress)
+    # Only these: a name such as epochs means the vectors' here, not the classifier's.
+    given = {name: getattr(arguments, name) for name in DATA_FIELDS if getattr(arguments, name) is not None}
+    texts = training_texts(preset(arguments.preset).replaced(**given), arguments.unlabelled, progress)
     started = time.perf_counter()
     table = train_vectors(texts, options, arguments.also, progress)
     seconds = time.perf_counter() - started
@@ -189,7 +192,7 @@ def _neighbours(arguments: argparse.Namespace) -> int:
 
 
 def _analogy(arguments: argparse.Namespace) -> int:
-    first, second, third = arguments.given
+    first, second, third = arguments.first, arguments.second, arguments.third
     for word, cosine in _table(arguments).analogy(first, second, third, arguments.count):
         print(f"{cosine:.3f}  {word}")
     print(f"left out as answers: {first}, {second}, {third}", file=sys.stderr)
