@@ -10,6 +10,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -58,16 +59,21 @@ def measure(reviews: int | None) -> dict[str, Any]:
         "texts": len(texts),
         "running_words": sum(map(len, texts)),
         "trained": trained,
-        "packaged": {"method": "GloVe, 6 billion words (packaged)", **_described(packaged)},
+        "packaged": {"method": "GloVe, 6 billion words (packaged)", **_described(packaged, debiasing["scores"])},
         "debiasing": debiasing,
     }
 
 
-def _described(table: WordVectors) -> dict[str, Any]:
-    scores = {score.task: score for score in evaluate(table)}
+def _described(table: WordVectors, scores: Sequence[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """Scores and neighbours; the scores of vectors that were scored already are given."""
+    scores = scores or [{**asdict(score), "before": score.value} for score in evaluate(table)]
     return {
         "words": len(table),
-        "scores": {name: {"value": scores[name].value, "coverage": scores[name].coverage} for name in TASKS},
+        "scores": {
+            score["task"]: {"value": score["before"], "coverage": score["asked"] / score["total"]}
+            for score in scores
+            if score["task"] in TASKS
+        },
         "neighbours": [word for word, _ in table.neighbours(NEIGHBOURS_OF, 4)],
     }
 

@@ -66,6 +66,18 @@ def written_whole(path: Path) -> Iterator[Path]:
         shutil.rmtree(workspace, ignore_errors=True)
 
 
+def refuse_directory(path: Path) -> None:
+    """Refuse to put a file in the place of a directory, which would be deleted with all that is in it.
+
+    Raises
+    ------
+    LockstepError
+        If there is a directory at `path`.
+    """
+    if path.is_dir():
+        raise LockstepError(f"{path}: is a directory; name a file")
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented UTF-8 JSON, whole or not at all."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
@@ -73,6 +85,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` in UTF-8, whole or not at all."""
+    refuse_directory(path)
     with written_whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

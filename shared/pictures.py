@@ -11,7 +11,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from shared.errors import LockstepError
-from shared.files import written_whole
+from shared.files import refuse_directory, written_whole
 
 FORMATS = (".png", ".svg")
 # Okabe & Ito's palette, safe for colour-blind readers.
@@ -32,8 +32,9 @@ def check_format(path: Path) -> None:
     Raises
     ------
     LockstepError
-        If it ends in neither ``.png`` nor ``.svg``.
+        If it ends in neither ``.png`` nor ``.svg``, or is a directory.
     """
+    refuse_directory(path)
     if path.suffix not in FORMATS:
         raise LockstepError(f"{path}: a picture ends in {' or '.join(FORMATS)}")
 

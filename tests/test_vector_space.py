@@ -250,6 +250,19 @@ def test_debias_writes_vectors_and_what_was_measured(capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(
+    "arguments", [("debias", "--record"), ("debias", "--out"), ("train", "--out"), ("plot", "--out")]
+)
+def test_a_file_never_takes_the_place_of_a_directory(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "mine.png").mkdir()
+    (tmp_path / "mine.png" / "precious").write_text("years of work")
+    code, _, errors = shown(capsys, *arguments, tmp_path / "mine.png")
+    assert (code, errors) == (2, f"error: {tmp_path / 'mine.png'}: is a directory; name a file\n")
+    assert (tmp_path / "mine.png" / "precious").exists()
+
+
+@pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         (("neighbours", "zzxq"), "no vector for the word 'zzxq'"),

@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.table import Table
 
 from shared.command_line import guarded
-from shared.errors import LockstepError
 from shared.specification import Specification, add_specification_flags, preset
 
 if TYPE_CHECKING:
@@ -158,14 +157,14 @@ def _table(arguments: argparse.Namespace) -> WordVectors:
 
 
 def _train(arguments: argparse.Namespace) -> int:
+    from shared.files import refuse_directory
     from shared.vectors.corpus import training_texts
     from shared.vectors.text_format import write_vectors
     from shared.vectors.training import TrainingOptions, train_vectors
 
     progress = sys.stderr.isatty()
     options = TrainingOptions.of(**{name: getattr(arguments, name) for name in TrainingOptions.model_fields})
-    if arguments.out.is_dir():
-        raise LockstepError(f"{arguments.out}: is a directory; name a file")
+    refuse_directory(arguments.out)
     # Only these: a name such as epochs means the vectors' here, not the classifier's.
     given = {name: getattr(arguments, name) for name in DATA_FIELDS if getattr(arguments, name) is not None}
     texts = training_texts(preset(arguments.preset).replaced(**given), arguments.unlabelled, progress)
@@ -232,10 +231,12 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _debias(arguments: argparse.Namespace) -> int:
-    from shared.files import write_json
+    from shared.files import refuse_directory, write_json
     from shared.vectors.bias_report import measure_debiasing
     from shared.vectors.text_format import write_vectors
 
+    for path in filter(None, (arguments.out, arguments.record)):
+        refuse_directory(path)
     debiased, report = measure_debiasing(_table(arguments))
     console = Console(markup=False, emoji=False, highlight=False)
     console.print(

@@ -31,11 +31,14 @@ class Archive:
         Where it comes from, and ``<algorithm>:<hexadecimal>`` of it.
     member : str
         The text file in it that is read; no other is touched, and none is unpacked.
+    embedding_size : int
+        Numbers in a vector of it.
     """
 
     url: str
     checksum: str
     member: str
+    embedding_size: int
 
 
 # Pennington et al. (2014), https://nlp.stanford.edu/projects/glove/. Stanford publishes no checksums:
@@ -50,10 +53,10 @@ GLOVE_840B = (
 )
 ARCHIVES = {
     **{
-        f"glove.6B.{size}d": Archive(GLOVE_6B[0], f"sha256:{GLOVE_6B[1]}", f"glove.6B.{size}d.txt")
+        f"glove.6B.{size}d": Archive(GLOVE_6B[0], f"sha256:{GLOVE_6B[1]}", f"glove.6B.{size}d.txt", size)
         for size in (50, 100, 200, 300)
     },
-    "glove.840B.300d": Archive(GLOVE_840B[0], f"sha256:{GLOVE_840B[1]}", "glove.840B.300d.txt"),
+    "glove.840B.300d": Archive(GLOVE_840B[0], f"sha256:{GLOVE_840B[1]}", "glove.840B.300d.txt", 300),
 }
 
 
@@ -101,6 +104,11 @@ def load_vectors(source: str, vocabulary: Vocabulary, embedding_size: int, progr
         return VectorTable(np.zeros((len(vocabulary), embedding_size), np.float32), np.zeros(len(vocabulary), bool))
     if source == "glove":
         return _packaged_rows(vocabulary)
+    if source in ARCHIVES and ARCHIVES[source].embedding_size != embedding_size:
+        # Before gigabytes are downloaded in vain.
+        raise LockstepError(
+            f"{source}: has {ARCHIVES[source].embedding_size} numbers, not --embedding-size {embedding_size}"
+        )
     cached = cache_directory() / "vectors" / digest(*_identity(source), *vocabulary.words, str(embedding_size))
     if not cached.exists():
         table = _text_rows(_lines(source, progress), source, vocabulary, embedding_size)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from shared.errors import LockstepError
-from shared.files import written_whole
+from shared.files import refuse_directory, written_whole
 from shared.vectors.space import WordVectors
 
 NUMBER_CHARACTERS = b"0123456789+-.eE "
@@ -94,8 +94,10 @@ def write_vectors(path: Path, table: WordVectors) -> None:
     Raises
     ------
     LockstepError
-        If a word is empty or has white space in it, which the format cannot say.
+        If a word is empty or has white space in it, which the format cannot say, or `path` is a
+        directory.
     """
+    refuse_directory(path)
     for word in table.words:
         if not word or word.split() != [word]:
             raise LockstepError(f"{path}: the word {word!r} is empty or has white space in it")
