@@ -75,12 +75,13 @@ def numbers_of(text: bytes, where: str, number: int) -> np.ndarray:
         If one is not a finite number that float32 can hold.
     """
     try:
-        vector = np.array([float(part) for part in text.split()])
+        with np.errstate(over="ignore"):  # an overflow is infinite, and refused below
+            vector = np.array([float(part) for part in text.split()]).astype(np.float32)
     except ValueError as error:
         raise LockstepError(f"{where}: line {number}: not a number ({error})") from error
-    if not (np.abs(vector) <= np.finfo(np.float32).max).all():
+    if not np.isfinite(vector).all():
         raise LockstepError(f"{where}: line {number}: a number is not finite")
-    return vector.astype(np.float32)
+    return vector
 
 
 def refuse_second(word: bytes, where: str, number: int) -> None:
