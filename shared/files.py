@@ -14,10 +14,37 @@ from typing import Any
 
 import pooch
 
+from shared.errors import LockstepError
+
 
 def cache_directory() -> Path:
     """Where encoded reviews and downloads are kept: ``$LOCKSTEP_CACHE``, or the user's cache."""
     return Path(os.environ.get("LOCKSTEP_CACHE") or pooch.os_cache("lockstep"))
+
+
+def download(url: str, checksum: str, instead: str) -> Path:
+    """Download a file into the cache, once, and check its checksum.
+
+    Parameters
+    ----------
+    url : str
+        Its last part names the file in the cache.
+    checksum : str
+        ``<algorithm>:<hexadecimal>``.
+    instead : str
+        What the user can do where the download fails.
+
+    Raises
+    ------
+    LockstepError
+        If the download fails or the checksum differs; nothing half-downloaded is kept.
+    """
+    try:
+        name = url.rsplit("/", 1)[-1]
+        return Path(pooch.retrieve(url, checksum, name, cache_directory() / "downloads", progressbar=True))
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise LockstepError(f"cannot download {url}: {reason}; or {instead}") from error
 
 
 @contextmanager
@@ -39,6 +66,18 @@ def written_whole(path: Path) -> Iterator[Path]:
         shutil.rmtree(workspace, ignore_errors=True)
 
 
+def refuse_directory(path: Path) -> None:
+    """Refuse to put a file in the place of a directory, which would be deleted with all that is in it.
+
+    Raises
+    ------
+    LockstepError
+        If there is a directory at `path`.
+    """
+    if path.is_dir():
+        raise LockstepError(f"{path}: is a directory; name a file")
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented UTF-8 JSON, whole or not at all."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
@@ -46,6 +85,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` in UTF-8, whole or not at all."""
+    refuse_directory(path)
     with written_whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import functools
 import hashlib
-import http.server
 import io
 import tarfile
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -179,18 +176,6 @@ def test_too_few_reviews_are_refused(tmp_path: Path) -> None:
     path.write_text("text,label\n" + "".join(f"review {n},{n % 2}\n" for n in range(4)))
     with pytest.raises(LockstepError, match="too few"):
         load_corpus(Specification(data=str(path)))
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """A local web server over an empty folder."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{httpd.server_port}", folder
-        httpd.shutdown()
 
 
 def test_official_archive_is_downloaded_once_and_checked(

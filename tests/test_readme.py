@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import importlib
 import re
+
+import pytest
 
 from compare.results import TABLES, filled
 from tests.conftest import ROOT, Command
@@ -18,6 +21,16 @@ def test_figures_in_the_readme_are_those_of_the_results() -> None:
 def test_commands_in_the_readme_exist(command: Command) -> None:
     for module, verb in set(re.findall(r"^(?:cat \S+ \| )?python -m (\w+) (\w+)", README, re.MULTILINE)):
         assert command(module, verb, "--help").returncode == 0, f"{module} {verb}"
+
+
+def test_commands_of_shared_in_the_readme_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    named = set(re.findall(r"^python -m (shared\.\w+) (\w+)", README, re.MULTILINE))
+    assert {module for module, _ in named} == {"shared.data", "shared.vectors"}
+    for module, verb in named:
+        with pytest.raises(SystemExit) as finished:
+            importlib.import_module(f"{module}.__main__").main([verb, "--help"])
+        assert finished.value.code == 0, f"{module} {verb}"
+        assert "usage" in capsys.readouterr().out
 
 
 def test_targets_in_the_readme_exist() -> None:

@@ -13,10 +13,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
-import pooch
 
 from shared.errors import LockstepError
-from shared.files import cache_directory, digest, written_whole
+from shared.files import cache_directory, digest, download, written_whole
 
 CLASS_NAMES = ("negative", "positive")
 LABELS = {"0": 0, "neg": 0, "negative": 0, "1": 1, "pos": 1, "positive": 1}
@@ -109,7 +108,8 @@ def load_unlabelled(source: str) -> Reviews:
     ----------
     source : str
         ``stanford`` (the 50,000 of the official archive), or the path of a directory or tarball in the
-        aclImdb layout (``train/unsup``), or of a ``.csv`` or ``.parquet`` file with a text column.
+        aclImdb layout (``train/unsup``), or of a ``.csv`` or ``.parquet`` file with a text column, or
+        of a ``.txt`` file with one text a line.
 
     Returns
     -------
@@ -121,8 +121,21 @@ def load_unlabelled(source: str) -> Reviews:
     LockstepError
         If there is no such source, or it has no such reviews.
     """
-    reviews = _load(source, labelled=False)
+    reviews = _text_lines(Path(source)) if source.endswith(".txt") else _load(source, labelled=False)
     return replace(reviews, labels=np.full(len(reviews), -1, np.int8), official_test=None)
+
+
+def _text_lines(path: Path) -> Reviews:
+    try:
+        texts = path.expanduser().read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise LockstepError(f"{path}: not UTF-8 (byte {error.start}); save the file as UTF-8") from error
+    except OSError as error:
+        raise LockstepError(f"{path}: cannot be read ({error.strerror})") from error
+    if not any(text.strip() for text in texts):
+        raise LockstepError(f"{path}: holds no text")
+    lines = np.arange(len(texts))
+    return Reviews(str(path), [f"line-{line:06d}" for line in lines], texts, np.full(len(texts), -1, np.int8), lines)
 
 
 def _load(source: str, labelled: bool) -> Reviews:
@@ -147,12 +160,7 @@ def download_stanford(url: str = STANFORD_URL, checksum: str = STANFORD_CHECKSUM
     LockstepError
         If the download fails or the checksum differs; nothing half-downloaded is kept.
     """
-    try:
-        name = url.rsplit("/", 1)[-1]
-        return Path(pooch.retrieve(url, checksum, name, cache_directory() / "downloads", progressbar=True))
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise LockstepError(f"cannot download {url}: {reason}; or pass --data the path of a copy") from error
+    return download(url, checksum, "pass --data the path of a copy")
 
 
 def load_table(path: Path, labelled: bool) -> Reviews:

