@@ -26,19 +26,17 @@ compare: $(READY) ## train all models on the packaged reviews and write reports/
 	$(BIN)/python -m compare report runs/$(EXPERIMENT)
 
 OFFICIAL = --preset full --data $(DATA) --unlabelled $(UNLABELLED)
-# The second round: larger networks that start from a language model and learn from what the first round thinks.
-TAUGHT = --hidden-size 256 --learning-rate 0.002 --epochs 1
-MODEL = runs/language-model
+# The second round: wider networks that start from a language model.
+WIDE = --hidden-size 256 --architecture bilstm
+PRETRAINED = --hidden-size 256 --learning-rate 0.002 --start-from runs/language-model
 
-full: $(READY) ## train on the official reviews, twice, and ask all together: hours (DATA=path|stanford, SEEDS=, JOBS=)
+full: $(READY) ## train on the official reviews, also from a language model, and ask all together: hours (DATA=path|stanford, SEEDS=, JOBS=)
 	$(BIN)/python -m compare run $(OFFICIAL) --seeds $(SEEDS) --jobs $(JOBS)
-	test -e runs/full/pseudo-labels.parquet || $(BIN)/python -m compare label runs/full
-	test -e $(MODEL) || $(BIN)/python -m pytorch_impl.pretraining $(OFFICIAL) $(TAUGHT) --epochs 2 --learning-rate 0.003 --out $(MODEL)
-	$(BIN)/python -m compare run $(OFFICIAL) $(TAUGHT) --experiment full-taught --architectures lstm --seeds $(SEEDS) --jobs $(JOBS) \
-	    --start-from $(MODEL) --pseudo-labels runs/full/pseudo-labels.parquet --no-baselines
-	$(BIN)/python -m compare ensemble runs/full runs/full-taught
+	test -e runs/language-model || $(BIN)/python -m pytorch_impl.pretraining $(OFFICIAL) $(WIDE) --learning-rate 0.003 --out runs/language-model
+	$(BIN)/python -m compare run $(OFFICIAL) $(PRETRAINED) --experiment full-pretrained --architectures bilstm --seeds $(SEEDS) --jobs $(JOBS) --no-baselines
+	$(BIN)/python -m compare ensemble runs/full runs/full-pretrained
 	$(BIN)/python -m compare report runs/full
-	$(BIN)/python -m compare report runs/full-taught
+	$(BIN)/python -m compare report runs/full-pretrained
 
 test: $(READY) ## run all tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder

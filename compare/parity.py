@@ -102,8 +102,14 @@ class Training:
 
     @property
     def specification(self) -> Specification:
-        """The smoke preset's model on fewer reviews."""
+        """The smoke preset's model on fewer reviews.
+
+        Of seed 1: where two outputs tie to the last digit, rounding decides which one the maximum's
+        gradient goes to, and two right programs part ways. With seed 0 that happens to Keras' BiGRU with
+        dropout in the first eight steps (step losses 9e-3 apart; 2e-6 with the mean instead of `concat`).
+        """
         return preset("smoke").replaced(
+            seed=1,
             architecture=self.architecture,
             dropout=self.dropout,
             word_dropout=self.dropout,
