@@ -83,8 +83,8 @@ class Specification(BaseModel):
     )
     vectors: str = _field(
         "text",
-        "random, glove (6B, 50 dimensions), corpus (word2vec of the reviews outside the test set), or the path of a "
-        "GloVe/word2vec text file",
+        "random, glove (6B, 50 dimensions), corpus (word2vec of the reviews outside the test set), glove.6B.100d … "
+        "glove.840B.300d (downloaded), or the path of a GloVe/word2vec text file",
         "glove",
     )
 
