@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shared.data.encoding import EncodedReviews
 from shared.data.sources import CLASS_NAMES
 from shared.errors import LockstepError
 from shared.files import written_whole
@@ -22,6 +22,18 @@ SCHEMA = pa.schema(
         *(pa.field(f"probability_{name}", pa.float32(), nullable=False) for name in CLASS_NAMES),
     ]
 )
+
+
+class Reviewed(Protocol):
+    """Reviews, in whatever form, of which predictions are made."""
+
+    @property
+    def review_ids(self) -> np.ndarray:
+        """Unique ids, ``<str>[reviews]``."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Right classes, ``<int8>[reviews]``; -1 where not known."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +55,7 @@ class Predictions:
     probabilities: np.ndarray
 
     @classmethod
-    def of(cls, reviews: EncodedReviews, probabilities: np.ndarray) -> Predictions:
+    def of(cls, reviews: Reviewed, probabilities: np.ndarray) -> Predictions:
         """Put probabilities that came in the reviews' order into the order of their ids."""
         order = np.argsort(reviews.review_ids, kind="stable")
         return cls(reviews.review_ids[order], reviews.labels[order], probabilities[order])

@@ -15,6 +15,7 @@ from shared.data.sources import CLASS_NAMES, Reviews, load_reviews, load_unlabel
 from shared.data.splits import SPLITS, TEST, TRAIN, UNLABELLED, VALIDATION, sample, split
 from shared.errors import LockstepError
 from shared.files import cache_directory, digest, written_whole
+from shared.predictions import read_predictions
 from shared.specification import Padding, Specification
 from shared.text import PADDING_ID, Pipeline, Vocabulary, tokenize
 from shared.text.tokens import TEXT_RULES_VERSION
@@ -227,8 +228,6 @@ def _pseudo_labelled(
     A drawn label's expected cross-entropy is that of the probabilities themselves, so this is
     distillation (Hinton et al. 2015) that every framework's loss can do as it is.
     """
-    from shared.predictions import read_predictions
-
     path = Path(specification.pseudo_labels)
     predictions = read_predictions(path)
     places = {review_id: place for place, review_id in enumerate(predictions.review_ids.tolist())}

@@ -106,7 +106,7 @@ def label_places(points: np.ndarray, words: Sequence[str]) -> np.ndarray:
             [(side, step * LINE_HEIGHT / 2 - 3) for step in (0, 1, -1, 2, -2, 3, -3, 4, -4) for side in (4, -4 - width)]
         )
         boxes = np.hstack([corners, corners + size])  # left, lower, right, upper
-        free = [box for box in boxes if 0 < box[0] and box[2] < PAGE[0] and not _covers(box, taken)]
+        free = [box for box in boxes if box[0] > 0 and box[2] < PAGE[0] and not _covers(box, taken)]
         taken.append((free or [boxes[0]])[0])
     return np.array(taken)[:, :2]
 
