@@ -218,8 +218,6 @@ def _run(arguments: argparse.Namespace) -> int:
     from compare.grid import run_grid
 
     _check_names(arguments.frameworks, arguments.architectures)
-    if arguments.jobs < 1:
-        raise LockstepError("--jobs: at least 1")
     specification = specification_from_flags(arguments)
     name = arguments.experiment or experiment_name(arguments.preset, specification.recipe)
     failed = run_grid(

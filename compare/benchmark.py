@@ -203,8 +203,8 @@ def _speed(framework: str, architecture: str, recipe: str) -> Speed:
     chosen = MEASURED.replaced(recipe=recipe, architecture=architecture)
     with _trained(framework, flags_of(chosen.model_dump(include=SIZES))) as run:
         seconds = read_history(run / "history.csv")[-1].seconds
-        prediction = read_record(run / "record.json").reviews_per_second["prediction"]
-    return Speed(len(load_corpus(MEASURED).train) / seconds, prediction)
+        record = read_record(run / "record.json")
+    return Speed(record.data.sizes["train"] / seconds, record.reviews_per_second["prediction"])
 
 
 @contextmanager

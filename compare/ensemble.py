@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from scipy.stats import binomtest
 
 from compare.baselines import BASELINE, LINEAR
 from shared.errors import LockstepError
 from shared.files import write_json
-from shared.metrics import evaluate
+from shared.metrics import accuracy_interval, evaluate
 from shared.predictions import Predictions
 from shared.runs import Run, read_runs, this_commit
 
@@ -110,13 +109,13 @@ def _row(name: str, runs: Sequence[Run], weighted: bool) -> dict[str, Any]:
     labels = runs[0].predictions.labels
     metrics = evaluate(labels, np.tensordot(weights, _means(groups, "predictions"), axes=1))
     held_out = evaluate(runs[0].validation.labels, np.tensordot(weights, _means(groups, "validation"), axes=1))
-    interval = binomtest(round(metrics["accuracy"] * len(labels)), len(labels)).proportion_ci(0.95, method="wilson")
+    low, high = accuracy_interval(metrics["accuracy"], len(labels))
     return {
         "name": name,
         "models": len(runs),
         "accuracy": metrics["accuracy"],
-        "accuracy_low": float(interval.low),
-        "accuracy_high": float(interval.high),
+        "accuracy_low": low,
+        "accuracy_high": high,
         "validation_accuracy": held_out["accuracy"],
         "metrics": metrics,
         "weights": dict(sorted(zip(groups, weights.tolist(), strict=True), key=lambda one: -one[1])),

@@ -10,17 +10,10 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from shared.pictures import STYLE
+
 matplotlib.use("svg")
-matplotlib.rcParams.update(
-    {
-        "svg.fonttype": "none",  # text stays text
-        "svg.hashsalt": "lockstep",  # the same figure has the same bytes
-        "font.family": "sans-serif",
-        "font.size": 10,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-    }
-)
+matplotlib.rcParams.update(STYLE)
 
 # Okabe & Ito's palette, safe for colour-blind readers.
 COLOURS = {

@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from compare.baselines import BASELINES
 from shared.contract import module_name
 from shared.data.encoding import describe_sizes, load_corpus
+from shared.errors import LockstepError
 from shared.runs import is_finished, read_record, run_directory
 from shared.specification import Specification
 
@@ -121,7 +122,15 @@ def run_grid(
 
 
 def machine_flags(device: str, threads: int | None, jobs: int = 1) -> list[str]:
-    """Return what every cell is told about the machine; no number of threads is an equal share of the cores."""
+    """Return what every cell is told about the machine; no number of threads is an equal share of the cores.
+
+    Raises
+    ------
+    LockstepError
+        If there are to be no jobs.
+    """
+    if jobs < 1:
+        raise LockstepError("--jobs: at least 1")
     return ["--device", device, "--threads", str(threads or max(1, (os.cpu_count() or 1) // jobs))]
 
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
 
 from compare.baselines import BASELINE, BASELINES
 from compare.ensemble import summarise_ensemble
 from shared.contract import FRAMEWORKS, REFERENCE
 from shared.data.encoding import load_corpus
 from shared.errors import LockstepError
+from shared.metrics import accuracy_interval
 from shared.runs import Run
 from shared.specification import ARCHITECTURES, LOCKSTEP_FIELDS, Specification, from_record
 
@@ -107,15 +107,15 @@ def _cell(runs: Sequence[Run]) -> dict[str, Any]:
     """Means over the seeds of one framework and architecture; 95 % Wilson interval of the accuracy."""
     records = [run.record for run in runs]
     accuracies = [record.metrics["test"]["accuracy"] for record in records]
-    accuracy, reviews = float(np.mean(accuracies)), records[0].data.sizes["test"]
-    interval = binomtest(round(accuracy * reviews), reviews).proportion_ci(0.95, method="wilson")
+    accuracy = float(np.mean(accuracies))
+    low, high = accuracy_interval(accuracy, records[0].data.sizes["test"])
     return {
         "framework": records[0].framework,
         "architecture": records[0].architecture,
         "seeds": [record.seed for record in records],
         "accuracy": accuracy,
-        "accuracy_low": float(interval.low),
-        "accuracy_high": float(interval.high),
+        "accuracy_low": low,
+        "accuracy_high": high,
         "accuracy_of_seeds": accuracies,
         "metrics": {
             name: float(np.mean([record.metrics["test"][name] for record in records]))

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from pytorch_impl.model import SentimentClassifier, build, mirrored_places
 from pytorch_impl.training import configure
 from pytorch_impl.weights import export_weights
-from shared.command_line import guarded
+from shared.command_line import add_machine_flags, guarded
 from shared.data.batches import Batches
 from shared.data.encoding import Corpus, load_corpus
 from shared.errors import LockstepError
@@ -115,8 +115,7 @@ def pretrain(specification: Specification, corpus: Corpus) -> tuple[Checkpoint, 
     classifier = build(specification, initialise(specification, vectors_for(specification, corpus)))
     reviews = corpus.outside_test
     reviews = reviews.take(np.flatnonzero(reviews.lengths > 1))  # a single word has no next one
-    words = [reviews.tokens[start : start + size] for start, size in zip(reviews.starts, reviews.sizes, strict=True)]
-    counts = np.bincount(np.concatenate(words), minlength=len(corpus.vocabulary)) + 1  # [vocabulary]
+    counts = np.bincount(np.concatenate(list(reviews.whole())), minlength=len(corpus.vocabulary)) + 1  # [vocabulary]
     model = LanguageModel(classifier, counts)
     batches = Batches(reviews, specification)
     steps = specification.epochs * len(batches)
@@ -150,8 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the checkpoint")
     parser.add_argument("--overwrite", action="store_true", help="replace the checkpoint in --out")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="default: auto")
-    parser.add_argument("--threads", type=int, metavar="N", help="default: one for each core")
+    add_machine_flags(parser)
     add_specification_flags(parser, without=("recipe", "start_from"))
     parsed = parser.parse_args(arguments)
     return guarded(lambda: _pretrain(parsed))

@@ -82,7 +82,7 @@ def _parser(framework: str) -> argparse.ArgumentParser:
     )
     train.add_argument("--overwrite", action="store_true", help="replace a finished run in --out")
     train.add_argument("--progress", choices=("bar", "json", "none"), default="bar", help="default: bar")
-    _add_machine_flags(train)
+    add_machine_flags(train)
     add_specification_flags(train)
     train.set_defaults(run=_train)
 
@@ -101,17 +101,19 @@ def _parser(framework: str) -> argparse.ArgumentParser:
     predict.add_argument(
         "--output", type=Path, metavar="FILE", help="write predictions.parquet's format here instead of printing"
     )
-    _add_machine_flags(predict)
+    add_machine_flags(predict)
     predict.set_defaults(run=_predict)
     return parser
 
 
-def _add_machine_flags(parser: argparse.ArgumentParser) -> None:
+def add_machine_flags(parser: argparse.ArgumentParser) -> None:
+    """Give a parser ``--device`` and ``--threads``."""
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="default: auto")
-    parser.add_argument("--threads", type=_positive, metavar="N", help="default: one for each core")
+    parser.add_argument("--threads", type=positive, metavar="N", help="default: one for each core")
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """Read a whole number above 0, as the type of a flag."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)

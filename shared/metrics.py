@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import binomtest
 from sklearn.metrics import f1_score, roc_auc_score
 
 # Probabilities are clipped here before their logarithm: a float32 softmax can be exactly 0.
@@ -13,6 +14,12 @@ CALIBRATION_BINS = 15
 def accuracy(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Share of reviews whose most probable class is right."""
     return float(np.mean(probabilities.argmax(axis=1) == labels))
+
+
+def accuracy_interval(accuracy: float, reviews: int) -> tuple[float, float]:
+    """95 % Wilson interval of an accuracy on so many reviews."""
+    interval = binomtest(round(accuracy * reviews), reviews).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:

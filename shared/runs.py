@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -95,7 +96,7 @@ class Run:
     history: list[Epoch]
     predictions: Predictions
 
-    @property
+    @cached_property
     def validation(self) -> Predictions:
         """Predictions of the validation reviews, from which the weights of an ensemble come."""
         return read_predictions(self.directory / "validation.parquet")

@@ -26,7 +26,7 @@ class Side:
     Attributes
     ----------
     name : str
-        ``train``, ``validation`` or ``test``.
+        ``train``, ``validation``, ``test`` or ``unlabelled``.
     reviews : int
         How many.
     labels : dict of str to int
@@ -73,12 +73,12 @@ class Description:
         Words of a review that are read.
     vocabulary : int
         Words in the vocabulary, without padding and the unknown word.
-    specification : Specification
-        That it was loaded by.
+    vectors : str
+        What ``--vectors`` named.
     vocabulary_with_vector : int
         Words of the vocabulary that the vectors have.
     sides : list of Side
-        Training, validation, test.
+        Training, validation, test; those without labels where there are some.
     """
 
     source: str
@@ -128,8 +128,7 @@ def _side(
     class_names: Sequence[str],
     has_vector: np.ndarray,
 ) -> Side:
-    places = np.repeat(side.starts - np.cumsum(side.sizes) + side.sizes, side.sizes) + np.arange(side.sizes.sum())
-    tokens = side.tokens[places]  # every word of these reviews
+    tokens = np.concatenate(list(side.whole()))  # every word of these reviews
     return Side(
         name,
         len(side),

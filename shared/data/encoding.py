@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -98,6 +98,11 @@ class EncodedReviews:
         padded = np.full(real.shape, PADDING_ID, np.int32)
         padded[real] = self.tokens[places[real]]
         return padded
+
+    def whole(self) -> Iterator[np.ndarray]:
+        """Ids of each review's words, ``<int32>[size]``, also of those that are not read."""
+        for start, size in zip(self.starts, self.sizes, strict=True):
+            yield self.tokens[start : start + size]
 
     def words(self, row: int) -> np.ndarray:
         """Ids of one review's words that are read, ``<int32>[length]``, without padding."""

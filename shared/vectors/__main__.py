@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from shared.command_line import guarded
+from shared.command_line import guarded, positive
 from shared.specification import Specification, add_specification_flags, preset
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _add_table_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--words",
-        type=_positive,
+        type=positive,
         dest="first_words",
         default=100_000,
         metavar="N",
@@ -131,17 +131,11 @@ def _add_table_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_count(parser: argparse.ArgumentParser, what: str, default: int) -> None:
-    parser.add_argument("--count", type=_positive, default=default, metavar="N", help=f"{what}; default: {default}")
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
+    parser.add_argument("--count", type=positive, default=default, metavar="N", help=f"{what}; default: {default}")
 
 
 def _natural(text: str) -> int:
-    return 0 if text == "0" else _positive(text)
+    return 0 if text == "0" else positive(text)
 
 
 def _table(arguments: argparse.Namespace) -> WordVectors:

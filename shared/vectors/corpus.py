@@ -93,9 +93,8 @@ def vectors_for(specification: Specification, corpus: Corpus, progress: bool = F
 
 def _vectors_of(corpus: Corpus, options: TrainingOptions) -> np.ndarray:
     """Return ``<float32>[vocabulary, embedding_size]``; zero where a word does not occur outside the test set."""
-    words, reviews = np.array(corpus.vocabulary.words, object), corpus.outside_test
-    ids = (reviews.tokens[start : start + size] for start, size in zip(reviews.starts, reviews.sizes, strict=True))
-    trained = train_vectors([words[known[known != UNKNOWN_ID]].tolist() for known in ids], options)
+    words = np.array(corpus.vocabulary.words, object)
+    trained = train_vectors([words[ids[ids != UNKNOWN_ID]].tolist() for ids in corpus.outside_test.whole()], options)
     rows = [corpus.vocabulary.ids[word] for word in trained.words]
     size = np.sqrt(np.mean(trained.vectors**2, axis=1, keepdims=True))  # [words, 1]
     vectors = np.zeros((len(words), options.embedding_size), np.float32)
