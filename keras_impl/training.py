@@ -165,14 +165,29 @@ class BiasCorrectedAdam(DenseAdam):
 
     def update_step(self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor) -> None:
         """Update one variable and its moments."""
-        step = ops.cast(self.iterations + 1, variable.dtype)
-        first = self._momentums[self._get_variable_index(variable)]
-        second = self._velocities[self._get_variable_index(variable)]
-        self.assign_add(first, (gradient - first) * (1 - self.beta_1))
-        self.assign_add(second, (ops.square(gradient) - second) * (1 - self.beta_2))
-        first_corrected = first / (1 - ops.power(self.beta_1, step))
-        second_corrected = second / (1 - ops.power(self.beta_2, step))
-        self.assign_sub(variable, learning_rate * first_corrected / (ops.sqrt(second_corrected) + self.epsilon))
+        index = self._get_variable_index(variable)
+        updated = {"var": variable, "m": self._momentums[index], "v": self._velocities[index]}
+        # In float32, 1 - 0.999 is off by 1e-5. The kernel's moments are, so the correction is that of its betas.
+        first, second = (tf.cast(tf.constant(beta, tf.float32), tf.float64) for beta in (self.beta_1, self.beta_2))
+        step = tf.cast(self.iterations + 1, tf.float64)
+        correction = tf.sqrt(1 - second**step)
+        rate = tf.cast(learning_rate, tf.float64) * correction / (1 - first**step)
+        # TensorFlow's one kernel for all of it corrects before it adds epsilon; here it is told to correct nothing.
+        tf.raw_ops.ResourceApplyAdam(
+            **{name: tf_variable(value).handle for name, value in updated.items()},
+            beta1_power=0.0,
+            beta2_power=0.0,
+            lr=tf.cast(rate, tf.float32),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=tf.cast(self.epsilon * correction, tf.float32),
+            grad=gradient,
+        )
+
+
+def tf_variable(variable: keras.Variable | tf.Variable) -> tf.Variable:
+    """Return TensorFlow's variable: Keras hands an optimizer that or its own around it."""
+    return variable.value if isinstance(variable, keras.Variable) else variable
 
 
 def forward_and_backward(
