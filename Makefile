@@ -27,13 +27,13 @@ compare: $(READY) ## train all models on the packaged reviews and write reports/
 
 OFFICIAL = --preset full --data $(DATA) --unlabelled $(UNLABELLED)
 # The second round: wider networks that start from a language model.
-WIDE = --hidden-size 256 --architecture bilstm
+WIDE = --hidden-size 256 --architecture lstm
 PRETRAINED = --hidden-size 256 --learning-rate 0.002 --start-from runs/language-model
 
 full: $(READY) ## train on the official reviews, also from a language model, and ask all together: hours (DATA=path|stanford, SEEDS=, JOBS=)
 	$(BIN)/python -m compare run $(OFFICIAL) --seeds $(SEEDS) --jobs $(JOBS)
-	test -e runs/language-model || $(BIN)/python -m pytorch_impl.pretraining $(OFFICIAL) $(WIDE) --learning-rate 0.003 --out runs/language-model
-	$(BIN)/python -m compare run $(OFFICIAL) $(PRETRAINED) --experiment full-pretrained --architectures bilstm --seeds $(SEEDS) --jobs $(JOBS) --no-baselines
+	test -e runs/language-model || $(BIN)/python -m pytorch_impl.pretraining $(OFFICIAL) $(WIDE) --learning-rate 0.003 --epochs 4 --out runs/language-model
+	$(BIN)/python -m compare run $(OFFICIAL) $(PRETRAINED) --experiment full-pretrained --architectures lstm --seeds $(SEEDS) --jobs $(JOBS) --no-baselines
 	$(BIN)/python -m compare ensemble runs/full runs/full-pretrained
 	$(BIN)/python -m compare report runs/full
 	$(BIN)/python -m compare report runs/full-pretrained

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from compare.baselines import BASELINES
+from shared.command_line import EXIT_INTERRUPTED
 from shared.contract import module_name
 from shared.data.encoding import describe_sizes, load_corpus
 from shared.errors import LockstepError
@@ -26,6 +27,9 @@ from shared.runs import is_finished, read_record, run_directory
 from shared.specification import Specification
 
 Process = subprocess.Popen[str]
+
+# How a cell ends that was stopped, by this process or by the keyboard.
+STOPPED = {-signal.SIGTERM, -signal.SIGINT, EXIT_INTERRUPTED}
 
 
 @dataclass(frozen=True)
@@ -183,6 +187,10 @@ def _run_cell(cell: Cell, display: _Display, processes: set[Process]) -> bool:
         cell.log.unlink()
         display.finish(cell, f"done in {seconds:.0f} s" + _score(cell), seconds)
         return True
+    if code in STOPPED:
+        cell.log.unlink()
+        display.finish(cell, f"stopped after {seconds:.0f} s; the same command goes on", seconds)
+        return False
     display.finish(cell, f"FAILED after {seconds:.0f} s: {_last_line(cell.log)} (see {cell.log})", seconds)
     return False
 

@@ -16,6 +16,7 @@ from shared.errors import LockstepError
 from shared.specification import POOLED, Specification
 from shared.weights import Weights
 from torch_layers.gru import GRU
+from torch_layers.pooling import mirrored_places, pool, take_places
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": GRU}
 LABEL_TYPE = "sentiment"
@@ -149,29 +150,6 @@ class ReviewEmbeddings(DocumentEmbeddings):
             [pool(y, real, how) for how in POOLED[self.specification.pooling] for y in outputs], dim=1
         )  # [batch, features]
         return features * masks[0] if masks else features
-
-
-def mirrored_places(real: Tensor) -> Tensor:
-    """Return the places ``[batch, time]`` that reverse reviews within their lengths; padding stays."""
-    time = torch.arange(real.shape[1], device=real.device)  # [time]
-    return torch.where(real, real.sum(dim=1, keepdim=True) - 1 - time, time)
-
-
-def take_places(values: Tensor, places: Tensor) -> Tensor:
-    """Reorder ``[batch, time, size]`` along time by places ``[batch, places]``."""
-    return values.gather(1, places.unsqueeze(2).expand(-1, -1, values.shape[2]))
-
-
-def pool(outputs: Tensor, real: Tensor, how: str) -> Tensor:
-    """Pool ``[batch, time, hidden]`` to ``[batch, hidden]`` by ``first``, ``last``, ``max`` or ``mean``."""
-    lengths = real.sum(dim=1, keepdim=True)  # [batch, 1]
-    mask = real.unsqueeze(2)  # [batch, time, 1]
-    if how == "mean":
-        return (outputs * mask).sum(dim=1) / lengths.clamp(min=1)
-    if how == "max":  # outputs lie between -1 and 1
-        return outputs.masked_fill(~mask, -1).amax(dim=1) * (lengths > 0)
-    place = torch.zeros_like(lengths) if how == "first" else (lengths - 1).clamp(min=0)  # [batch, 1]
-    return take_places(outputs, place).squeeze(1) * (lengths > 0)
 
 
 def document_rnn(specification: Specification, vectors: Tensor) -> DocumentRNNEmbeddings:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from pytorch_impl.model import SentimentClassifier, build, mirrored_places
+from pytorch_impl.model import SentimentClassifier, build
 from pytorch_impl.training import configure
 from pytorch_impl.weights import export_weights
 from shared.command_line import add_machine_flags, guarded
@@ -32,6 +32,7 @@ from shared.specification import Specification, add_specification_flags, specifi
 from shared.text import PADDING_ID, UNKNOWN_ID
 from shared.vectors.corpus import vectors_for
 from shared.weights import Checkpoint, initialise, write_checkpoint
+from torch_layers.pooling import mirrored_places
 
 # Words that each batch's right words are told apart from, drawn by frequency to the power of 3/4
 # (Mikolov et al. 2013, "Distributed representations", section 2.2).

@@ -3,7 +3,11 @@ from __future__ import annotations
 import html.parser
 import json
 import re
+import shlex
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +21,7 @@ from compare.statistics import check_comparable, summarise
 from shared.contract import FRAMEWORKS, REFERENCE
 from shared.errors import LockstepError
 from shared.runs import Run, read_runs
-from tests.conftest import ARCHITECTURES, Command
+from tests.conftest import ARCHITECTURES, ROOT, Command
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +213,22 @@ def test_finished_cells_are_skipped_and_a_failed_one_does_not_stop_the_rest(
     assert "pytorch gru seed 0: done in" in done.stderr
     assert "pytorch bilstm seed 0: finished before" in done.stderr
     assert "6 cells are finished, 1 failed" in done.stderr
+
+
+def test_a_stopped_grid_says_so_and_leaves_nothing(cache: Path, tmp_path: Path) -> None:
+    flags = "--preset smoke --epochs 500 --frameworks pytorch --architectures lstm gru --no-baselines"
+    command = [sys.executable, "-m", "compare", "run", *shlex.split(flags), "--runs", str(tmp_path)]
+    log = tmp_path / "smoke" / "pytorch" / "lstm" / "seed-0.log"
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        while not log.exists() and process.poll() is None:
+            time.sleep(0.05)
+        process.terminate()
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert "pytorch lstm seed 0: stopped after" in said
+    assert "FAILED" not in said
+    assert "gru" not in said
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_only_baselines_are_no_report(smoke_runs: Path, tmp_path: Path) -> None:

@@ -200,7 +200,7 @@ FAULTS = (
     Fault(
         "GRU: r and z swapped in the biases alone",
         "flair",
-        "flair_impl.weights:to_torch_layout",
+        "torch_layers.weights:to_torch_layout",
         _biases_in_other_order,
     ),
     Fault(
@@ -210,7 +210,7 @@ FAULTS = (
         _other_order("lstm", (0, 2, 1, 3)),
     ),
     Fault(
-        "LSTM: the bias stands in both of PyTorch's", "pytorch", "pytorch_impl.weights:to_torch_layout", _both_biases
+        "LSTM: the bias stands in both of PyTorch's", "pytorch", "torch_layers.weights:to_torch_layout", _both_biases
     ),
     Fault("LSTM: PyTorch's second bias is trained", "fastai", "fastai_impl.model:load_weights", _second_bias_trained),
     Fault("pooling without a mask", "pytorch", "pytorch_impl.model:pool", _pool_everywhere),
