@@ -26,10 +26,12 @@ from shared.history import History, Progress, Recorder, epsilon_at, learning_rat
 from shared.specification import Specification
 from shared.text import PADDING_ID
 from shared.weights import Weights
+from torch_layers.memory import keep_freed_memory
 
 
 def configure(device: str, threads: int | None, seed: int) -> str:
     """Choose the device, the threads and the seeds of fastai's generators."""
+    keep_freed_memory()
     if threads is not None:
         torch.set_num_threads(threads)
     set_seed(seed)

@@ -25,11 +25,13 @@ from shared.errors import LockstepError
 from shared.history import History, Progress, Recorder, epsilon_at, learning_rate_at
 from shared.specification import Specification
 from shared.weights import Weights
+from torch_layers.memory import keep_freed_memory
 
 
 def configure(device: str, threads: int | None, seed: int) -> str:
     """Choose the device, the threads and the seeds of Flair's generators."""
     logging.getLogger("flair").setLevel(logging.ERROR)
+    keep_freed_memory()
     if threads is not None:
         torch.set_num_threads(threads)
     flair.set_seed(seed)
