@@ -62,25 +62,35 @@ def _table(heading: list[str], rows: list[list[str]], words: int = 1) -> str:
 
 
 def _accuracy(summary: dict[str, Any]) -> str:
-    """Test accuracy by framework and architecture, and the baselines."""
+    """Test accuracy by framework and architecture, and the baselines; two digits where there are seeds."""
     cells = {(cell["framework"], cell["architecture"]): cell for cell in summary["cells"]}
     chosen = [name for name in ARCHITECTURES if any(name == architecture for _, architecture in cells)]
+    digits = 1 if max(len(cell["seeds"]) for cell in cells.values()) == 1 else 2
     rows = [
-        [TITLES[framework], *(_interval(cells[framework, name]) for name in chosen)]
+        [TITLES[framework], *(_interval(cells[framework, name], digits) for name in chosen)]
         for framework in FRAMEWORKS
         if (framework, chosen[0]) in cells
     ]
     rows.append(["*spread between frameworks, points*", *(f"*{summary['spread'][name] * 100:.2f}*" for name in chosen)])
     rows += [
-        [ARCHITECTURE_TITLES[cell["architecture"]], _interval(cell), *[""] * (len(chosen) - 1)]
+        [ARCHITECTURE_TITLES[cell["architecture"]], _interval(cell, digits), *[""] * (len(chosen) - 1)]
         for cell in summary["baselines"]
     ]
     return _table(["test accuracy, %", *(ARCHITECTURE_TITLES[name] for name in chosen)], rows)
 
 
-def _interval(cell: dict[str, Any]) -> str:
-    low, high = cell["accuracy_low"] * 100, cell["accuracy_high"] * 100
-    return f"**{cell['accuracy'] * 100:.1f}** ({low:.1f}–{high:.1f})"
+def _interval(row: dict[str, Any], digits: int) -> str:
+    accuracy, low, high = (f"{row[name] * 100:.{digits}f}" for name in ("accuracy", "accuracy_low", "accuracy_high"))
+    return f"**{accuracy}** ({low}–{high})"
+
+
+def _ensemble(ensemble: dict[str, Any]) -> str:
+    """Accuracy of the models asked together."""
+    rows = [
+        [row["name"], str(row["models"]), f"{row['validation_accuracy'] * 100:.2f}", _interval(row, 2)]
+        for row in ensemble["ensembles"]
+    ]
+    return _table(["asked together", "models", "validation accuracy, %", "test accuracy, %"], rows)
 
 
 def _speed(benchmark: dict[str, Any]) -> str:
@@ -180,6 +190,8 @@ Tables = dict[str, tuple[str, Callable[[dict[str, Any]], str]]]
 TABLES: Tables = {
     "quick": ("quick/statistics.json", _accuracy),
     "quick-idiomatic": ("quick-idiomatic/statistics.json", _accuracy),
+    "full": ("full/statistics.json", _accuracy),
+    "ensemble": ("ensemble.json", _ensemble),
     "benchmark": ("benchmark.json", _speed),
     "parity": ("parity.json", _parity),
     "portability": ("portability.json", _portability),

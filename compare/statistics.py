@@ -86,7 +86,8 @@ def summarise(runs: Sequence[Run]) -> dict[str, Any]:
         "cells": [cell for cell in cells if cell["framework"] != BASELINE],
         "baselines": [cell for cell in cells if cell["framework"] == BASELINE],
         "spread": _spread(cells),
-        "agreement": _agreement([groups[name][0] for name in by_architecture]),
+        # The majority class agrees with nobody, and would take the colours from those who nearly do.
+        "agreement": _agreement([groups[name][0] for name in by_architecture if name != (BASELINE, "majority")]),
         "ensembles": summarise_ensemble(runs),
         "hardest": _hardest(networks),
     }
