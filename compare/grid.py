@@ -26,8 +26,6 @@ from shared.errors import LockstepError
 from shared.runs import is_finished, read_record, run_directory
 from shared.specification import Specification
 
-Process = subprocess.Popen[str]
-
 # How a cell ends that was stopped, by this process or by the keyboard.
 STOPPED = {-signal.SIGTERM, -signal.SIGINT, EXIT_INTERRUPTED}
 
@@ -159,13 +157,13 @@ def run_cells(experiment: Path, specification: Specification, cells: Sequence[Ce
     del corpus
     started = time.monotonic()
     with _Display(console, cells, jobs) as display, ThreadPoolExecutor(jobs) as pool:
-        processes: set[Process] = set()
-        futures = [pool.submit(_run_cell, cell, display, processes) for cell in cells]
+        running = _Running()
         try:
+            futures = [pool.submit(_run_cell, cell, display, running) for cell in cells]
             outcomes = [future.result() for future in futures]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            _stop(processes)
+            running.stop()
             raise
     failed = outcomes.count(False)
     minutes = (time.monotonic() - started) / 60
@@ -173,7 +171,7 @@ def run_cells(experiment: Path, specification: Specification, cells: Sequence[Ce
     return failed
 
 
-def _run_cell(cell: Cell, display: _Display, processes: set[Process]) -> bool:
+def _run_cell(cell: Cell, display: _Display, running: _Running) -> bool:
     if is_finished(cell.directory):
         display.finish(cell, "finished before" + _score(cell))
         return True
@@ -181,7 +179,7 @@ def _run_cell(cell: Cell, display: _Display, processes: set[Process]) -> bool:
     display.start(cell)
     started = time.monotonic()
     with cell.log.open("w", encoding="utf-8") as log:
-        code = _follow([sys.executable, *cell.command], log, lambda state: display.update(cell, state), processes)
+        code = _follow([sys.executable, *cell.command], log, lambda state: display.update(cell, state), running)
     seconds = time.monotonic() - started
     if code == 0 and is_finished(cell.directory):
         cell.log.unlink()
@@ -195,25 +193,37 @@ def _run_cell(cell: Cell, display: _Display, processes: set[Process]) -> bool:
     return False
 
 
-def _follow(
-    command: Sequence[str], log: IO[str], update: Callable[[dict[str, float]], None], processes: set[Process]
-) -> int:
-    """Run a process and hand on each line of its progress; it is among `processes` while it runs."""
+def _follow(command: Sequence[str], log: IO[str], update: Callable[[dict[str, float]], None], running: _Running) -> int:
+    """Run a process and hand on each line of its progress; it is among those `running` meanwhile."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process:
-        processes.add(process)
+        running.add(process)
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith('{"done"'):
                 update(json.loads(line))
         code = process.wait()
-        processes.discard(process)
+        running.processes.discard(process)
         return code
 
 
-def _stop(processes: set[Process]) -> None:
-    """Stop what still runs; a cell that is stopped leaves nothing half-written."""
-    for process in list(processes):
-        process.send_signal(signal.SIGTERM)
+class _Running:
+    """The processes of the cells under way; one that starts while they are being stopped is stopped too."""
+
+    def __init__(self) -> None:
+        self.processes: set[subprocess.Popen[str]] = set()
+        self.stopping = False
+
+    def add(self, process: subprocess.Popen[str]) -> None:
+        """Count a process in; first that, then the question, so that `stop` misses none."""
+        self.processes.add(process)
+        if self.stopping:
+            process.terminate()
+
+    def stop(self) -> None:
+        """Stop what still runs; a cell that is stopped leaves nothing half-written."""
+        self.stopping = True
+        for process in list(self.processes):
+            process.terminate()
 
 
 def _score(cell: Cell) -> str:
