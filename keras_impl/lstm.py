@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import keras
 import tensorflow as tf
 from keras import layers
 
 
+@keras.saving.register_keras_serializable("lockstep")
 class LSTM(layers.LSTM):
     """`keras.layers.LSTM` with ``return_sequences``; elsewhere than in training on a CPU just that."""
 

@@ -29,6 +29,7 @@ CELL_OF_CLASS = {"SimpleRNN": "rnn", "LSTM": "lstm", "GRU": "gru"}
 RECURRENT = (*CELL_OF_CLASS, "Bidirectional")
 CHAINED = ("InputLayer", "Embedding", *RECURRENT, "Dropout", "Dense")
 OWN = ("lockstep>Mirror", "lockstep>MaskedPooling")
+OWN_LSTM = "lockstep>LSTM"  # Keras' own but for its speed
 LARGEST_CONFIGURATION = 10_000_000  # bytes; a real one has some thousand
 
 LEAVE_OUT = "build the model without it and copy the weights: what it predicts stays the same"
@@ -174,6 +175,8 @@ def _layer(described: dict[str, Any]) -> Layer:
     layer = Layer(described.get("name") or values["name"], kind, values, described.get("inbound_nodes", []))
     if registered in OWN:
         return layer._replace(kind=registered)
+    if registered == OWN_LSTM:
+        return layer
     if registered != kind or not described["module"].startswith("keras"):
         raise layer.refused("a layer of its own has no counterpart here; build the model from Keras' layers")
     return layer
