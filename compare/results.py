@@ -55,7 +55,7 @@ def filled(results: Path, text: str, tables: Tables | None = None) -> str:
     return text
 
 
-def _table(heading: list[str], rows: list[list[str]], words: int = 1) -> str:
+def table(heading: list[str], rows: list[list[str]], words: int = 1) -> str:
     """Write a table whose first columns hold words, and the others numbers."""
     lines = [heading, ["---"] * words + ["--:"] * (len(heading) - words), *rows]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
@@ -76,7 +76,7 @@ def _accuracy(summary: dict[str, Any]) -> str:
         [ARCHITECTURE_TITLES[cell["architecture"]], _interval(cell, digits), *[""] * (len(chosen) - 1)]
         for cell in summary["baselines"]
     ]
-    return _table(["test accuracy, %", *(ARCHITECTURE_TITLES[name] for name in chosen)], rows)
+    return table(["test accuracy, %", *(ARCHITECTURE_TITLES[name] for name in chosen)], rows)
 
 
 def _interval(row: dict[str, Any], digits: int) -> str:
@@ -90,7 +90,7 @@ def _ensemble(ensemble: dict[str, Any]) -> str:
         [row["name"], str(row["models"]), f"{row['validation_accuracy'] * 100:.2f}", _interval(row, 2)]
         for row in ensemble["ensembles"]
     ]
-    return _table(["asked together", "models", "validation accuracy, %", "test accuracy, %"], rows)
+    return table(["asked together", "models", "validation accuracy, %", "test accuracy, %"], rows)
 
 
 def _speed(benchmark: dict[str, Any]) -> str:
@@ -104,7 +104,7 @@ def _speed(benchmark: dict[str, Any]) -> str:
         ]
         for result in benchmark["results"]
     ]
-    return _table(["training, reviews/s", "lockstep", "as documented", "ratio (quartiles)", "harness' share"], rows)
+    return table(["training, reviews/s", "lockstep", "as documented", "ratio (quartiles)", "harness' share"], rows)
 
 
 def _parity(parity: dict[str, Any]) -> str:
@@ -114,7 +114,7 @@ def _parity(parity: dict[str, Any]) -> str:
         [quantity, *(scientific(values[quantity]) for values in largest.values()), scientific(allowed)]
         for quantity, allowed in parity["tolerances"].items()
     ]
-    return _table(["largest difference", *(TITLES[name] for name in largest), "allowed"], rows)
+    return table(["largest difference", *(TITLES[name] for name in largest), "allowed"], rows)
 
 
 def scientific(value: float) -> str:
@@ -132,7 +132,7 @@ def _portability(portability: dict[str, Any]) -> str:
         ]
         for row, trained_in in enumerate(names)
     ]
-    return _table(["trained in ↓, opened in →", *(TITLES[name] for name in names)], rows)
+    return table(["trained in ↓, opened in →", *(TITLES[name] for name in names)], rows)
 
 
 def _commands(commands: dict[str, Any]) -> str:
@@ -141,7 +141,7 @@ def _commands(commands: dict[str, Any]) -> str:
         [f"`{command['command']}`", f"{command['seconds'] / 60:.1f}", f"{command['disk_mb'] / 1000:.1f}"]
         for command in commands["commands"]
     ]
-    return _table(["command", "minutes", "disk after it, GB"], rows)
+    return table(["command", "minutes", "disk after it, GB"], rows)
 
 
 def ladder_table(ladder: dict[str, Any]) -> str:
@@ -171,7 +171,7 @@ def ladder_table(ladder: dict[str, Any]) -> str:
         "of log loss",
         "speed",
     ]
-    return _table(heading, rows, words=2)
+    return table(heading, rows, words=2)
 
 
 def difference_text(interval: dict[str, Any], scale: float, digits: int = 2) -> str:

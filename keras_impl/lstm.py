@@ -32,12 +32,13 @@ class LSTM(layers.LSTM):
         ----------
         sequences : <float32>[batch, time, size]
             Of any lengths; what is padded is the reader's matter.
-        initial_state, mask : None
-            Taken by Keras' layer alone.
+        initial_state, mask : optional
+            With either, Keras' own layer computes.
         training : bool
             Whether a gradient will be asked for.
         """
-        if not training or tf.config.list_logical_devices("GPU"):
+        plain = mask is None and initial_state is None
+        if not (training and plain) or tf.config.list_logical_devices("GPU"):
             return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
         inputs = tf.transpose(sequences, (1, 0, 2))  # [time, batch, size]
         given = tf.matmul(inputs, self.cell.kernel) + self.cell.bias  # [time, batch, 4 * hidden]

@@ -20,7 +20,7 @@ from rich.console import Console
 
 from compare.figures import ARCHITECTURE_TITLES, TITLES
 from compare.parity import random_reviews, random_weights
-from compare.results import Tables, filled
+from compare.results import Tables, filled, table
 from compare.workers import Workers
 from shared.command_line import guarded
 from shared.contract import FRAMEWORKS, load_implementation
@@ -145,26 +145,28 @@ def measure(frameworks: Sequence[str], architectures: Sequence[str]) -> dict[str
 
 def _parts(result: dict[str, Any]) -> str:
     """Milliseconds of a step, and the share of each part."""
-    lines = ["| one thread | ms a step | " + " | ".join(PARTS) + " |", "| --- |" + " --: |" * (len(PARTS) + 1)]
+    rows = []
     for cell in result["cells"]:
         total = sum(cell["seconds"].values())
-        shares = [f"{seconds / total:.0%}" for seconds in cell["seconds"].values()]
-        title = f"{TITLES[cell['framework']]} {ARCHITECTURE_TITLES[cell['architecture']]}"
-        lines.append(f"| {title} | {total / result['steps'] * 1e3:.0f} | " + " | ".join(shares) + " |")
-    return "\n".join(lines) + "\n"
+        shares = (f"{seconds / total:.0%}" for seconds in cell["seconds"].values())
+        rows.append([_title(cell), f"{total / result['steps'] * 1e3:.0f}", *shares])
+    return table(["one thread", "ms a step", *PARTS], rows)
 
 
 def _longest(result: dict[str, Any]) -> str:
     """The three longest operations of each cell."""
-    lines = ["| | longest operations, ms a step |", "| --- | --- |"]
+    rows = []
     for cell in result["cells"]:
-        names = [
+        names = (
             f"`{'/'.join(operation['name'].split('/')[-2:])}` {operation['seconds'] / result['steps'] * 1e3:.0f}"
             for operation in cell["longest"][:3]
-        ]
-        title = f"{TITLES[cell['framework']]} {ARCHITECTURE_TITLES[cell['architecture']]}"
-        lines.append(f"| {title} | {', '.join(names)} |")
-    return "\n".join(lines) + "\n"
+        )
+        rows.append([_title(cell), ", ".join(names)])
+    return table(["one thread", "longest operations, ms a step"], rows, words=2)
+
+
+def _title(cell: dict[str, Any]) -> str:
+    return f"{TITLES[cell['framework']]} {ARCHITECTURE_TITLES[cell['architecture']]}"
 
 
 TABLES: Tables = {"parts": (RESULT, _parts), "longest": (RESULT, _longest)}
