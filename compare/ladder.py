@@ -121,6 +121,8 @@ RUNGS = (
     ),
 )
 
+# Of the second round, which starts from a language model.
+WIDE = {"hidden_size": 256, "learning_rate": 0.002}
 # What makes the full recipe good, each taken away, and what it leaves out, each put in.
 ABLATION = (
     Rung(BASE, "the full recipe"),
@@ -136,9 +138,10 @@ ABLATION = (
     Rung("max-length-256", "256 words are read, not 400", "Dai & Le 2015", {"max_length": 256}),
     Rung("two-layers", "two recurrent layers", "Graves et al. 2013", {"layers": 2}),
     Rung("weight-averaging", "mean of the last half's weights", "Polyak & Juditsky 1992", {"weight_averaging": 0.5}),
-    Rung("language-model", "starts from a language model", "Dai & Le 2015"),
     Rung("pseudo-labels", "trained on pseudo-labels too", "Yarowsky 1995, Hinton et al. 2015"),
-    Rung("both", "language model and pseudo-labels", "Dai & Le 2015, Yarowsky 1995"),
+    Rung("wide", "256 units, learning rate 0.002", "Dai & Le 2015", WIDE),
+    Rung("language-model", "starts from a language model", "Dai & Le 2015", against="wide"),
+    Rung("both", "pseudo-labels too", "Dai & Le 2015, Yarowsky 1995", against="language-model"),
 )
 
 
@@ -171,14 +174,14 @@ def ablation(language_model: str, pseudo_labels: str) -> Study:
     Parameters
     ----------
     language_model : str
-        For ``--start-from``, or ``none``.
+        For ``--start-from``, of as many units as the second round has, or ``none``.
     pseudo_labels : str
         For ``--pseudo-labels``, or ``none``.
     """
     made = {
-        "language-model": {"start_from": language_model},
         "pseudo-labels": {"pseudo_labels": pseudo_labels},
-        "both": {"start_from": language_model, "pseudo_labels": pseudo_labels},
+        "language-model": {**WIDE, "start_from": language_model},
+        "both": {**WIDE, "start_from": language_model, "pseudo_labels": pseudo_labels},
     }
     rungs = [replace(rung, changes=made.get(rung.name, rung.changes)) for rung in ABLATION]
     kept = tuple(rung for rung in rungs if "none" not in made.get(rung.name, {}).values())
