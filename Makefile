@@ -28,7 +28,7 @@ compare: $(READY) ## train all models on the packaged reviews and write reports/
 OFFICIAL = --preset full --data $(DATA) --unlabelled $(UNLABELLED)
 # The second round: wider networks that start from a language model.
 WIDE = --hidden-size 256 --architecture lstm
-PRETRAINED = --hidden-size 256 --learning-rate 0.002 --start-from runs/language-model
+PRETRAINED = --hidden-size 256 --learning-rate 0.001 --word-dropout 0.25 --start-from runs/language-model
 
 full: $(READY) ## train on the official reviews, also from a language model, and ask all together: hours (DATA=path|stanford, SEEDS=, JOBS=)
 	$(BIN)/python -m compare run $(OFFICIAL) --seeds $(SEEDS) --jobs $(JOBS)
