@@ -178,7 +178,7 @@ def ablation(language_model: str, pseudo_labels: str) -> Study:
     pseudo_labels : str
         For ``--pseudo-labels``, or ``none``.
     """
-    made = {
+    made: dict[str, dict[str, object]] = {
         "pseudo-labels": {"pseudo_labels": pseudo_labels},
         "language-model": {**WIDE, "start_from": language_model},
         "both": {**WIDE, "start_from": language_model, "pseudo_labels": pseudo_labels},

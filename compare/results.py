@@ -94,17 +94,42 @@ def _ensemble(ensemble: dict[str, Any]) -> str:
 
 
 def _speed(benchmark: dict[str, Any]) -> str:
-    """Reviews a second of each framework, its documented way, and the ratio."""
+    """Reviews a second of each cell, its framework's documented way, the ratio, and what the rate comes to."""
     rows = [
         [
             f"{TITLES[result['framework']]} {ARCHITECTURE_TITLES[result['architecture']]}",
             *(f"{result[recipe]['median']:,.0f}" for recipe in ("lockstep", "idiomatic")),
             f"{result['ratio']['median']:.2f} ({result['ratio']['low']:.2f}–{result['ratio']['high']:.2f})",
+            *(f"{result['prediction'][recipe]['median']:,.0f}" for recipe in ("lockstep", "idiomatic")),
+            f"{result['share_of_matrix_multiply']:.0%}",
             f"{result['harness_share']:.2%}",
         ]
         for result in benchmark["results"]
     ]
-    return table(["training, reviews/s", "lockstep", "as documented", "ratio (quartiles)", "harness' share"], rows)
+    heading = ["reviews/s", "training", "as documented", "ratio (quartiles)", "prediction", "as documented"]
+    return table([*heading, "of matrix multiply", "harness' share"], rows)
+
+
+def _learning(benchmark: dict[str, Any]) -> str:
+    """Seconds of training to an accuracy, of each framework's LSTM."""
+    rows = [
+        [TITLES[row["framework"]], *("–" if value is None else f"{value:.0f}" for value in row["seconds_to"].values())]
+        for row in benchmark["learning"]
+    ]
+    goals = [f"{float(goal):.0%}" for goal in benchmark["learning"][0]["seconds_to"]]
+    return table(["seconds of training to a test accuracy of", *goals], rows)
+
+
+def _growth(benchmark: dict[str, Any]) -> str:
+    """Exponents of the cost's growth, of each framework's LSTM."""
+    rows: dict[str, list[str]] = {}
+    for row in benchmark["growth"]:
+        rows.setdefault(TITLES[row["framework"]], []).append(f"{row['exponent']:.2f}")
+    ranges = {
+        row["size"]: f"{row['size'].replace('_', ' ')} {row['values'][0]:,}–{row['values'][-1]:,}"
+        for row in benchmark["growth"]
+    }
+    return table(["exponent of the cost, growing", *ranges.values()], [[name, *row] for name, row in rows.items()])
 
 
 def _parity(parity: dict[str, Any]) -> str:
@@ -192,7 +217,11 @@ TABLES: Tables = {
     "quick-idiomatic": ("quick-idiomatic/statistics.json", _accuracy),
     "full": ("full/statistics.json", _accuracy),
     "ensemble": ("ensemble.json", _ensemble),
+    "full-pretrained": ("full-pretrained/statistics.json", _accuracy),
+    "ablation": ("ablation.json", ladder_table),
     "benchmark": ("benchmark.json", _speed),
+    "learning": ("benchmark.json", _learning),
+    "growth": ("benchmark.json", _growth),
     "parity": ("parity.json", _parity),
     "portability": ("portability.json", _portability),
     "commands": ("commands.json", _commands),

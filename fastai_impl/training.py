@@ -23,10 +23,10 @@ from shared.data.batches import Batches, prediction_batches
 from shared.data.encoding import EncodedReviews
 from shared.errors import LockstepError
 from shared.history import History, Progress, Recorder, epsilon_at, learning_rate_at, mean_loss
+from shared.memory import keep_freed_memory
 from shared.specification import Specification
 from shared.text import PADDING_ID
 from shared.weights import Weights
-from torch_layers.memory import keep_freed_memory
 
 
 def configure(device: str, threads: int | None, seed: int) -> str:

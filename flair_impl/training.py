@@ -23,9 +23,9 @@ from shared.data.encoding import EncodedReviews
 from shared.data.sources import CLASS_NAMES
 from shared.errors import LockstepError
 from shared.history import History, Progress, Recorder, epsilon_at, learning_rate_at
+from shared.memory import keep_freed_memory
 from shared.specification import Specification
 from shared.weights import Weights
-from torch_layers.memory import keep_freed_memory
 
 
 def configure(device: str, threads: int | None, seed: int) -> str:

@@ -17,6 +17,7 @@ from shared.data.batches import Batches, prediction_batches
 from shared.data.encoding import EncodedReviews
 from shared.errors import LockstepError
 from shared.history import History, Progress, Recorder, learning_rate_at, mean_loss
+from shared.memory import keep_freed_memory
 from shared.specification import Specification
 from shared.weights import Weights
 
@@ -25,6 +26,7 @@ REDUCTIONS = {"mean": "sum_over_batch_size", "sum": "sum"}
 
 def configure(device: str, threads: int | None, seed: int) -> str:
     """Choose the device, the threads and the seed of Keras' own generators."""
+    keep_freed_memory()
     if threads is not None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)

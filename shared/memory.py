@@ -16,9 +16,11 @@ def keep_freed_memory() -> None:
 
     A training step makes and frees hundreds of arrays of more than 128 KiB. By default glibc hands
     each of them back, and the system clears every page anew for the next one: a quarter of the time
-    of an LSTM on a CPU. TensorFlow's steps show no such cost.
+    of PyTorch's LSTM on a CPU.
     """
-    library = ctypes.CDLL(None) if sys.platform == "linux" else None
-    if hasattr(library, "mallopt"):
+    if sys.platform != "linux":
+        return
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):  # not in musl
         library.mallopt(M_MMAP_THRESHOLD, NEVER)
         library.mallopt(M_TRIM_THRESHOLD, NEVER)
