@@ -33,7 +33,7 @@ from shared.weights import GATES
 # The sizes of the published measurements that the design cites. Two epochs: the first one also
 # traces graphs and warms caches, the second is what is measured.
 MEASURED = Specification(
-    reviews=2_000,
+    reviews=1_000,
     max_length=400,
     truncation="head",
     vectors="random",
