@@ -30,7 +30,7 @@ from shared.runs import Record, read_record, this_commit, this_machine
 from shared.specification import RECIPES, Specification, flags_of
 from shared.weights import GATES
 
-# The sizes of the published measurements that the design cites. Two epochs: the first one also
+# The sizes of the published measurements that the design cites, of fewer reviews. Two epochs: the first one also
 # traces graphs and warms caches, the second is what is measured.
 MEASURED = Specification(
     reviews=1_000,

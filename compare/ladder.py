@@ -139,7 +139,7 @@ ABLATION = (
     Rung("two-layers", "two recurrent layers", "Graves et al. 2013", {"layers": 2}),
     Rung("weight-averaging", "mean of the last half's weights", "Polyak & Juditsky 1992", {"weight_averaging": 0.5}),
     Rung("pseudo-labels", "trained on pseudo-labels too", "Yarowsky 1995, Hinton et al. 2015"),
-    Rung("wide", "the second round's 256 units, word dropout 0.25, learning rate 0.001", "", WIDE),
+    Rung("wide", "256 units, word dropout 0.25, learning rate 0.001", "Dai & Le 2015", WIDE),
     Rung("language-model", "starts from a language model", "Dai & Le 2015", against="wide"),
     Rung("both", "pseudo-labels too", "Dai & Le 2015, Yarowsky 1995", against="language-model"),
 )
