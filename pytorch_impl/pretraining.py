@@ -21,6 +21,7 @@ from tqdm import tqdm
 from pytorch_impl.model import SentimentClassifier, build
 from pytorch_impl.training import configure
 from pytorch_impl.weights import export_weights
+from shared.cell import initial_weights
 from shared.command_line import add_machine_flags, guarded
 from shared.data.batches import Batches
 from shared.data.encoding import Corpus, load_corpus
@@ -30,8 +31,7 @@ from shared.history import learning_rate_at
 from shared.runs import this_commit, this_machine
 from shared.specification import Specification, add_specification_flags, specification_from_flags
 from shared.text import PADDING_ID, UNKNOWN_ID
-from shared.vectors.corpus import vectors_for
-from shared.weights import Checkpoint, initialise, write_checkpoint
+from shared.weights import Checkpoint, write_checkpoint
 from torch_layers.pooling import mirrored_places
 
 # Words that each batch's right words are told apart from, drawn by frequency to the power of 3/4
@@ -93,7 +93,8 @@ def pretrain(specification: Specification, corpus: Corpus) -> tuple[Checkpoint, 
     Parameters
     ----------
     specification : Specification
-        The model fields, and of the training fields ``epochs``, ``batch_size``, ``learning_rate``,
+        The model fields (with ``start_from`` another language model goes on learning, and a direction
+        that it lacks is added), and of the training fields ``epochs``, ``batch_size``, ``learning_rate``,
         ``schedule``, ``gradient_clipping`` and ``seed``.
     corpus : Corpus
         Read: training, validation and unlabelled reviews.
@@ -113,7 +114,7 @@ def pretrain(specification: Specification, corpus: Corpus) -> tuple[Checkpoint, 
     """
     if specification.layers > 1:
         raise LockstepError("--layers: a language model of one recurrent layer only can be carried over")
-    classifier = build(specification, initialise(specification, vectors_for(specification, corpus)))
+    classifier = build(specification, initial_weights(specification, corpus))
     reviews = corpus.outside_test
     reviews = reviews.take(np.flatnonzero(reviews.lengths > 1))  # a single word has no next one
     counts = np.bincount(np.concatenate(list(reviews.whole())), minlength=len(corpus.vocabulary)) + 1  # [vocabulary]
@@ -151,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the checkpoint")
     parser.add_argument("--overwrite", action="store_true", help="replace the checkpoint in --out")
     add_machine_flags(parser)
-    add_specification_flags(parser, without=("recipe", "start_from"))
+    add_specification_flags(parser, without=("recipe",))
     parsed = parser.parse_args(arguments)
     return guarded(lambda: _pretrain(parsed))
 

@@ -17,7 +17,28 @@ from shared.predictions import Predictions
 from shared.runs import Data, Parameters, Record, Seconds, peak_memory_mb, this_commit, this_machine, write_run
 from shared.specification import Specification
 from shared.vectors.corpus import vectors_for
-from shared.weights import Checkpoint, initialise, read_checkpoint, started_from
+from shared.weights import Checkpoint, Weights, initialise, read_checkpoint, started_from
+
+
+def initial_weights(specification: Specification, corpus: Corpus) -> Weights:
+    """Return the weights that training begins with: drawn, word vectors put in, a checkpoint's in their place.
+
+    Parameters
+    ----------
+    specification : Specification
+        The model, ``vectors``, ``start_from`` and ``seed``.
+    corpus : Corpus
+        Its vocabulary and class names; the vectors may be learnt from it.
+
+    Raises
+    ------
+    LockstepError
+        If the checkpoint of ``start_from`` cannot be read, or does not fit.
+    """
+    weights = initialise(specification, vectors_for(specification, corpus), len(corpus.class_names))
+    if specification.start_from == "none":
+        return weights
+    return started_from(weights, corpus.vocabulary, read_checkpoint(Path(specification.start_from)))
 
 
 def train_cell(
@@ -61,10 +82,7 @@ def train_cell(
         kept = {name: getattr(specification, name) for name in given}
         specification = implementation.idiomatic(specification).replaced(**kept)
     corpus = load_corpus(specification)
-    weights = initialise(specification, vectors_for(specification, corpus), len(corpus.class_names))
-    if specification.start_from != "none":
-        weights = started_from(weights, corpus.vocabulary, read_checkpoint(Path(specification.start_from)))
-    model = implementation.build(specification, weights)
+    model = implementation.build(specification, initial_weights(specification, corpus))
     setup = time.perf_counter() - started
 
     history = implementation.train(model, corpus.train, corpus.validation, specification, progress)

@@ -169,6 +169,11 @@ def test_a_language_model_and_pseudo_labels_carry_over(
     assert command("pytorch_impl.pretraining", *given, "--out", model).returncode == 2, "it is not replaced unasked"
     deep = command("pytorch_impl.pretraining", *given, "--layers", 2, "--out", tmp_path / "deep")
     assert "one recurrent layer only" in deep.stderr
+    further = ("--start-from", model, "--architecture", "lstm", "--learning-rate", 1e-7, "--out", tmp_path / "further")
+    assert command("pytorch_impl.pretraining", *given, *further).returncode == 0
+    continued = read_checkpoint(tmp_path / "further").weights
+    for name in ("embedding", "rnn.0.forward.recurrent_kernel"):
+        assert np.allclose(continued[name], checkpoint.weights[name], atol=1e-4), f"{name} goes on from where it was"
 
     taught = ("--start-from", model, "--pseudo-labels", runs / "small" / "pseudo-labels.parquet")
     tiny = ("--learning-rate", 1e-7, "--architecture", "bilstm", "--out", tmp_path / "student")
