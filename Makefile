@@ -25,15 +25,17 @@ compare: $(READY) ## train all models on the packaged reviews and write reports/
 	$(BIN)/python -m compare run --preset $(PRESET) --recipe $(RECIPE) --experiment $(EXPERIMENT)
 	$(BIN)/python -m compare report runs/$(EXPERIMENT)
 
-OFFICIAL = --preset full --data $(DATA) --unlabelled $(UNLABELLED)
-# The second round: wider networks that start from a language model.
-WIDE = --hidden-size 256 --architecture lstm
-PRETRAINED = --hidden-size 256 --learning-rate 0.001 --word-dropout 0.25 --start-from runs/language-model
+OFFICIAL = --data $(DATA) --unlabelled $(UNLABELLED)
+GRID = --seeds $(SEEDS) --jobs $(JOBS)
+PRETRAIN = $(BIN)/python -m pytorch_impl.pretraining --preset wide $(OFFICIAL) --learning-rate 0.003
+PRETRAINED = $(BIN)/python -m compare run --preset wide $(OFFICIAL) $(GRID) --experiment full-pretrained --no-baselines
 
-full: $(READY) ## train on the official reviews, also from a language model, and ask all together: hours (DATA=path|stanford, SEEDS=, JOBS=)
-	$(BIN)/python -m compare run $(OFFICIAL) --seeds $(SEEDS) --jobs $(JOBS)
-	test -e runs/language-model || $(BIN)/python -m pytorch_impl.pretraining $(OFFICIAL) $(WIDE) --learning-rate 0.003 --epochs 4 --out runs/language-model
-	$(BIN)/python -m compare run $(OFFICIAL) $(PRETRAINED) --experiment full-pretrained --architectures lstm --seeds $(SEEDS) --jobs $(JOBS) --no-baselines
+full: $(READY) ## train on the official reviews, also from language models, and ask all together: hours (DATA=path|stanford, SEEDS=, JOBS=)
+	$(BIN)/python -m compare run --preset full $(OFFICIAL) $(GRID)
+	test -e runs/language-model || $(PRETRAIN) --epochs 4 --out runs/language-model
+	$(PRETRAINED) --architectures lstm --start-from runs/language-model
+	test -e runs/language-model-bilstm || $(PRETRAIN) --architecture bilstm --start-from runs/language-model --epochs 2 --out runs/language-model-bilstm
+	$(PRETRAINED) --architectures bilstm --start-from runs/language-model-bilstm
 	$(BIN)/python -m compare ensemble runs/full runs/full-pretrained
 	$(BIN)/python -m compare report runs/full
 	$(BIN)/python -m compare report runs/full-pretrained

@@ -72,9 +72,15 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"default: {' '.join(COMPARED_ARCHITECTURES)}",
     )
+    benchmark.add_argument(
+        "--parts",
+        nargs="+",
+        metavar="NAME",
+        help="speed, learning (needs --data), growth; default: all. What --out has of other parts stays",
+    )
     benchmark.add_argument("--repeats", type=int, default=3, metavar="N", help="pairs of measurements; default: 3")
     benchmark.add_argument(
-        "--data", metavar="SOURCE", help="official reviews, for the seconds to an accuracy; default: leave these out"
+        "--data", metavar="SOURCE", help="official reviews, for learning: the seconds to an accuracy"
     )
     benchmark.add_argument("--unlabelled", default="none", metavar="SOURCE", help="as for train; default: none")
     benchmark.add_argument(
@@ -277,13 +283,20 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _benchmark(arguments: argparse.Namespace) -> int:
-    from compare.benchmark import Plan, run_benchmark
+    from compare.benchmark import PARTS, Plan, run_benchmark
 
     _check_names(arguments.frameworks, arguments.architectures)
+    parts = arguments.parts or [part for part in PARTS if part != "learning" or arguments.data]
+    for part in parts:
+        if part not in PARTS:
+            raise LockstepError(f"unknown part {part!r}: choose from {', '.join(PARTS)}")
+    if "learning" in parts and not arguments.data:
+        raise LockstepError("--parts learning: pass --data with the official reviews")
     if arguments.repeats < 1:
         raise LockstepError("--repeats: at least 1")
     cells = tuple(arguments.frameworks), tuple(arguments.architectures)
-    run_benchmark(Plan(*cells, arguments.repeats, arguments.data, arguments.unlabelled), arguments.out)
+    plan = Plan(*cells, arguments.repeats, arguments.data, arguments.unlabelled, tuple(parts))
+    run_benchmark(plan, arguments.out)
     return 0
 
 

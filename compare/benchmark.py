@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.markdown import Markdown
 
 from compare import workers
 from compare.figures import growth_figure
 from compare.parity import random_reviews, random_weights
+from compare.results import growth_table, learning_table, speed_table
 from compare.workers import Ask, Workers
 from shared.contract import module_name
 from shared.data.batches import Batches
@@ -87,7 +89,9 @@ class Plan:
     repeats : int
         Pairs of (lockstep, documented way), and trainings of each point of the growth.
     data, unlabelled : str or None
-        Of the official reviews, for the seconds to an accuracy; None leaves that part out.
+        Of the official reviews, for the seconds to an accuracy.
+    parts : tuple of str
+        Of `PARTS`.
     """
 
     frameworks: tuple[str, ...]
@@ -95,6 +99,7 @@ class Plan:
     repeats: int
     data: str | None
     unlabelled: str | None
+    parts: tuple[str, ...]
 
 
 class Speed(NamedTuple):
@@ -107,6 +112,9 @@ class Speed(NamedTuple):
 def run_benchmark(plan: Plan, out: Path) -> None:
     """Measure on an idle machine, print tables, and write the numbers and a picture beside them.
 
+    Each part is written as soon as it is measured, with its machine and commit. What the file had
+    of other parts stays.
+
     Parameters
     ----------
     plan : Plan
@@ -117,27 +125,49 @@ def run_benchmark(plan: Plan, out: Path) -> None:
     Raises
     ------
     LockstepError
-        If a measurement fails.
+        If a measurement fails, or `out` is there and is no benchmark.
     """
     console = Console(highlight=False)
-    found: dict[str, Any] = {
-        "specification": MEASURED.model_dump(),
-        "machine": this_machine().model_dump(),
-        "commit": this_commit(),
-        "matrix_multiply": _matrix_multiply_rates(),
-        "harness": _harness_seconds(),
-    }
-    console.print(f"matrix multiply: {found['matrix_multiply']['median'] / 1e9:,.0f} GFLOP/s")
-    found["results"] = [_speeds(plan, *cell, found, console) for cell in _cells(plan)]
-    console.print(_speed_table(found["results"]))
-    if plan.data is not None:
-        found["learning"] = [_learning(framework, plan, console) for framework in plan.frameworks]
-        console.print(_learning_table(found["learning"]))
-    found["growth"] = _growth(plan, console)
-    console.print(_growth_table(found["growth"]))
-    write_text(out.with_suffix(".svg"), growth_figure(found["growth"]))
-    write_json(out, found)
+    found = _earlier_parts(out)
+    for part in plan.parts:
+        found[part] = {"machine": this_machine().model_dump(), "commit": this_commit(), **MEASURE[part](plan, console)}
+        write_json(out, found)
+        console.print(Markdown(TABLES[part](found)))
+    if "growth" in plan.parts:
+        write_text(out.with_suffix(".svg"), growth_figure(found["growth"]["rows"]))
     console.print(str(out))
+
+
+def _earlier_parts(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        earlier = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LockstepError(f"{path}: cannot be read ({error})") from error
+    if not isinstance(earlier, dict) or not set(earlier) <= set(PARTS):
+        raise LockstepError(f"{path}: is not what a benchmark wrote; pass another --out")
+    return earlier
+
+
+def _speed_part(plan: Plan, console: Console) -> dict[str, Any]:
+    rates, harness = _matrix_multiply_rates(), _harness_seconds()
+    console.print(f"matrix multiply: {rates['median'] / 1e9:,.0f} GFLOP/s")
+    rows = [_speeds(plan, *cell, rates["median"], harness, console) for cell in _cells(plan)]
+    return {"specification": MEASURED.model_dump(), "matrix_multiply": rates, "harness": harness, "rows": rows}
+
+
+def _learning_part(plan: Plan, console: Console) -> dict[str, Any]:
+    return {"rows": [_learning(framework, plan, console) for framework in plan.frameworks]}
+
+
+def _growth_part(plan: Plan, console: Console) -> dict[str, Any]:
+    return {"rows": _growth(plan, console)}
+
+
+MEASURE = {"speed": _speed_part, "learning": _learning_part, "growth": _growth_part}
+TABLES = {"speed": speed_table, "learning": learning_table, "growth": growth_table}
+PARTS = tuple(MEASURE)
 
 
 def _cells(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -146,7 +176,9 @@ def _cells(plan: Plan) -> Iterator[tuple[str, str]]:
             yield framework, architecture
 
 
-def _speeds(plan: Plan, framework: str, architecture: str, found: dict[str, Any], console: Console) -> dict[str, Any]:
+def _speeds(
+    plan: Plan, framework: str, architecture: str, rate: float, harness: dict[str, float], console: Console
+) -> dict[str, Any]:
     """Measure one cell and its framework's documented way, pair by pair."""
     pairs: list[dict[str, Speed]] = []
     for repeat in range(plan.repeats):
@@ -158,7 +190,7 @@ def _speeds(plan: Plan, framework: str, architecture: str, found: dict[str, Any]
         pairs.append(pair)
     lockstep, documented = (np.array([pair[recipe] for pair in pairs]) for recipe in RECIPES)  # [repeats, 2]
     training = float(np.median(lockstep[:, 0]))
-    operations = training_operations(MEASURED.replaced(architecture=architecture), found["harness"]["tokens_a_review"])
+    operations = training_operations(MEASURED.replaced(architecture=architecture), harness["tokens_a_review"])
     return {
         "framework": framework,
         "architecture": architecture,
@@ -167,8 +199,8 @@ def _speeds(plan: Plan, framework: str, architecture: str, found: dict[str, Any]
         "idiomatic": _quartiles(documented[:, 0]),
         "ratio": _quartiles(lockstep[:, 0] / documented[:, 0]),
         "prediction": {"lockstep": _quartiles(lockstep[:, 1]), "idiomatic": _quartiles(documented[:, 1])},
-        "share_of_matrix_multiply": operations * training / found["matrix_multiply"]["median"],
-        "harness_share": found["harness"]["seconds"] / found["harness"]["reviews"] * training,
+        "share_of_matrix_multiply": operations * training / rate,
+        "harness_share": harness["seconds"] / harness["reviews"] * training,
     }
 
 
@@ -286,48 +318,3 @@ def _epoch_seconds(ask: Ask, framework: str, repeats: int, reviews: int, length:
 def _quartiles(values: np.ndarray) -> dict[str, float]:
     low, median, high = np.percentile(values, [25, 50, 75])
     return {"low": float(low), "median": float(median), "high": float(high)}
-
-
-def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(headings[0], title=title)
-    for heading in headings[1:]:
-        table.add_column(heading, justify="right")
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
-def _speed_table(results: Sequence[dict[str, Any]]) -> Table:
-    rows = [
-        [
-            f"{result['framework']} {result['architecture']}",
-            *(_shown(result[recipe], "{:,.0f}".format) for recipe in RECIPES),
-            _shown(result["ratio"], "{:.2f}".format),
-            _shown(result["prediction"]["lockstep"], "{:,.0f}".format),
-            f"{result['share_of_matrix_multiply']:.0%}",
-            f"{result['harness_share']:.2%}",
-        ]
-        for result in results
-    ]
-    headings = ("model", "training", "as documented", "ratio", "prediction", "of matrix multiply", "harness")
-    return _table("reviews/s: median (quartiles)", headings, rows)
-
-
-def _learning_table(learning: Sequence[dict[str, Any]]) -> Table:
-    rows = [
-        [row["framework"], *("–" if value is None else f"{value:.1f}" for value in row["seconds_to"].values())]
-        for row in learning
-    ]
-    return _table("seconds of training to test accuracy", ["LSTM", *(f"{goal:.0%}" for goal in ACCURACIES)], rows)
-
-
-def _growth_table(growth: Sequence[dict[str, Any]]) -> Table:
-    frameworks = list(dict.fromkeys(row["framework"] for row in growth))
-    exponents = {(row["framework"], row["size"]): f"{row['exponent']:.2f}" for row in growth}
-    rows = [[framework, *(exponents[framework, size] for size in GROWTH)] for framework in frameworks]
-    return _table("exponent of the cost's growth", ["LSTM", *GROWTH], rows)
-
-
-def _shown(quartiles: dict[str, float], form: Callable[[float], str]) -> str:
-    low, median, high = (form(quartiles[name]) for name in ("low", "median", "high"))
-    return f"{median} ({low}–{high})"

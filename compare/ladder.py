@@ -18,7 +18,7 @@ from compare.results import difference_text, ladder_table, ratio_text
 from shared.errors import LockstepError
 from shared.files import write_json, write_text
 from shared.runs import Record, is_finished, read_record, run_directory
-from shared.specification import Specification, flags_of, from_record
+from shared.specification import PRESETS, Specification, flags_of, from_record
 
 BASE = "lockstep"
 
@@ -122,7 +122,7 @@ RUNGS = (
 )
 
 # Of the second round, which starts from a language model.
-WIDE = {"hidden_size": 256, "learning_rate": 0.001, "word_dropout": 0.25}
+WIDE = {name: getattr(PRESETS["wide"], name) for name in ("hidden_size", "learning_rate", "word_dropout")}
 # What makes the full recipe good, each taken away, and what it leaves out, each put in.
 ABLATION = (
     Rung(BASE, "the full recipe"),

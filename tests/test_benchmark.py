@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from compare import benchmark
-from compare.benchmark import MEASURED, Plan, run_benchmark, training_operations
+from compare.benchmark import MEASURED, PARTS, Plan, run_benchmark, training_operations
+from shared.errors import LockstepError
 from shared.specification import Specification
 
 
@@ -30,16 +31,33 @@ def test_a_small_benchmark_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(benchmark, "LENGTHS_READ", (5, 10))
     monkeypatch.setattr(benchmark, "ACCURACIES", (0.1, 1.0))
     monkeypatch.setattr(benchmark, "GROWTH", {"reviews": ((64, 640), {"length": 10, "hidden_size": 4})})
-    run_benchmark(Plan(("pytorch",), ("lstm",), 1, "packaged", "none"), tmp_path / "benchmark.json")
+    run_benchmark(Plan(("pytorch",), ("lstm",), 1, "packaged", "none", PARTS), tmp_path / "benchmark.json")
     found = json.loads((tmp_path / "benchmark.json").read_text())
-    (result,) = found["results"]
+    assert tuple(found) == PARTS
+    (result,) = found["speed"]["rows"]
     assert result["ratio"]["median"] == pytest.approx(result["lockstep"]["median"] / result["idiomatic"]["median"])
     assert 0 < result["share_of_matrix_multiply"] < 1
     assert result["prediction"]["lockstep"]["median"] > 0
-    (learning,) = found["learning"]
+    (learning,) = found["learning"]["rows"]
     fastest = min(run["seconds"] for run in learning["runs"])
     assert learning["seconds_to"] == {"0.10": fastest, "1.00": None}
-    (growth,) = found["growth"]
+    (growth,) = found["growth"]["rows"]
     slope = np.log(growth["seconds"][1] / growth["seconds"][0]) / np.log(10)
     assert growth["exponent"] == pytest.approx(slope)
     assert (tmp_path / "benchmark.svg").read_text().startswith("<svg")
+
+
+def test_parts_that_are_not_measured_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "GROWTH", {"reviews": ((64, 640), {"length": 10, "hidden_size": 4})})
+    out = tmp_path / "benchmark.json"
+    out.write_text(json.dumps({"speed": {"rows": ["as it was"]}, "growth": {"rows": ["to be replaced"]}}))
+    run_benchmark(Plan(("pytorch",), ("lstm",), 1, None, None, ("growth",)), out)
+    found = json.loads(out.read_text())
+    assert found["speed"] == {"rows": ["as it was"]}
+    assert found["growth"]["rows"][0]["framework"] == "pytorch"
+    assert found["growth"]["machine"]["cores"] > 0
+    for text in ("not JSON", '{"accuracy": 1}'):
+        out.write_text(text)
+        with pytest.raises(LockstepError, match=r"benchmark\.json: (cannot be read|is not what a benchmark wrote)"):
+            run_benchmark(Plan(("pytorch",), ("lstm",), 1, None, None, ("growth",)), out)
+        assert out.read_text() == text

@@ -53,6 +53,8 @@ def test_bad_arguments_are_one_line_and_exit_2(
         (["train", "theano"], "unknown framework"),
         (["baseline", "svm", "--out", "x"], "unknown baseline 'svm'"),
         (["benchmark", "--repeats", "0"], "at least 1"),
+        (["benchmark", "--parts", "speeds"], "unknown part 'speeds': choose from speed, learning, growth"),
+        (["benchmark", "--parts", "learning"], "pass --data"),
     ],
 )
 def test_the_front_door_refuses_in_one_line(

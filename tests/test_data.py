@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.data.batches import Batches, prediction_batches
+from shared.data.batches import SMALLEST_BATCH_SIZE, Batches, prediction_batches
 from shared.data.encoding import Corpus, EncodedReviews, encode_texts, load_corpus
 from shared.data.sources import Reviews, download_stanford, load_reviews
 from shared.data.splits import SPLITS, TEST, sample, split
@@ -340,6 +340,17 @@ def test_prediction_batches_cover_every_review() -> None:
         seen += rows.tolist()
         assert np.array_equal(tokens, reviews.padded(rows))
     assert sorted(seen) == list(range(70))
+
+
+def test_few_reviews_are_not_predicted_at_the_length_of_the_longest() -> None:
+    reviews = lengths_of(200)
+    batches = [tokens for _, tokens in prediction_batches(reviews)]
+    padded = sum(tokens.size for tokens in batches)
+    words = reviews.lengths.sum()
+    assert padded < 1.1 * words
+    assert min(len(tokens) for tokens in batches[:-1]) >= SMALLEST_BATCH_SIZE
+    ((_, tokens),) = prediction_batches(reviews, fixed_length=32)
+    assert tokens.size > 1.5 * words, "one batch, as there is nothing to save"
 
 
 def test_split_names_and_sizes(corpus: Corpus) -> None:

@@ -14,7 +14,11 @@ from shared.specification import Specification
 # like length (little padding) but not always the same ones together.
 BATCHES_SORTED_TOGETHER = 50
 
+# Of prediction. Few reviews lie far apart in length, and are not padded to the longest of all: a batch
+# of at least the smallest size ends where the reviews come to less than this share of its longest.
 PREDICTION_BATCH_SIZE = 256
+SMALLEST_BATCH_SIZE = 16
+LIKE_LENGTH = 0.8
 
 # Sets the generator of the words' masks apart from that of the features'.
 WORDS = 1
@@ -154,6 +158,8 @@ def prediction_batches(
     tokens : <int32>[batch, time]
     """
     order = np.argsort(-reviews.lengths, kind="stable")
-    for start in range(0, len(order), batch_size):
-        rows = order[start : start + batch_size]
+    while len(order):
+        lengths = reviews.lengths[order[:batch_size]]
+        alike = len(lengths) if fixed_length else np.count_nonzero(lengths >= LIKE_LENGTH * lengths[0])
+        rows, order = np.split(order, [max(alike, min(batch_size, SMALLEST_BATCH_SIZE))])
         yield rows, reviews.padded(rows, fixed_length or 1)
