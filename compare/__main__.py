@@ -144,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_convert_command(commands)
 
     baseline = commands.add_parser("baseline", help="train one baseline and write its run")
-    baseline.add_argument("name", metavar="NAME", help="majority, mean-of-vectors, tf-idf or nb-svm")
+    baseline.add_argument("name", metavar="NAME", help="majority, mean-of-vectors, tf-idf, nb-svm or nb-svm-trigrams")
     baseline.add_argument("--out", type=Path, required=True, metavar="DIR")
     add_specification_flags(baseline)
     baseline.set_defaults(run=_baseline)

@@ -131,8 +131,14 @@ BASELINES = {
         NaiveBayesSVM,
         (0.03, 0.1, 0.3),
     ),
+    # The strongest single model of Mesnil et al. (2014), "Ensemble of generative and discriminative techniques".
+    "nb-svm-trigrams": Baseline(
+        lambda specification, _: bag_of_words(Pipeline.parse(specification.cleaning), ngrams=(1, 3)),
+        NaiveBayesSVM,
+        (0.01, 0.03, 0.1),
+    ),
 }
-LINEAR = ("tf-idf", "nb-svm")
+LINEAR = ("tf-idf", "nb-svm", "nb-svm-trigrams")
 
 
 def train_baseline(name: str, specification: Specification, target: Path) -> Record:

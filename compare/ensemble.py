@@ -1,4 +1,8 @@
-"""Many models asked together: the mean of their probabilities, and a mean weighted by the validation reviews."""
+"""Many models asked together: the mean of their probabilities, and a pool weighted by the validation reviews.
+
+A weighted pool multiplies the models' probabilities, each raised to its weight, and scales the product to
+1: the logarithmic opinion pool (Heskes 1998, "Selecting weighting factors in logarithmic opinion pools").
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
 
 from compare.baselines import BASELINE, LINEAR
 from shared.errors import LockstepError
@@ -18,8 +24,12 @@ from shared.metrics import accuracy_interval, evaluate
 from shared.predictions import Predictions
 from shared.runs import Run, read_runs, this_commit
 
-# Expectation-maximization multiplies the weights until they stand still; the loss is convex in them.
-ITERATIONS = 2_000
+# Less than this, a model's probability counts as this: its logarithm is to stay finite.
+SMALLEST_PROBABILITY = 1e-6
+# Of the weights' squared distance from equal ones. It decides between models that say the same, and little else.
+PENALTY = 1e-3
+# Parts of the validation reviews, each predicted with weights from the others.
+PARTS = 10
 
 
 def run_ensemble(experiments: Sequence[Path], out: Path) -> None:
@@ -40,22 +50,23 @@ def run_ensemble(experiments: Sequence[Path], out: Path) -> None:
     runs = [run for experiment in experiments for run in read_runs(experiment)]
     rows = summarise_ensemble(runs)
     write_json(out, {"experiments": [path.name for path in experiments], "commit": this_commit(), "ensembles": rows})
-    table = Table("ensemble", "models", "test accuracy, %", "log loss", "weights")
+    table = Table("ensemble", "models", "log loss of validation", "test accuracy, %", "weights")
     for row in rows:
         heaviest = ", ".join(f"{name} {weight:.2f}" for name, weight in list(row["weights"].items())[:4])
-        accuracy, loss = f"{row['accuracy'] * 100:.2f}", f"{row['metrics']['log_loss']:.4f}"
-        table.add_row(row["name"], str(row["models"]), accuracy, loss, heaviest)
+        loss, accuracy = f"{row['validation_log_loss']:.4f}", f"{row['accuracy'] * 100:.2f}"
+        table.add_row(row["name"], str(row["models"]), loss, accuracy, heaviest)
     console = Console(highlight=False)
     console.print(table)
     console.print(str(out))
 
 
 def summarise_ensemble(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Score the networks together, alone and with the linear baselines, each by plain and by weighted mean.
+    """Score the networks together, alone and with the linear baselines, by plain mean and by weighted pool.
 
-    The weights are those of the linear opinion pool with the smallest log loss on the validation
-    reviews, one for each framework and architecture of an experiment; its seeds share it. Test
-    reviews play no part in them.
+    The weights are those of the logarithmic opinion pool with the smallest log loss on the
+    validation reviews, one for each framework and architecture of an experiment; its seeds share
+    it. Test reviews play no part in them. What is said of the validation reviews comes from weights
+    that did not see them.
 
     Parameters
     ----------
@@ -105,10 +116,15 @@ def group_weights(groups: Mapping[str, Sequence[Run]]) -> np.ndarray:
 def _row(name: str, runs: Sequence[Run], weighted: bool) -> dict[str, Any]:
     groups = grouped(runs)
     sizes = np.array([len(group) for group in groups.values()], float)
-    weights = group_weights(groups) if weighted else sizes / sizes.sum()  # [groups]
-    labels = runs[0].predictions.labels
-    metrics = evaluate(labels, np.tensordot(weights, _means(groups, "predictions"), axes=1))
-    held_out = evaluate(runs[0].validation.labels, np.tensordot(weights, _means(groups, "validation"), axes=1))
+    test, validation = _means(groups, "predictions"), _means(groups, "validation")
+    labels, held_out = runs[0].predictions.labels, runs[0].validation.labels.astype(np.int64)
+    if weighted:
+        weights = pool_weights(validation, held_out)  # [groups]
+        together, unseen = pooled(weights, test), _unseen(validation, held_out)
+    else:
+        weights = sizes / sizes.sum()
+        together, unseen = (np.tensordot(weights, side, axes=1) for side in (test, validation))
+    metrics, metrics_of_validation = evaluate(labels, together), evaluate(held_out, unseen)
     low, high = accuracy_interval(metrics["accuracy"], len(labels))
     return {
         "name": name,
@@ -116,10 +132,21 @@ def _row(name: str, runs: Sequence[Run], weighted: bool) -> dict[str, Any]:
         "accuracy": metrics["accuracy"],
         "accuracy_low": low,
         "accuracy_high": high,
-        "validation_accuracy": held_out["accuracy"],
+        "validation_accuracy": metrics_of_validation["accuracy"],
+        "validation_log_loss": metrics_of_validation["log_loss"],
         "metrics": metrics,
         "weights": dict(sorted(zip(groups, weights.tolist(), strict=True), key=lambda one: -one[1])),
     }
+
+
+def _unseen(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Pool each part of the reviews with weights from the other parts, ``<float64>[reviews, classes]``."""
+    together = np.zeros(probabilities.shape[1:])  # [reviews, classes]
+    rows = np.random.default_rng(0).permutation(len(labels))
+    for part in np.array_split(rows, min(PARTS, len(rows))):
+        others = np.setdiff1d(rows, part)
+        together[part] = pooled(pool_weights(probabilities[:, others], labels[others]), probabilities[:, part])
+    return together
 
 
 def _means(groups: Mapping[str, Sequence[Run]], side: str) -> np.ndarray:
@@ -128,12 +155,30 @@ def _means(groups: Mapping[str, Sequence[Run]], side: str) -> np.ndarray:
     return np.stack([np.mean([one.probabilities.astype(float) for one in group], axis=0) for group in read])
 
 
-def pool_weights(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the weights of the linear opinion pool with the smallest log loss.
+def pooled(weights: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return the logarithmic opinion pool, ``softmax(sum of weight * log(probability))``.
 
-    The weights of a mixture of fixed distributions by expectation-maximization (Dempster, Laird &
-    Rubin 1977, section 4.3): each step takes the mean share that a model has in the mixture's
-    probability of the right class. The loss is convex in them, so there is one smallest.
+    Parameters
+    ----------
+    weights : <float64>[models]
+    probabilities : <float64>[models, reviews, classes]
+
+    Returns
+    -------
+    <float64>[reviews, classes]
+    """
+    return softmax(np.tensordot(weights, _logarithms(probabilities), axes=1), axis=1)
+
+
+def _logarithms(probabilities: np.ndarray) -> np.ndarray:
+    return np.log(np.maximum(probabilities, SMALLEST_PROBABILITY))
+
+
+def pool_weights(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the weights of the logarithmic opinion pool with the smallest log loss.
+
+    The loss is convex in them; a small penalty on their distance from equal weights makes the
+    smallest one unique where models agree.
 
     Parameters
     ----------
@@ -145,10 +190,18 @@ def pool_weights(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     Returns
     -------
     <float64>[models]
-        Not negative; their sum is 1.
+        Not negative. Their sum is about 1, more where models err independently of each other.
     """
-    right = np.maximum(probabilities[:, np.arange(len(labels)), labels], 1e-12)  # [models, reviews]
-    weights = np.full(len(right), 1 / len(right))  # [models]
-    for _ in range(ITERATIONS):
-        weights = weights * (right / (weights @ right)).mean(axis=1)
-    return weights
+    logarithms, reviews = _logarithms(probabilities), np.arange(len(labels))
+    right = logarithms[:, reviews, labels].mean(axis=1)  # [models]
+    equal = 1 / len(probabilities)
+
+    def loss_and_gradient(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        scores = log_softmax(np.tensordot(weights, logarithms, axes=1), axis=1)  # [reviews, classes]
+        expected = np.tensordot(logarithms, np.exp(scores), axes=2) / len(labels)  # [models]
+        away = weights - equal
+        loss = -scores[reviews, labels].mean() + PENALTY * (away @ away)
+        return loss, expected - right + 2 * PENALTY * away
+
+    start, bounds = np.full(len(probabilities), equal), [(0, None)] * len(probabilities)
+    return minimize(loss_and_gradient, start, jac=True, bounds=bounds, method="L-BFGS-B").x

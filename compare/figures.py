@@ -37,6 +37,7 @@ ARCHITECTURE_TITLES = {
     "mean-of-vectors": "mean of word vectors + LR",
     "tf-idf": "TF-IDF + LR",
     "nb-svm": "NB-SVM",
+    "nb-svm-trigrams": "NB-SVM, trigrams",
 }
 
 

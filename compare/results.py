@@ -87,10 +87,10 @@ def _interval(row: dict[str, Any], digits: int) -> str:
 def _ensemble(ensemble: dict[str, Any]) -> str:
     """Accuracy of the models asked together."""
     rows = [
-        [row["name"], str(row["models"]), f"{row['validation_accuracy'] * 100:.2f}", _interval(row, 2)]
+        [row["name"], str(row["models"]), f"{row['validation_log_loss']:.4f}", _interval(row, 2)]
         for row in ensemble["ensembles"]
     ]
-    return table(["asked together", "models", "validation accuracy, %", "test accuracy, %"], rows)
+    return table(["asked together", "models", "log loss of validation", "test accuracy, %"], rows)
 
 
 def speed_table(benchmark: dict[str, Any]) -> str:

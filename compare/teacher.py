@@ -9,7 +9,7 @@ from rich.console import Console
 from tqdm import tqdm
 
 from compare.baselines import BASELINE, LINEAR, fit_baseline
-from compare.ensemble import group_weights, grouped
+from compare.ensemble import group_weights, grouped, pooled
 from compare.workers import Workers, predict_with_checkpoint
 from shared.data.encoding import load_corpus
 from shared.errors import LockstepError
@@ -44,9 +44,9 @@ def write_pseudo_labels(experiment: Path, out: Path) -> None:
     groups = grouped([run for run in runs if run.record.framework != BASELINE or run.record.architecture in LINEAR])
     weights = group_weights(groups)
     frameworks = sorted({run.record.framework for run in runs} - {BASELINE})
-    total = np.zeros((len(corpus.unlabelled), len(corpus.class_names)))  # [reviews, classes]
+    means = np.zeros((len(groups), len(corpus.unlabelled), len(corpus.class_names)))  # [groups, reviews, classes]
     with Workers(frameworks) as ask, tqdm(total=sum(map(len, groups.values())), unit=" models", disable=None) as bar:
-        for (name, group), weight in zip(groups.items(), weights, strict=True):
+        for (name, group), mean in zip(groups.items(), means, strict=True):
             for run in group:
                 bar.set_description(name)
                 if run.record.framework == BASELINE:
@@ -54,8 +54,9 @@ def write_pseudo_labels(experiment: Path, out: Path) -> None:
                     probabilities = fitted.model.predict_proba(corpus.texts[3])
                 else:
                     probabilities = ask(predict_with_checkpoint, run.record.framework, run.directory, corpus.unlabelled)
-                total += weight / len(group) * probabilities
+                mean += probabilities / len(group)
                 bar.update()
-    write_predictions(out, Predictions.of(corpus.unlabelled, total.astype(np.float32)))
-    sure = np.mean(total.max(axis=1) > 0.9)
-    Console(highlight=False).print(f"{out}: {len(total):,} reviews labelled, {sure:.0%} of them with more than 90 %")
+    together = pooled(weights, means)
+    write_predictions(out, Predictions.of(corpus.unlabelled, together.astype(np.float32)))
+    sure = np.mean(together.max(axis=1) > 0.9)
+    Console(highlight=False).print(f"{out}: {len(together):,} reviews labelled, {sure:.0%} of them with more than 90 %")

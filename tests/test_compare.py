@@ -12,15 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
+from sklearn.metrics import log_loss
 
-from compare.baselines import BASELINES, NaiveBayesSVM
-from compare.ensemble import pool_weights, summarise_ensemble
+from compare.baselines import BASELINES, LINEAR, NaiveBayesSVM
+from compare.ensemble import PENALTY, pool_weights, pooled, summarise_ensemble
 from compare.report import render, write_report
 from compare.statistics import check_comparable, summarise
 from shared.contract import FRAMEWORKS, REFERENCE
 from shared.errors import LockstepError
-from shared.runs import Run, read_runs
+from shared.runs import read_runs
 from tests.conftest import ARCHITECTURES, ROOT, Command
 
 
@@ -81,33 +84,52 @@ def test_an_ensemble_is_the_mean_of_its_networks(smoke_runs: Path) -> None:
     assert rows["networks"]["accuracy"] == pytest.approx(expected)
     assert rows["networks"]["models"] == len(networks)
     both = rows["networks and linear baselines, weighted"]
-    assert both["models"] == len(networks) + 2, "the majority and the mean of vectors are not asked"
-    assert sum(both["weights"].values()) == pytest.approx(1)
+    assert both["models"] == len(networks) + len(LINEAR), "the majority and the mean of vectors are not asked"
+    assert min(both["weights"].values()) >= 0
     labels = networks[0].validation.labels.astype(int)
-    for run in networks:  # the pool is at least as good on the reviews that its weights come from
-        right = run.validation.probabilities[np.arange(len(labels)), labels]
-        losses = -np.log(np.maximum(right, 1e-12)).mean()
-        assert -np.log(np.maximum(_pooled(runs, both["weights"]), 1e-12)).mean() <= losses + 1e-6
+    asked = [run for run in runs if f"smoke {run.record.framework} {run.record.architecture}" in both["weights"]]
+    weights = np.array([both["weights"][f"smoke {run.record.framework} {run.record.architecture}"] for run in asked])
+    probabilities = np.stack([run.validation.probabilities.astype(float) for run in asked])  # [runs, reviews, 2]
+    losses = [log_loss(labels, one) for one in probabilities]
+    together = log_loss(labels, pooled(weights, probabilities))
+    assert together <= min(losses) + 1e-3, "at least as good as each, but for the penalty, where its weights come from"
+    assert both["validation_log_loss"] > together, "and less so on reviews that they have not seen"
 
 
-def _pooled(runs: list[Run], weights: dict[str, float]) -> np.ndarray:
-    """Probability of each validation review's right class under a weighted mean of the runs."""
-    total = 0.0
-    for run in runs:
-        weight = weights.get(f"smoke {run.record.framework} {run.record.architecture}", 0.0)
-        total = total + weight * run.validation.probabilities.astype(float)
-    labels = runs[0].validation.labels.astype(int)
-    return np.asarray(total)[np.arange(len(labels)), labels]
+def test_a_pool_by_hand() -> None:
+    # 0.8^2 0.6 : 0.2^2 0.4 = 0.384 : 0.016
+    asked = np.array([[[0.8, 0.2]], [[0.6, 0.4]]])
+    assert pooled(np.array([2.0, 1.0]), asked)[0] == pytest.approx([0.96, 0.04])
+    assert pooled(np.array([1.0, 0.0]), asked)[0] == pytest.approx([0.8, 0.2])
+    assert np.isfinite(pooled(np.array([1.0, 1.0]), np.array([[[0.0, 1.0]], [[1.0, 0.0]]]))).all()
 
 
 def test_pool_weights_by_hand() -> None:
-    # Right class 0 everywhere. Whoever is always better takes all the weight.
-    better, worse = np.full((4, 2), [0.8, 0.2]), np.full((4, 2), [0.6, 0.4])
-    labels = np.zeros(4, np.int64)
-    assert pool_weights(np.stack([better, worse]), labels) == pytest.approx([1, 0], abs=1e-9)
-    # Two that are right on one half each share it: w maximises log(.9w + .1(1-w)) + log(.1w + .9(1-w)).
-    halves = np.array([[[0.9, 0.1]] * 2 + [[0.1, 0.9]] * 2, [[0.1, 0.9]] * 2 + [[0.9, 0.1]] * 2])
-    assert pool_weights(halves, labels) == pytest.approx([0.5, 0.5])
+    # The one that knows something is trusted, the one that knows nothing is not.
+    labels = np.array([0, 0, 0, 1] * 25)
+    knows = np.where(labels[:, None] == 0, [0.75, 0.25], [0.4, 0.6])
+    nothing = np.random.default_rng(0).permutation(knows)
+    weights = pool_weights(np.stack([knows, nothing]), labels)
+    assert weights[0] > 1 > 10 * weights[1]
+    # Who is right three times out of four and says so keeps its words: the weight is 1.
+    calibrated = np.full((100, 2), [0.75, 0.25])
+    assert pool_weights(calibrated[None], labels) == pytest.approx([1], abs=1e-3)
+    # Two that say the same share it.
+    assert pool_weights(np.stack([calibrated, calibrated]), labels) == pytest.approx([0.5, 0.5], abs=1e-3)
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_no_other_weights_are_better(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    probabilities = generator.dirichlet([1, 1], size=(3, 40))  # [models, reviews, 2]
+    labels = generator.integers(0, 2, 40)
+    weights = pool_weights(probabilities, labels)
+
+    def loss(weights: np.ndarray) -> float:
+        return log_loss(labels, pooled(weights, probabilities)) + PENALTY * ((weights - 1 / 3) ** 2).sum()
+
+    for other in np.maximum(0, weights + generator.normal(0, 0.05, (20, 3))):
+        assert loss(weights) <= loss(other) + 1e-6
 
 
 class Page(html.parser.HTMLParser):
