@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.markdown import Markdown
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from compare.baselines import BASELINE, LINEAR
+from compare.results import ensemble_table
 from shared.errors import LockstepError
 from shared.files import write_json
 from shared.metrics import accuracy_interval, evaluate
@@ -48,15 +49,14 @@ def run_ensemble(experiments: Sequence[Path], out: Path) -> None:
         If there are no runs, or they were not scored on the same reviews.
     """
     runs = [run for experiment in experiments for run in read_runs(experiment)]
-    rows = summarise_ensemble(runs)
-    write_json(out, {"experiments": [path.name for path in experiments], "commit": this_commit(), "ensembles": rows})
-    table = Table("ensemble", "models", "log loss of validation", "test accuracy, %", "weights")
-    for row in rows:
-        heaviest = ", ".join(f"{name} {weight:.2f}" for name, weight in list(row["weights"].items())[:4])
-        loss, accuracy = f"{row['validation_log_loss']:.4f}", f"{row['accuracy'] * 100:.2f}"
-        table.add_row(row["name"], str(row["models"]), loss, accuracy, heaviest)
+    found = {
+        "experiments": [path.name for path in experiments],
+        "commit": this_commit(),
+        "ensembles": summarise_ensemble(runs),
+    }
+    write_json(out, found)
     console = Console(highlight=False)
-    console.print(table)
+    console.print(Markdown(ensemble_table(found)))
     console.print(str(out))
 
 
@@ -84,7 +84,7 @@ def summarise_ensemble(runs: Sequence[Run]) -> list[dict[str, Any]]:
     rows = [_row("networks", networks, weighted=False), _row("networks, weighted", networks, weighted=True)]
     if linear:
         rows.append(_row("networks and linear baselines, weighted", [*networks, *linear], weighted=True))
-        rows.append(_row("linear baselines", linear, weighted=False))
+        rows.append(_row("linear baselines, weighted", linear, weighted=True))
     return rows
 
 

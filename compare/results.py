@@ -84,7 +84,7 @@ def _interval(row: dict[str, Any], digits: int) -> str:
     return f"**{accuracy}** ({low}–{high})"
 
 
-def _ensemble(ensemble: dict[str, Any]) -> str:
+def ensemble_table(ensemble: dict[str, Any]) -> str:
     """Accuracy of the models asked together."""
     rows = [
         [row["name"], str(row["models"]), f"{row['validation_log_loss']:.4f}", _interval(row, 2)]
@@ -216,7 +216,7 @@ TABLES: Tables = {
     "quick": ("quick/statistics.json", _accuracy),
     "quick-idiomatic": ("quick-idiomatic/statistics.json", _accuracy),
     "full": ("full/statistics.json", _accuracy),
-    "ensemble": ("ensemble.json", _ensemble),
+    "ensemble": ("ensemble.json", ensemble_table),
     "full-pretrained": ("full-pretrained/statistics.json", _accuracy),
     "ablation": ("ablation.json", ladder_table),
     "benchmark": ("benchmark.json", speed_table),
