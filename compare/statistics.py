@@ -20,6 +20,8 @@ from shared.specification import ARCHITECTURES, LOCKSTEP_FIELDS, Specification, 
 # What may differ between the cells of one experiment; in the idiomatic recipe also what the
 # frameworks' documentation decides.
 CELL_FIELDS = {"architecture", "seed"}
+# What may differ between architectures: a language model is of one.
+ARCHITECTURE_FIELDS = {"start_from"}
 IDIOMATIC_FIELDS = {
     *("pooling", "dropout", "train_embedding", "batch_size", "learning_rate", "schedule"),
     *("beta_1", "beta_2", "epsilon", "gradient_clipping"),
@@ -39,10 +41,13 @@ def check_comparable(runs: Sequence[Run]) -> None:
     networks = [(run.directory, _specification(run)) for run in runs if run.record.framework != BASELINE]
     for directory, specification in networks:
         free = CELL_FIELDS | (IDIOMATIC_FIELDS if specification["recipe"] == "idiomatic" else set())
-        for name, value in networks[0][1].items():
-            other = specification[name]
-            if name not in free and other != value:
-                raise LockstepError(f"{directory} and {networks[0][0]} differ in {name}: {other!r} and {value!r}")
+        alike = next(network for network in networks if network[1]["architecture"] == specification["architecture"])
+        for name, value in specification.items():
+            other_directory, other = alike if name in ARCHITECTURE_FIELDS else networks[0]
+            if name not in free and value != other[name]:
+                raise LockstepError(
+                    f"{directory} and {other_directory} differ in {name}: {value!r} and {other[name]!r}"
+                )
 
 
 def _specification(run: Run) -> dict[str, Any]:

@@ -202,6 +202,16 @@ def test_runs_that_cannot_be_compared_are_refused_by_name(smoke_runs: Path, tmp_
         assert name in str(error.value) or "fingerprints" in str(error.value)
 
 
+def test_each_architecture_may_start_from_a_model_of_its_own(smoke_runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(smoke_runs, tmp_path / "smoke")
+    for run in (tmp_path / "smoke").glob("*/gru/seed-0"):
+        change_record(run, start_from="runs/language-model")
+    check_comparable(read_runs(tmp_path / "smoke"))
+    change_record(tmp_path / "smoke/flair/gru/seed-0", start_from="runs/another")
+    with pytest.raises(LockstepError, match=r"gru/seed-0 and .*gru/seed-0 differ in start_from: 'runs/"):
+        check_comparable(read_runs(tmp_path / "smoke"))
+
+
 def test_a_run_from_before_a_field_existed_had_its_default(smoke_runs: Path, tmp_path: Path) -> None:
     shutil.copytree(smoke_runs / "pytorch", tmp_path / "smoke" / "pytorch")
     path = tmp_path / "smoke" / "pytorch" / "gru" / "seed-0" / "record.json"
