@@ -27,6 +27,7 @@ compare: $(READY) ## train all models on the packaged reviews and write reports/
 
 OFFICIAL = --data $(DATA) --unlabelled $(UNLABELLED)
 GRID = --seeds $(SEEDS) --jobs $(JOBS)
+# The second round: wider networks that start from language models.
 PRETRAIN = $(BIN)/python -m pytorch_impl.pretraining --preset wide $(OFFICIAL) --learning-rate 0.003
 PRETRAINED = $(BIN)/python -m compare run --preset wide $(OFFICIAL) $(GRID) --experiment full-pretrained --no-baselines
 

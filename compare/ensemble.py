@@ -29,8 +29,8 @@ from shared.runs import Run, read_runs, this_commit
 SMALLEST_PROBABILITY = 1e-6
 # Of the weights' squared distance from equal ones. It decides between models that say the same, and little else.
 PENALTY = 1e-3
-# Parts of the validation reviews, each predicted with weights from the others.
-PARTS = 10
+# Of the validation reviews; each is predicted with weights from the others.
+FOLDS = 10
 
 
 def run_ensemble(experiments: Sequence[Path], out: Path) -> None:
@@ -115,14 +115,13 @@ def group_weights(groups: Mapping[str, Sequence[Run]]) -> np.ndarray:
 
 def _row(name: str, runs: Sequence[Run], weighted: bool) -> dict[str, Any]:
     groups = grouped(runs)
-    sizes = np.array([len(group) for group in groups.values()], float)
     test, validation = _means(groups, "predictions"), _means(groups, "validation")
     labels, held_out = runs[0].predictions.labels, runs[0].validation.labels.astype(np.int64)
     if weighted:
         weights = pool_weights(validation, held_out)  # [groups]
         together, unseen = pooled(weights, test), _unseen(validation, held_out)
     else:
-        weights = sizes / sizes.sum()
+        weights = np.array([len(group) for group in groups.values()]) / len(runs)
         together, unseen = (np.tensordot(weights, side, axes=1) for side in (test, validation))
     metrics, metrics_of_validation = evaluate(labels, together), evaluate(held_out, unseen)
     low, high = accuracy_interval(metrics["accuracy"], len(labels))
@@ -140,12 +139,12 @@ def _row(name: str, runs: Sequence[Run], weighted: bool) -> dict[str, Any]:
 
 
 def _unseen(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Pool each part of the reviews with weights from the other parts, ``<float64>[reviews, classes]``."""
+    """Pool each fold of the reviews with weights from the other folds, ``<float64>[reviews, classes]``."""
     together = np.zeros(probabilities.shape[1:])  # [reviews, classes]
     rows = np.random.default_rng(0).permutation(len(labels))
-    for part in np.array_split(rows, min(PARTS, len(rows))):
-        others = np.setdiff1d(rows, part)
-        together[part] = pooled(pool_weights(probabilities[:, others], labels[others]), probabilities[:, part])
+    for fold in np.array_split(rows, min(FOLDS, len(rows))):
+        others = np.setdiff1d(rows, fold)
+        together[fold] = pooled(pool_weights(probabilities[:, others], labels[others]), probabilities[:, fold])
     return together
 
 
