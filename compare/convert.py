@@ -15,21 +15,22 @@ from compare.workers import Workers
 from shared.contract import load_implementation, module_name
 from shared.data.sources import CLASS_NAMES
 from shared.errors import LockstepError
+from shared.files import check_regular, read_bytes, reading
 from shared.native import NativeModel
+from shared.output import FILE, Kind, Output
 from shared.text import Vocabulary
 from shared.text.vocabulary import SPECIAL_WORDS
-from shared.weights import Checkpoint, check, read_checkpoint, write_checkpoint
+from shared.weights import CHECKPOINT, Checkpoint, check, check_class_names, read_checkpoint, save_checkpoint
 
 # Whose room reads and writes a file with this suffix.
 FRAMEWORK_OF = {".keras": "keras", ".safetensors": "pytorch", ".pt": "pytorch", ".pth": "pytorch"}
 INPUTS = "a checkpoint directory, .keras, .safetensors, .pt or .pth"
 OUTPUTS = "a directory (a name without a suffix), .keras, .safetensors, .pt or .onnx"
 
-CHECKPOINT_FILES = {"weights.safetensors", "model.json", "vocabulary.txt"}
-
 # What the first two ids are called elsewhere; they mean the same here.
 PADDING_WORDS = {"", "<pad>", "<PAD>", "[PAD]"}
 UNKNOWN_WORDS = {"<unk>", "<UNK>", "[UNK]", "<oov>", "<OOV>"}
+LONGEST_WORD = 1_000  # letters
 
 
 @dataclass(frozen=True)
@@ -54,17 +55,22 @@ class Wishes:
     max_length: int | None = None
 
 
-def convert(source: Path, target: Path, wishes: Wishes, overwrite: bool = False) -> tuple[Checkpoint, list[str]]:
+def kind_of(target: Path) -> Kind:
+    """Return what a target will be, by its suffix: a checkpoint's directory, or a file."""
+    return FILE if target.suffix else CHECKPOINT
+
+
+def convert(source: Path, place: Output, wishes: Wishes) -> tuple[Checkpoint, list[str]]:
     """Read a model, write it in another format, and return it.
 
     Parameters
     ----------
-    source, target : Path
+    source : Path
         The format is told by the suffix; a directory is a checkpoint.
+    place : Output
+        Where to write; the format is told by the suffix of its path.
     wishes : Wishes
         What the source does not say.
-    overwrite : bool
-        Replace what stands at the target, if it is of the same kind.
 
     Returns
     -------
@@ -78,40 +84,41 @@ def convert(source: Path, target: Path, wishes: Wishes, overwrite: bool = False)
     LockstepError
         If the source is damaged or has no exact counterpart, or the target cannot be written.
     """
+    target = place.path
     _check_source(source, wishes)
-    _check_target(target, overwrite)
+    _check_target(target)
     checkpoint, notes = _read(source, wishes)
     if target.suffix and source.is_dir():
         notes.append(f"a {target.suffix} file holds no words: vocabulary.txt stays with the checkpoint")
     if not target.suffix and checkpoint.vocabulary.words[2:3] == _placeholders(3)[2:]:
         notes.append("no --vocabulary: the words are placeholders, so predict from text will know none of them")
-    return checkpoint, [*notes, *_write(checkpoint, target)]
+    with place.written() as temporary:
+        return checkpoint, [*notes, *_write(checkpoint, temporary)]
 
 
 def _check_source(source: Path, wishes: Wishes) -> None:
-    if not source.exists():
-        raise LockstepError(f"{source}: no such file or directory")
-    if not source.is_dir() and source.suffix not in FRAMEWORK_OF:
-        raise LockstepError(f"{source}: cannot read {_kind(source)}; INPUT is {INPUTS}")
-    if source.is_file():
-        source.open("rb").close()  # a file that may not be read is not a damaged one
+    with reading(source, "a model"):
+        if not source.exists():
+            raise LockstepError(f"{source}: no such file or directory")
+        if not source.is_dir():
+            check_regular(source)
+            if source.suffix not in FRAMEWORK_OF:
+                raise LockstepError(f"{source}: cannot read {_kind(source)}; INPUT is {INPUTS}")
+            source.open("rb").close()  # a file that may not be read is not a damaged one
     if wishes.pooling and FRAMEWORK_OF.get(source.suffix) != "pytorch":
         raise LockstepError(f"--pooling is for a PyTorch state_dict; {source} says itself how it pools")
+    if wishes.class_names:
+        try:
+            check_class_names(wishes.class_names)
+        except LockstepError as error:
+            raise LockstepError(f"--class-names: {error}") from error
 
 
-def _check_target(target: Path, overwrite: bool) -> None:
+def _check_target(target: Path) -> None:
     if target.suffix not in ("", ".keras", ".safetensors", ".pt", ".onnx"):
         raise LockstepError(f"{target}: cannot write {_kind(target)}; OUTPUT is {OUTPUTS}")
     if target.suffix == ".onnx" and importlib.util.find_spec("onnx") is None:
         raise LockstepError(f"{target}: onnx is not installed: pip install 'lockstep[onnx]', or run make")
-    if not target.exists() or (not target.suffix and target.is_dir() and not any(target.iterdir())):
-        return
-    if not overwrite:
-        raise LockstepError(f"{target}: exists; pass --overwrite to replace it, or another OUTPUT")
-    if target.is_dir() != (not target.suffix):
-        raise LockstepError(f"{target}: is {'a directory' if target.is_dir() else 'a file'}; choose another OUTPUT")
-    if target.is_dir() and {path.name for path in target.iterdir()} - CHECKPOINT_FILES:
-        raise LockstepError(f"{target}: holds more than a checkpoint, and is not replaced; choose another OUTPUT")
 
 
 def _kind(path: Path) -> str:
@@ -152,7 +159,7 @@ def _native(source: Path, wishes: Wishes) -> tuple[NativeModel, Vocabulary | Non
 
 def _write(checkpoint: Checkpoint, target: Path) -> Sequence[str]:
     if not target.suffix:
-        write_checkpoint(target, checkpoint)
+        save_checkpoint(target, checkpoint)
         return ()
     if target.suffix == ".onnx":
         importlib.import_module("compare.onnx_export").write_onnx(checkpoint, target)
@@ -189,15 +196,21 @@ def read_words(path: Path, rows: int) -> Vocabulary:
     Raises
     ------
     LockstepError
-        If the file is missing, has another number of words, or other words at ids 0 and 1.
+        If the file is missing, no UTF-8, has another number of words, one that is too long or stands twice,
+        or other words at ids 0 and 1.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise LockstepError(f"{path}: cannot read the vocabulary ({error})") from error
-    words = lines[:-1] if lines[-1] == "" else lines
-    if len(words) != rows:
-        raise LockstepError(f"{path}: {len(words):,} words, the embedding has {rows:,} rows; give one line for each id")
+    what = "a vocabulary in UTF-8, one word a line"
+    content = read_bytes(path, what, largest=4 * rows * (LONGEST_WORD + 1))
+    with reading(path, what):
+        text = content.decode("utf-8-sig")
+    text = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+    found = text.count("\n") + 1  # counted before they are cut: each costs far more than its letters
+    if found != rows:
+        raise LockstepError(f"{path}: {found:,} words, the embedding has {rows:,} rows; give one line for each id")
+    words = text.split("\n")
+    for number, word in enumerate(words, 1):
+        if len(word) > LONGEST_WORD:
+            raise LockstepError(f"{path}: line {number:,} has {len(word):,} letters, a word at most {LONGEST_WORD:,}")
     if words[0] not in PADDING_WORDS or words[1] not in UNKNOWN_WORDS:
         first = f"{words[0]!r} and {words[1]!r}"
         raise LockstepError(f"{path}: starts with {first}; ids 0 and 1 are padding (<pad>) and unknown words (<unk>)")

@@ -12,18 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.markdown import Markdown
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from compare.baselines import BASELINE, LINEAR
 from compare.results import ensemble_table
+from shared.command_line import announce
 from shared.errors import LockstepError
-from shared.files import write_json
+from shared.files import save_page
 from shared.metrics import accuracy_interval, evaluate
+from shared.output import Output
 from shared.predictions import Predictions
 from shared.runs import Run, read_runs, this_commit
+from shared.terminal import console
 
 # Less than this, a model's probability counts as this: its logarithm is to stay finite.
 SMALLEST_PROBABILITY = 1e-6
@@ -33,14 +35,14 @@ PENALTY = 1e-3
 FOLDS = 10
 
 
-def run_ensemble(experiments: Sequence[Path], out: Path) -> None:
+def run_ensemble(experiments: Sequence[Path], place: Output) -> None:
     """Ask all finished networks of some experiments together, print the table, write the numbers.
 
     Parameters
     ----------
     experiments : sequence of Path
         Directories of runs, made with the same test reviews.
-    out : Path
+    place : Output
         A JSON file.
 
     Raises
@@ -54,10 +56,10 @@ def run_ensemble(experiments: Sequence[Path], out: Path) -> None:
         "commit": this_commit(),
         "ensembles": summarise_ensemble(runs),
     }
-    write_json(out, found)
-    console = Console(highlight=False)
-    console.print(Markdown(ensemble_table(found)))
-    console.print(str(out))
+    with place.written() as temporary:
+        save_page(temporary, found)
+    console(aside=place.streams).print(Markdown(ensemble_table(found)))
+    announce(place, "")
 
 
 def summarise_ensemble(runs: Sequence[Run]) -> list[dict[str, Any]]:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 from scipy.stats import t
 
 from compare.figures import ladder_figure
 from compare.grid import Cell, cells_of_grid, run_cells
-from compare.results import difference_text, ladder_table, ratio_text
+from compare.results import difference_text, escaped, ladder_table, ratio_text
 from shared.errors import LockstepError
-from shared.files import write_json, write_text
-from shared.runs import Record, is_finished, read_record, run_directory
-from shared.specification import PRESETS, Specification, flags_of, from_record
+from shared.files import save_page
+from shared.output import PAGE, written
+from shared.runs import Record, is_finished, read_run, run_directory
+from shared.specification import PRESETS, Specification
+from shared.terminal import console, say
 
 BASE = "lockstep"
 
@@ -41,7 +43,7 @@ class Rung:
         The rung that it is compared with: the recipe, or the one that differs from it in this
         default alone.
     not_in : tuple of str
-        Frameworks that cannot do it.
+        Frameworks that cannot do it, and cells that have no such choice.
     """
 
     name: str
@@ -61,7 +63,7 @@ RUNGS = (
         "a second bias, trained",
         "PyTorch, Flair, fastai",
         {"second_bias": True},
-        not_in=("keras", "reference"),
+        not_in=("keras", "reference", "gru"),
     ),
     Rung("frozen-vectors", "word vectors stay as they are", "Flair", {"train_embedding": False}),
     # Where it starts. Keras' distributions are the recipe's.
@@ -218,13 +220,14 @@ def rungs_of(
         if name not in known:
             raise LockstepError(f"unknown rung {name!r}: choose among {', '.join(known)}")
     wanted = {BASE, *names, *(rung.against for rung in study.rungs if rung.name in names)} if names else set(known)
-    made = {rung.name: specification.replaced(**rung.changes) for rung in study.rungs}
+    possible = [rung for rung in study.rungs if not {framework, specification.cell} & set(rung.not_in)]
+    made = {rung.name: specification.replaced(**rung.changes) for rung in possible}
     same_as: dict[str, str] = {}  # a rung that changes nothing is the one that it is compared with
     kept = []
-    for rung in study.rungs:
+    for rung in possible:
         idle = rung.name != BASE and made[rung.name] == made[rung.against]
         same_as[rung.name] = same_as[rung.against] if idle else rung.name
-        if rung.name in wanted and not idle and framework not in rung.not_in:
+        if rung.name in wanted and not idle:
             kept.append(replace(rung, against=same_as[rung.against]))
     return kept
 
@@ -237,7 +240,7 @@ def run_ladder(
     seeds: Sequence[int],
     rungs: Sequence[Rung],
     *,
-    given: Sequence[str],
+    given: Mapping[str, object],
     machine: Sequence[str],
     jobs: int,
 ) -> int:
@@ -257,8 +260,8 @@ def run_ladder(
         Rungs are compared seed by seed.
     rungs : sequence of Rung
         As `rungs_of` gives them.
-    given : sequence of str
-        The flags that make the specification.
+    given : mapping
+        What makes the specification: ``preset``, and fields that are not the preset's.
     machine : sequence of str
         Flags about the machine, passed on to each cell.
     jobs : int
@@ -277,42 +280,37 @@ def run_ladder(
     cells: list[Cell] = []
     for seed in seeds:  # all rungs of a seed one after the other: their speeds are compared
         for rung in rungs:
-            flags = [*given, *flags_of(rung.changes)]
-            made = cells_of_grid(
-                runs / rung.name, [framework], [specification.architecture], [seed], flags, machine, False
+            asked, whole = specification.replaced(**rung.changes), {**given, **rung.changes}
+            (cell,) = cells_of_grid(
+                runs / rung.name, asked, [framework], [asked.architecture], [seed], whole, machine, baselines=False
             )
-            _check(made[0].directory, specification.replaced(seed=seed, **rung.changes))
-            cells.append(replace(made[0], title=f"{rung.name} seed {seed}"))
-    failed = run_cells(runs, specification, cells, jobs)
+            cells.append(replace(cell, title=f"{rung.name} seed {seed}"))
+    failed = run_cells(runs, specification, cells, jobs, elsewhere="--out")
     records = {rung.name: _records(runs / rung.name, framework, specification.architecture, seeds) for rung in rungs}
     summary = summarise_ladder(rungs, records)
     summary = {"title": study.title, "heading": study.heading, **summary}
-    write_json(runs / f"{study.name}.json", summary)
-    write_text(runs / f"{study.name}.svg", ladder_figure(summary["rungs"]))
-    write_text(runs / f"{study.name}.md", _page(study, summary))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 120
-    console.print(_printed(summary))
-    console.print(str(runs / f"{study.name}.md"))
+    pages: dict[str, str | dict[str, Any]] = {
+        ".json": summary,
+        ".svg": ladder_figure(summary["rungs"]),
+        ".md": _page(study, summary),
+    }
+    for suffix, content in pages.items():
+        with written(runs / f"{study.name}{suffix}", PAGE) as temporary:
+            save_page(temporary, content)
+    console(width=120).print(_printed(summary))
+    say(str(runs / f"{study.name}.md"))
     return failed
 
 
-def _check(directory: Path, expected: Specification) -> None:
-    """Refuse a finished run that was made with other flags."""
-    if not is_finished(directory):
-        return
-    found = from_record(read_record(directory / "record.json").specification).model_dump()
-    for name, value in expected.model_dump().items():
-        if found[name] != value:
-            raise LockstepError(
-                f"{directory}: made with {name} {found[name]!r}, not {value!r}; remove it, or choose another --out"
-            )
-
-
 def _records(rung: Path, framework: str, architecture: str, seeds: Sequence[int]) -> dict[int, Record]:
-    places = {seed: run_directory(rung, framework, architecture, seed) for seed in seeds}
-    return {seed: read_record(place / "record.json") for seed, place in places.items() if is_finished(place)}
+    """Return the records by seed; a run that is damaged has failed, and is left out."""
+    found = {}
+    for seed in seeds:
+        place = run_directory(rung, framework, architecture, seed)
+        if is_finished(place):
+            with suppress(LockstepError):
+                found[seed] = read_run(place).record
+    return found
 
 
 def summarise_ladder(rungs: Sequence[Rung], records: Mapping[str, Mapping[int, Record]]) -> dict[str, Any]:
@@ -406,7 +404,7 @@ def _printed(summary: dict[str, Any]) -> Table:
 
 def _page(study: Study, summary: dict[str, Any]) -> str:
     sizes, seeds = summary["data"]["sizes"], summary["rungs"][0]["seeds"]
-    model = f"{summary['framework']} {summary['framework_version']}, {summary['architecture']}"
+    model = escaped(f"{summary['framework']} {summary['framework_version']}, {summary['architecture']}")
     return f"""# {study.title}
 
 {model}, {sizes["train"]:,} reviews to train on, {sizes["test"]:,} to test, seeds {", ".join(map(str, seeds))}.

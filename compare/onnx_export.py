@@ -8,7 +8,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from shared.files import written_whole
+from shared.errors import LockstepError
+from shared.files import save_bytes
 from shared.native import to_metadata
 from shared.specification import POOLED, Specification
 from shared.text import PADDING_ID
@@ -18,6 +19,9 @@ from shared.weights import Checkpoint, Weights, reordered
 OPERATOR_SET, FILE_FORMAT = 17, 8
 
 OPERATORS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
+# A file of Protocol Buffers ends at 2 GiB.
+LARGEST_MODEL = 2_000_000_000  # bytes of weights
+
 # ONNX' gate order is i, o, f, g for LSTM, and z, r, n for GRU, as here.
 GATE_ORDER = {"rnn": (0,), "lstm": (0, 3, 1, 2), "gru": (0, 1, 2)}
 # The GRU whose reset gate acts after the recurrent product.
@@ -25,15 +29,22 @@ OPTIONS = {"rnn": {}, "lstm": {}, "gru": {"linear_before_reset": 1}}
 
 
 def write_onnx(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint as an ``.onnx`` file, whole or not at all.
+    """Make a new ``.onnx`` file of a checkpoint.
 
     The model reads ``tokens <int32>[batch, time]``, right-padded with 0, and gives ``probabilities
     <float32>[batch, classes]``. Its metadata has the class names, the architecture, the pooling and
     the whole specification.
+
+    Raises
+    ------
+    LockstepError
+        If the weights are more than such a file can hold.
     """
-    model = onnx_model(checkpoint)
-    with written_whole(path) as temporary:
-        temporary.write_bytes(model.SerializeToString())
+    size = sum(array.nbytes for array in checkpoint.weights.values())
+    if size > LARGEST_MODEL:
+        advice = "convert it to .safetensors"
+        raise LockstepError(f"{path.name}: an .onnx file holds at most {LARGEST_MODEL:,} bytes, not {size:,}; {advice}")
+    save_bytes(path, onnx_model(checkpoint).SerializeToString())
 
 
 def onnx_model(checkpoint: Checkpoint) -> onnx.ModelProto:

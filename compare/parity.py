@@ -6,26 +6,28 @@ agrees with everyone else who does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from compare import workers
 from compare.workers import Ask, Trained, Workers
+from shared.command_line import announce
 from shared.contract import REFERENCE
 from shared.data.batches import Batches
 from shared.data.encoding import EncodedReviews, load_corpus
-from shared.files import write_json
+from shared.differences import largest, largest_difference, refuse_non_finite, relative_difference, within
+from shared.files import save_page
+from shared.output import Output
 from shared.runs import this_commit, this_machine
 from shared.specification import ARCHITECTURES, POOLINGS, Specification, preset
+from shared.terminal import console
 from shared.weights import Weights, shapes
 
 # Sums of a few hundred float32 products (relative rounding 6e-8) in another order: some 1e-6.
@@ -160,12 +162,11 @@ def measure(ask: Ask, framework: str, case: Case) -> Differences:
     logits, loss, gradients = ask(workers.forward_and_backward, framework, specification, weights, reviews, masks)
     (probabilities,) = ask(workers.predict, framework, specification, weights, [reviews])
     expected_logits, expected_loss, expected_gradients = _reference_pass(case)
-    assert gradients.keys() == expected_gradients.keys()
     return {
-        "logits": float(np.abs(logits - expected_logits).max()),
-        "probabilities": float(np.abs(probabilities - _reference_probabilities(case)).max()),
-        "loss": abs(loss / expected_loss - 1),
-        "gradients": max(_relative(gradients[name], expected) for name, expected in expected_gradients.items()),
+        "logits": largest_difference(logits, expected_logits),
+        "probabilities": largest_difference(probabilities, _reference_probabilities(case)),
+        "loss": relative_difference(loss, expected_loss),
+        "gradients": relative_difference(gradients, expected_gradients),
     }
 
 
@@ -174,66 +175,78 @@ def measure_training(ask: Ask, framework: str, training: Training) -> Difference
     trained, one_step = (_trained(ask, framework, training, reviews) for reviews in (2_000, 20))
     expected, expected_step = (_reference_training(training, reviews) for reviews in (2_000, 20))
     losses, expected_losses = (np.array(one.step_losses[:COMPARED_STEPS]) for one in (trained, expected))
-    moved = max(np.abs(one_step.weights[name] - array).max() for name, array in expected_step.weights.items())
+    moved = largest_difference(one_step.weights, expected_step.weights)
     return {
-        "step losses": float(np.abs(losses / expected_losses - 1).max()),
-        "trained probabilities": float(np.abs(trained.probabilities - expected.probabilities).max()),
-        "first step": float(moved / training.specification.learning_rate),
+        "step losses": largest_difference(losses / expected_losses, np.ones(len(losses))),
+        "trained probabilities": largest_difference(trained.probabilities, expected.probabilities),
+        "first step": moved / training.specification.learning_rate,
     }
 
 
 def violations(differences: Differences) -> list[str]:
     """Return what is out of tolerance, in words."""
     return [
-        f"{name}: {value:.1e} > {TOLERANCES[name]:.0e}"
+        f"{name}: {value:.1e}, allowed {TOLERANCES[name]:.0e}"
         for name, value in differences.items()
-        if not value <= TOLERANCES[name]  # not <=, so that NaN counts too
+        if not within(value, TOLERANCES[name])
     ]
 
 
-def run_parity(frameworks: Sequence[str], out: Path) -> bool:
+def run_parity(frameworks: Sequence[str], place: Output) -> bool:
     """Measure every case on every framework, print a table and write the numbers.
 
     Parameters
     ----------
     frameworks : sequence of str
         Which ones to hold against the reference.
-    out : Path
+    place : Output
         A JSON file.
 
     Returns
     -------
     bool
         Whether everything is within tolerance.
+
+    Raises
+    ------
+    LockstepError
+        If a difference is not a number: nothing is written then.
     """
-    console = Console(highlight=False)
+    shown = console(aside=place.streams)
     rows = []
     with Workers(frameworks) as ask:
-        for framework, case in track(list(product(frameworks, CASES)), "forward and backward", console=console):
+        for framework, case in track(list(product(frameworks, CASES)), "forward and backward", console=shown):
             rows.append({"framework": framework, **asdict(case), "differences": measure(ask, framework, case)})
-        for framework, one in track(list(product(frameworks, TRAININGS)), "training", console=console):
+        for framework, one in track(list(product(frameworks, TRAININGS)), "training", console=shown):
             rows.append({"framework": framework, **asdict(one), "differences": measure_training(ask, framework, one)})
-    largest = {name: _largest([row for row in rows if row["framework"] == name]) for name in frameworks}
-    write_json(
-        out,
-        {
-            "tolerances": TOLERANCES,
-            "cases": len(CASES),
-            "trainings": len(TRAININGS),
-            "largest": largest,
-            "rows": rows,
-            "machine": this_machine().model_dump(),
-            "commit": this_commit(),
-        },
-    )
-    console.print(_table(largest))
-    console.print(str(out))
+    for row in rows:
+        _refuse_non_finite(row)
+    summary = {name: _largest([row for row in rows if row["framework"] == name]) for name in frameworks}
+    measured = {
+        "tolerances": TOLERANCES,
+        "cases": len(CASES),
+        "trainings": len(TRAININGS),
+        "largest": summary,
+        "rows": rows,
+        "machine": this_machine().model_dump(),
+        "commit": this_commit(),
+    }
+    with place.written() as temporary:
+        save_page(temporary, measured)
+    shown.print(_table(summary))
+    announce(place, "")
     return not any(violations(row["differences"]) for row in rows)
+
+
+def _refuse_non_finite(row: Mapping[str, Any]) -> None:
+    case = " ".join(str(value) for name, value in row.items() if name != "differences")
+    for quantity, value in row["differences"].items():
+        refuse_non_finite(f"parity: {case}: difference of the {quantity}", value)
 
 
 def _largest(rows: Sequence[dict[str, Any]]) -> Differences:
     found = [(name, value) for row in rows for name, value in row["differences"].items()]
-    return {quantity: max(value for name, value in found if name == quantity) for quantity in TOLERANCES}
+    return {quantity: largest(value for name, value in found if name == quantity) for quantity in TOLERANCES}
 
 
 def _table(largest: dict[str, Differences]) -> Table:
@@ -244,10 +257,6 @@ def _table(largest: dict[str, Differences]) -> Table:
     for name, allowed in TOLERANCES.items():
         table.add_row(name, *(f"{values[name]:.1e}" for values in largest.values()), f"{allowed:.0e}")
     return table
-
-
-def _relative(found: np.ndarray, expected: np.ndarray) -> float:
-    return float(np.abs(found - expected).max() / max(np.abs(expected).max(), np.finfo(np.float32).tiny))
 
 
 @lru_cache

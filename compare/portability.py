@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from compare import workers
@@ -15,20 +14,23 @@ from compare.parity import PROBABILITIES
 from compare.workers import Ask, Workers
 from shared.contract import FRAMEWORKS, REFERENCE
 from shared.data.encoding import EncodedReviews, load_corpus
+from shared.differences import largest, largest_difference, refuse_non_finite, within
 from shared.errors import LockstepError
-from shared.files import write_json
+from shared.files import save_page
+from shared.output import Output
 from shared.predictions import Predictions, read_predictions
 from shared.runs import read_runs, run_directory, this_commit, this_machine
-from shared.specification import ARCHITECTURES, Specification, flags_of, from_record
+from shared.specification import ARCHITECTURES, Specification, from_record
+from shared.terminal import console
 
 EVERYONE = (*FRAMEWORKS, REFERENCE)
 
 
-def run_portability(experiment: Path, reviews: int) -> bool:
+def run_portability(experiment: Path, reviews: int, place: Output) -> bool:
     """Open every checkpoint of an experiment in all frameworks and the reference.
 
     Cells that are missing, such as the reference's own, are trained first. Prints a matrix for each
-    architecture and writes ``portability.json`` into the experiment, where the report finds it.
+    architecture and writes what was measured.
 
     Parameters
     ----------
@@ -36,6 +38,8 @@ def run_portability(experiment: Path, reviews: int) -> bool:
         Runs in the lockstep recipe, such as ``runs/quick``.
     reviews : int
         Test reviews to predict, at most.
+    place : Output
+        ``portability.json`` in the experiment, where the report finds it.
 
     Returns
     -------
@@ -45,9 +49,9 @@ def run_portability(experiment: Path, reviews: int) -> bool:
     Raises
     ------
     LockstepError
-        If there is no run, or a cell cannot be trained.
+        If there is no run, a cell cannot be trained, or what a checkpoint answers is not finite.
     """
-    console = Console(highlight=False)
+    shown = console()
     records = [run.record for run in read_runs(experiment) if run.record.framework in EVERYONE]
     if not records or records[0].recipe != "lockstep":
         raise LockstepError(f"{experiment}: no networks trained in the lockstep recipe")
@@ -64,22 +68,22 @@ def run_portability(experiment: Path, reviews: int) -> bool:
                 for trained_in in EVERYONE
             ]
             matrices[architecture] = rows
-            console.print(_table(architecture, rows))
-    write_json(
-        experiment / "portability.json",
-        {
-            "names": EVERYONE,
-            "reviews": len(test),
-            "tolerance": PROBABILITIES,
-            "matrices": matrices,
-            "machine": this_machine().model_dump(),
-            "commit": this_commit(),
-        },
-    )
-    largest = max(value for rows in matrices.values() for row in rows for value in row)
-    verdict = "within" if largest <= PROBABILITIES else "OUT OF"
-    console.print(f"largest difference of a probability {largest:.1e}, {verdict} the tolerance {PROBABILITIES:.0e}")
-    return largest <= PROBABILITIES
+            shown.print(_table(architecture, rows))
+    measured = {
+        "names": EVERYONE,
+        "reviews": len(test),
+        "tolerance": PROBABILITIES,
+        "matrices": matrices,
+        "machine": this_machine().model_dump(),
+        "commit": this_commit(),
+    }
+    with place.written() as temporary:
+        save_page(temporary, measured)
+    difference = largest(value for rows in matrices.values() for row in rows for value in row)
+    fine = within(difference, PROBABILITIES)
+    verdict = "within" if fine else "OUT OF"
+    shown.print(f"largest difference of a probability {difference:.1e}, {verdict} the tolerance {PROBABILITIES:.0e}")
+    return fine
 
 
 def _train_missing(experiment: Path, specification: Specification, architectures: Sequence[str], seed: int) -> None:
@@ -93,7 +97,7 @@ def _train_missing(experiment: Path, specification: Specification, architectures
         threads=None,
         jobs=1,
         baselines=False,
-        given=flags_of(specification.model_dump(exclude={"architecture", "seed"})),
+        given=specification.model_dump(exclude={"architecture", "seed"}),
     )
     if failed:
         raise LockstepError(f"{failed} cells could not be trained; see the logs named above")
@@ -101,13 +105,17 @@ def _train_missing(experiment: Path, specification: Specification, architectures
 
 def _differences(ask: Ask, run: Path, test: EncodedReviews) -> list[float]:
     """How far each one's probabilities are from those that the trainer itself gave."""
-    stored = read_predictions(run / "predictions.parquet")
+    path = run / "predictions.parquet"
+    stored = read_predictions(path)
+    if not np.isin(test.review_ids.astype(object), stored.review_ids).all():
+        raise LockstepError(f"{path}: was made of other test reviews; train the experiment again")
     found = []
     for opened_in in EVERYONE:
-        predicted = Predictions.of(test, ask(workers.predict_with_checkpoint, opened_in, run, test))
+        probabilities = ask(workers.predict_with_checkpoint, opened_in, run, test)
+        refuse_non_finite(f"{run / 'checkpoint'}: the probabilities, opened in {opened_in}", probabilities)
+        predicted = Predictions.of(test, probabilities)
         rows = np.searchsorted(stored.review_ids, predicted.review_ids)
-        assert np.array_equal(stored.review_ids[rows], predicted.review_ids)
-        found.append(float(np.abs(predicted.probabilities - stored.probabilities[rows]).max()))
+        found.append(largest_difference(predicted.probabilities, stored.probabilities[rows]))
     return found
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import html
-import json
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from compare import formats
 from compare.figures import (
     ARCHITECTURE_TITLES,
     TITLES,
@@ -19,27 +20,34 @@ from compare.figures import (
     learning_figure,
     speed_figure,
 )
-from compare.results import scientific
+from compare.results import escaped, judged, scientific
 from shared.contract import FRAMEWORKS
-from shared.data.sources import CLASS_NAMES
-from shared.files import write_json, write_text
-from shared.runs import read_runs
+from shared.errors import LockstepError
+from shared.files import read_json, save_page
+from shared.output import Output
+from shared.runs import read_experiment
+from shared.terminal import printable, say
 
 EXCERPT = 700
-MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~])")
+# What may begin something at the beginning of a line too; `escaped` knows the rest.
+LIVE_AT_THE_BEGINNING = re.compile(r"(?<!\\)([#+\-.!:=(){}])")
+
+# What a report is made of.
+REPORT_FILES = ("statistics.json", "report.md", "index.html")
 
 
-def write_report(experiment: Path, out: Path) -> dict[str, Any]:
+def write_report(experiment: Path, places: Mapping[str, Output]) -> dict[str, Any]:
     """Write the report of an experiment and return its numbers.
 
-    What `parity` and `portability` measured is shown too, if they were run.
+    What `parity` and `portability` measured is shown too, if they were run. Runs that cannot be read are
+    named and left out, and so is what those two left if it is damaged.
 
     Parameters
     ----------
     experiment : Path
         A directory of runs, such as ``runs/quick``.
-    out : Path
-        Where ``index.html``, ``report.md`` and ``statistics.json`` go.
+    places : mapping of str to Output
+        Where each of `REPORT_FILES` goes.
 
     Raises
     ------
@@ -48,28 +56,52 @@ def write_report(experiment: Path, out: Path) -> dict[str, Any]:
     """
     from compare.statistics import summarise
 
-    summary = summarise(read_runs(experiment))
+    runs, left_out = read_experiment(experiment)
+    summary = summarise(runs)
     summary["name"] = experiment.resolve().name
-    summary["portability"] = _read(experiment / "portability.json")
-    summary["parity"] = _read(experiment.parent / "parity.json")
-    write_json(out / "statistics.json", summary)
-    write_text(out / "report.md", render("report.md.j2", summary))
-    write_text(out / "index.html", render("report.html.j2", summary))
+    summary["portability"] = _measured(experiment / "portability.json", formats.Portability, left_out)
+    summary["parity"] = _measured(experiment.parent / "parity.json", formats.Parity, left_out)
+    summary["left_out"] = left_out
+    contents: dict[str, str | dict[str, Any]] = {
+        "statistics.json": summary,
+        "report.md": render("report.md.j2", summary),
+        "index.html": render("report.html.j2", summary),
+    }
+    for name, content in contents.items():
+        with places[name].written() as temporary:
+            save_page(temporary, content)
     return summary
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    if not path.exists():
+def _measured(path: Path, form: type[formats.Form], left_out: list[str]) -> dict[str, Any] | None:
+    """Return what a command measured; None if it was not run, or what it left is damaged."""
+    if not os.path.lexists(path):
         return None
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return {name: value for name, value in found.items() if name != "rows"}
+    try:
+        return read_json(path, "what its command wrote", form, f"run {path.stem} again").model_dump()
+    except LockstepError as error:
+        left_out.append(str(error))
+        say(f"left out: {error}", aside=True)
+        return None
 
 
 def render(template: str, summary: dict[str, Any]) -> str:
-    """Fill one of the templates; all text from reviews is escaped for its format."""
+    """Fill one of the templates.
+
+    Every text that is filled in is escaped for its format, by the environment and not by the template.
+
+    Parameters
+    ----------
+    template : str
+        ``report.html.j2`` or ``report.md.j2``.
+    summary : dict
+        Contents of ``statistics.json``.
+    """
+    page = template.endswith(".html.j2")
     environment = Environment(
         loader=PackageLoader("compare"),
-        autoescape=lambda name: bool(name and name.endswith(".html.j2")),  # noqa: S701 (Markdown: see below)
+        autoescape=page,  # noqa: S701 (in Markdown `finalize` escapes)
+        finalize=_shown if page else _escaped,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -78,11 +110,12 @@ def render(template: str, summary: dict[str, Any]) -> str:
     environment.filters["percent"] = lambda value, digits=1: f"{value * 100:.{digits}f}"
     environment.filters["count"] = lambda value: f"{value:,.0f}"
     environment.filters["scientific"] = scientific
+    environment.filters["judged"] = judged
     environment.filters["markdown"] = _markdown
     environment.filters["excerpt"] = _excerpt
     cells = summary["cells"]
     figures = {}
-    if template.endswith(".html.j2"):
+    if page:
         agreement = summary["agreement"]
         drawn = {
             "accuracy": accuracy_figure(cells, summary["baselines"]),
@@ -100,7 +133,6 @@ def render(template: str, summary: dict[str, Any]) -> str:
         cell_of={(cell["framework"], cell["architecture"]): cell for cell in cells},
         titles=TITLES,
         architecture_titles=ARCHITECTURE_TITLES,
-        class_names=CLASS_NAMES,
         lowest_agreement=_lowest_agreement(summary),
         verdict=_verdict(summary),
     )
@@ -130,12 +162,22 @@ def _verdict(summary: dict[str, Any]) -> str:
     return f"{said}, {abs(points):.1f} points {place} the best baseline, {title} ({linear['accuracy']:.1%})."
 
 
+def _shown(value: object) -> object:
+    """Return a value without characters that a browser acts on; Jinja escapes the rest."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _escaped(value: object) -> object:
+    """Return a value as Markdown shows it."""
+    return escaped(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def _excerpt(text: str) -> str:
     """Shorten a review to its beginning and its end, where the verdict often stands."""
     plain = " ".join(text.replace("<br />", " ").split())
     return plain if len(plain) <= EXCERPT else f"{plain[: EXCERPT // 2]} […] {plain[-EXCERPT // 2 :]}"
 
 
-def _markdown(text: str) -> str:
-    """Escape untrusted text for Markdown, in which HTML would be live too."""
-    return MARKDOWN_SPECIAL.sub(r"\\\1", html.escape(text, quote=False))
+def _markdown(text: str) -> Markup:
+    """Escape a review, which stands at the beginning of a line."""
+    return Markup(LIVE_AT_THE_BEGINNING.sub(r"\\\1", escaped(text)))  # noqa: S704 (escaped)

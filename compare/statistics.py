@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
 from compare.baselines import BASELINE, BASELINES
 from compare.ensemble import summarise_ensemble
+from compare.reuse import compared_fields, fields_of
 from shared.contract import FRAMEWORKS, REFERENCE
 from shared.data.encoding import load_corpus
 from shared.errors import LockstepError
 from shared.metrics import accuracy_interval
-from shared.runs import Run
+from shared.runs import RECORD_VERSION, Run
 from shared.specification import ARCHITECTURES, LOCKSTEP_FIELDS, Specification, from_record
 
-# What may differ between the cells of one experiment; in the idiomatic recipe also what the
-# frameworks' documentation decides.
+# What may differ between the cells of one experiment.
 CELL_FIELDS = {"architecture", "seed"}
 # What may differ between architectures: a language model is of one.
 ARCHITECTURE_FIELDS = {"start_from"}
-IDIOMATIC_FIELDS = {
-    *("pooling", "dropout", "train_embedding", "batch_size", "learning_rate", "schedule"),
-    *("beta_1", "beta_2", "epsilon", "gradient_clipping"),
-}
 HARDEST = 3
 
 
 def check_comparable(runs: Sequence[Run]) -> None:
-    """Raise a LockstepError that names two runs and the field in which they may not differ."""
+    """Raise a LockstepError that names two runs and what they may not differ in.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Of one experiment, at least one network among them.
+    """
     for run in runs:
         fingerprints = run.record.data.fingerprint, runs[0].record.data.fingerprint
         if len(set(fingerprints)) > 1:
@@ -38,21 +40,30 @@ def check_comparable(runs: Sequence[Run]) -> None:
                 f"{run.directory} and {runs[0].directory} were not made with the same reviews "
                 f"(fingerprints {fingerprints[0][:12]} and {fingerprints[1][:12]})"
             )
-    networks = [(run.directory, _specification(run)) for run in runs if run.record.framework != BASELINE]
-    for directory, specification in networks:
-        free = CELL_FIELDS | (IDIOMATIC_FIELDS if specification["recipe"] == "idiomatic" else set())
-        alike = next(network for network in networks if network[1]["architecture"] == specification["architecture"])
-        for name, value in specification.items():
-            other_directory, other = alike if name in ARCHITECTURE_FIELDS else networks[0]
-            if name not in free and value != other[name]:
-                raise LockstepError(
-                    f"{directory} and {other_directory} differ in {name}: {value!r} and {other[name]!r}"
-                )
+        if run.predictions.class_names != runs[0].predictions.class_names:
+            raise LockstepError(f"{run.directory} and {runs[0].directory} have other names of the classes")
+        if run.record.framework == BASELINE and run.record.architecture not in BASELINES:
+            raise LockstepError(f"{run.directory}: unknown baseline {run.record.architecture!r}; remove it")
+    networks = [run for run in runs if run.record.framework != BASELINE]
+    for run in runs:
+        # A baseline has an architecture of its own, and reads nothing that depends on the networks'.
+        alike = next((one for one in networks if one.record.architecture == run.record.architecture), networks[0])
+        compared = compared_fields(run.record.framework, run.record.recipe) - CELL_FIELDS
+        _refuse_difference(run, networks[0], compared - ARCHITECTURE_FIELDS)
+        _refuse_difference(run, alike, compared & ARCHITECTURE_FIELDS)
 
 
-def _specification(run: Run) -> dict[str, Any]:
-    """Every field, also those that did not exist yet when the run was made: it had their defaults."""
-    return from_record(run.record.specification).model_dump()
+def _refuse_difference(run: Run, other: Run, compared: Collection[str]) -> None:
+    """Refuse two runs that differ in a field, or in the file that it named."""
+    values, expected = fields_of(run.record), fields_of(other.record)
+    both = f"{run.directory} and {other.directory} differ in"
+    versions = {run.record.record_version, other.record.record_version}
+    for name in sorted(compared):
+        if values[name] != expected[name]:
+            raise LockstepError(f"{both} {name}: {values[name]!r} and {expected[name]!r}")
+        # Earlier versions did not say.
+        if versions == {RECORD_VERSION} and run.record.inputs.get(name) != other.record.inputs.get(name):
+            raise LockstepError(f"{both} what {name} named: another file stood at {values[name]!r}")
 
 
 def summarise(runs: Sequence[Run]) -> dict[str, Any]:
@@ -83,6 +94,7 @@ def summarise(runs: Sequence[Run]) -> dict[str, Any]:
     return {
         "recipe": record.recipe,
         "data": record.data.model_dump(),
+        "class_names": list(networks[0].predictions.class_names),
         "specification": _common(networks),
         "machine": record.machine.model_dump(),
         "commits": sorted({run.record.commit for run in runs}),
@@ -100,7 +112,7 @@ def summarise(runs: Sequence[Run]) -> dict[str, Any]:
 
 def _common(networks: Sequence[Run]) -> dict[str, Any]:
     """Fields of the specification that all networks share, without those that their recipe ignores."""
-    first, *others = (_specification(run) for run in networks)
+    first, *others = (fields_of(run.record) for run in networks)
     ignored = LOCKSTEP_FIELDS if first["recipe"] == "idiomatic" else ()
     return {
         name: value
@@ -151,11 +163,11 @@ def _cell(runs: Sequence[Run]) -> dict[str, Any]:
 
 def _spread(cells: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Largest difference of accuracy between frameworks, for each architecture."""
-    by_architecture: defaultdict[str, list[float]] = defaultdict(list)
+    by_architecture: dict[str, list[float]] = {cell["architecture"]: [] for cell in cells}
     for cell in cells:
         if cell["framework"] in FRAMEWORKS:
             by_architecture[cell["architecture"]].append(cell["accuracy"])
-    return {name: max(values) - min(values) for name, values in by_architecture.items()}
+    return {name: max(values, default=0.0) - min(values, default=0.0) for name, values in by_architecture.items()}
 
 
 def _agreement(runs: Sequence[Run]) -> dict[str, Any]:

@@ -5,20 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from tqdm import tqdm
 
 from compare.baselines import BASELINE, LINEAR, fit_baseline
 from compare.ensemble import group_weights, grouped, pooled
 from compare.workers import Workers, predict_with_checkpoint
+from shared.command_line import announce
 from shared.data.encoding import load_corpus
 from shared.errors import LockstepError
-from shared.predictions import Predictions, write_predictions
+from shared.output import Output
+from shared.predictions import Predictions, save_predictions
 from shared.runs import read_runs
 from shared.specification import from_record
 
 
-def write_pseudo_labels(experiment: Path, out: Path) -> None:
+def write_pseudo_labels(experiment: Path, place: Output) -> None:
     """Predict the unlabelled reviews of an experiment by its networks and linear baselines together.
 
     What comes out is for ``--pseudo-labels``: self-training in the manner of Yarowsky (1995), with
@@ -28,7 +29,7 @@ def write_pseudo_labels(experiment: Path, out: Path) -> None:
     ----------
     experiment : Path
         Its networks have checkpoints; its linear baselines are fitted again, which takes a minute.
-    out : Path
+    place : Output
         A file in the format of ``predictions.parquet``.
 
     Raises
@@ -57,6 +58,8 @@ def write_pseudo_labels(experiment: Path, out: Path) -> None:
                 mean += probabilities / len(group)
                 bar.update()
     together = pooled(weights, means)
-    write_predictions(out, Predictions.of(corpus.unlabelled, together.astype(np.float32)))
+    with place.written() as temporary:
+        predictions = Predictions.of(corpus.unlabelled, together.astype(np.float32), corpus.class_names)
+        save_predictions(temporary, predictions)
     sure = np.mean(together.max(axis=1) > 0.9)
-    Console(highlight=False).print(f"{out}: {len(together):,} reviews labelled, {sure:.0%} of them with more than 90 %")
+    announce(place, f"{len(together):,} reviews labelled, {sure:.0%} of them with more than 90 %")

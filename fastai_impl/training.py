@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
 import torch
-from fastai.callback.core import CancelValidException
+from fastai.callback.core import CancelFitException, CancelValidException
 from fastai.callback.schedule import Learner  # Learner with fit_one_cycle
 from fastai.callback.training import GradientClip
 from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
 from fastai.learner import Callback
 from fastai.losses import CrossEntropyLossFlat
-from fastai.optimizer import OptimWrapper
+from fastai.optimizer import Adam, OptimWrapper
 from fastai.torch_core import Module, default_device, set_seed
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -53,6 +55,7 @@ def train(
     access = partial(export_weights, model), partial(load_weights, model)
     recorder = Recorder(specification, len(batches), validation_reviews.labels, progress, *access)
     recording = Recording(batches, validation_reviews, recorder)
+    clipping = [GradientClip(specification.gradient_clipping)] if specification.gradient_clipping else []
     if specification.recipe == "lockstep":
         adam = partial(
             OptimWrapper,
@@ -61,15 +64,17 @@ def train(
             eps=specification.epsilon,
             fused=True,  # one pass over the embedding instead of ten
         )
-        clipping = [GradientClip(specification.gradient_clipping)] if specification.gradient_clipping else []
         learner = _learner(model, SharedBatches(batches), opt_func=adam, cbs=[recording, *clipping])
         with learner.no_bar(), learner.no_logging():
             learner.fit(specification.epochs, specification.learning_rate)
     else:
         loader = PaddedReviews(train_reviews, bs=specification.batch_size, shuffle=True)
-        learner = _learner(model, loader, cbs=recording)
+        adam = partial(Adam, sqr_mom=specification.beta_2, eps=specification.epsilon)
+        learner = _learner(model, loader, opt_func=adam, cbs=[recording, *clipping])
         with learner.no_bar(), learner.no_logging():
             learner.fit_one_cycle(specification.epochs, specification.learning_rate)
+    if recording.refusal is not None:
+        raise recording.refusal
     return recorder.history
 
 
@@ -130,6 +135,16 @@ class Recording(Callback):
 
     def __init__(self, batches: Batches, validation_reviews: EncodedReviews, recorder: Recorder) -> None:
         self.batches, self.validation_reviews, self.history = batches, validation_reviews, recorder
+        self.refusal: LockstepError | None = None
+
+    @contextmanager
+    def _stopping(self) -> Iterator[None]:
+        """End the training at a refusal: fastai puts words of its own before an error that passes through it."""
+        try:
+            yield
+        except LockstepError as error:
+            self.refusal = error
+            raise CancelFitException from error
 
     def before_epoch(self) -> None:
         """Start the clock."""
@@ -148,11 +163,13 @@ class Recording(Callback):
         labels = self.yb[0]
         correct = (self.pred.argmax(dim=1) == labels).sum()
         loss = mean_loss(self.batches.specification, self.loss.item(), len(labels))
-        self.history.step(loss, correct.item(), len(labels), self.opt.hypers[-1]["lr"])
+        with self._stopping():
+            self.history.step(loss, correct.item(), len(labels), self.opt.hypers[-1]["lr"])
 
     def before_validate(self) -> None:
         """Score the validation reviews our way, and skip fastai's."""
-        self.history.end_epoch(lambda: predict_probabilities(self.model, self.validation_reviews))
+        with self._stopping():
+            self.history.end_epoch(lambda: predict_probabilities(self.model, self.validation_reviews))
         raise CancelValidException
 
 

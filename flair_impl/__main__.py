@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before the imports that take time
+    from shared.startup import begin
+
+    begin()
+
 import os
 import sys
 import warnings
@@ -16,7 +21,7 @@ def load() -> Implementation:
     warnings.filterwarnings("ignore", category=FutureWarning, module="flair")
     import flair
 
-    from flair_impl.model import build, idiomatic
+    from flair_impl.model import DECIDED_FIELDS, build, idiomatic
     from flair_impl.training import configure, forward_and_backward, predict_probabilities, train
     from flair_impl.weights import count_trainable, export_weights
 
@@ -25,6 +30,7 @@ def load() -> Implementation:
         flair.__version__,
         configure,
         idiomatic,
+        DECIDED_FIELDS,
         build,
         train,
         forward_and_backward,

@@ -21,13 +21,25 @@ from torch_layers.pooling import mirrored_places, pool, take_places
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": GRU}
 LABEL_TYPE = "sentiment"
 
+# In the idiomatic recipe Flair decides on these: what `DocumentRNNEmbeddings` reads, and SGD, which has no moments.
+DECIDED_FIELDS = ("pooling", "schedule", "beta_1", "beta_2", "epsilon")
+
 
 def idiomatic(specification: Specification) -> Specification:
     """Return the specification with what Flair's tutorials write.
 
     `DocumentRNNEmbeddings` reads the last output, or both ends of a bidirectional layer; word
     vectors stay as they are; `ModelTrainer.train` is SGD with rate 0.1 on the sum of the losses.
+
+    Raises
+    ------
+    LockstepError
+        If the architecture is a simple RNN, which those embeddings do not have.
     """
+    if specification.cell == "rnn":
+        raise LockstepError(
+            "architecture: Flair's DocumentRNNEmbeddings has LSTM and GRU only; train rnn in the lockstep recipe"
+        )
     return specification.replaced(
         pooling="ends" if len(specification.directions) == 2 else "last",
         train_embedding=False,
@@ -36,6 +48,7 @@ def idiomatic(specification: Specification) -> Specification:
         schedule="constant",
         gradient_clipping=5.0,
         batch_size=32,
+        **{name: Specification.model_fields[name].default for name in ("beta_1", "beta_2", "epsilon")},
     )
 
 
@@ -158,8 +171,6 @@ def document_rnn(specification: Specification, vectors: Tensor) -> DocumentRNNEm
     Its words are the ids of the shared vocabulary, written out: Flair looks up an unknown word in
     lower case and without digits, and would find other rows than the other three.
     """
-    if specification.cell == "rnn":
-        raise LockstepError("Flair's DocumentRNNEmbeddings has LSTM and GRU only; train rnn in the lockstep recipe")
     words = WordEmbeddings(
         None,
         vocab={str(number): number for number in range(len(vectors))},

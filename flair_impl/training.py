@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import tempfile
 from collections.abc import Iterator
 from functools import partial
@@ -15,6 +16,7 @@ from flair.datasets import FlairDatapointDataset
 from flair.samplers import FlairSampler
 from flair.trainers import ModelTrainer
 from flair.trainers.plugins import TrainerPlugin
+from flair.trainers.plugins.base import TrainingInterrupt
 
 from flair_impl.model import LABEL_TYPE, EncodedReview, ReviewEmbeddings, SentimentClassifier
 from flair_impl.weights import export_gradients, export_weights, load_weights
@@ -136,7 +138,11 @@ class Recording(TrainerPlugin):
 
     @TrainerPlugin.hook
     def training_interrupt(self, **_: object) -> None:
-        """Stop: Flair itself would go on with what it has."""
+        """Stop: Flair itself would go on with what it has, after Ctrl-C and where its own plugins end a training."""
+        reason = sys.exception()
+        if isinstance(reason, TrainingInterrupt):
+            advice = "try a larger --learning-rate, or fewer --epochs"
+            raise LockstepError(f"Flair stopped before the last epoch: {reason} {advice}") from reason
         raise KeyboardInterrupt
 
 

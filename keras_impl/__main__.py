@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before the imports that take time
+    from shared.startup import begin
+
+    begin()
+
 import os
 import sys
 from collections.abc import Iterator
@@ -18,7 +23,7 @@ def load() -> Implementation:
     with _silent_stderr():
         import keras
 
-    from keras_impl.model import build, idiomatic
+    from keras_impl.model import DECIDED_FIELDS, build, idiomatic
     from keras_impl.training import configure, forward_and_backward, predict_probabilities, train
     from keras_impl.weights import count_trainable, export_weights
 
@@ -27,6 +32,7 @@ def load() -> Implementation:
         keras.__version__,
         configure,
         idiomatic,
+        DECIDED_FIELDS,
         build,
         train,
         forward_and_backward,

@@ -15,6 +15,9 @@ from shared.weights import Weights
 CELLS = {"rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
 TRAINED_CELLS = {**CELLS, "lstm": LSTM}  # the same, trained faster
 
+# In the idiomatic recipe Keras decides on these: its layers return the last output.
+DECIDED_FIELDS = ("pooling",)
+
 
 def idiomatic(specification: Specification) -> Specification:
     """Return the specification with what Keras' guides write: last output, Adam as it comes."""

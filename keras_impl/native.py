@@ -1,18 +1,22 @@
 """Keras' own file, ``.keras``: read and written.
 
-A file is judged by its configuration, which is JSON, before Keras opens it: only layers that are
-named here are ever made, and nothing that a file brings is ever run.
+A file is judged by its configuration, which is JSON, and Keras never makes anything of that: the same
+model is built here from the sizes that were read, once they fit the arrays in the file, and only the
+numbers come from there.
 """
 
 from __future__ import annotations
 
+import io
 import json
+import math
 import warnings
-import zipfile
+from functools import reduce
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import h5py  # type: ignore[import-untyped]
 import keras
 import numpy as np
 from keras import layers
@@ -20,8 +24,7 @@ from keras import layers
 from keras_impl.model import CELLS, sentiment_classifier
 from keras_impl.weights import export_weights, load_weights
 from shared.errors import LockstepError
-from shared.files import written_whole
-from shared.native import NativeModel, head_of_classes, specification_of
+from shared.native import NativeModel, head_of_classes, opening, read_archive
 from shared.specification import Specification
 from shared.weights import Checkpoint, Weights, shapes
 
@@ -31,6 +34,9 @@ CHAINED = ("InputLayer", "Embedding", *RECURRENT, "Dropout", "Dense")
 OWN = ("lockstep>Mirror", "lockstep>MaskedPooling")
 OWN_LSTM = "lockstep>LSTM"  # Keras' own but for its speed
 LARGEST_CONFIGURATION = 10_000_000  # bytes; a real one has some thousand
+MOST_LAYERS = 100  # eight recurrent ones that read both ways are some fifty
+ARRAYS = "model.weights.h5"
+SAVE_AGAIN = "save the model again with model.save('name.keras')"
 
 LEAVE_OUT = "build the model without it and copy the weights: what it predicts stays the same"
 POOL_BY_LAST = "let the last recurrent layer return its last output instead"
@@ -86,13 +92,8 @@ def read_native(path: Path) -> NativeModel:
     LockstepError
         If the file is damaged, or a layer has no exact counterpart.
     """
-    try:
+    with opening(path, "a .keras file of Keras 3", SAVE_AGAIN):
         return _read(path)
-    except LockstepError as error:
-        raise LockstepError(f"{path}: {error}") from error
-    except (AttributeError, IndexError, KeyError, TypeError) as error:
-        problem = f"its configuration is damaged, or of another Keras ({error!r})"
-        raise LockstepError(f"{path}: {problem}; save the model again with Keras 3") from error
 
 
 def write_native(checkpoint: Checkpoint, path: Path) -> tuple[str, ...]:
@@ -121,8 +122,7 @@ def write_native(checkpoint: Checkpoint, path: Path) -> tuple[str, ...]:
         load_weights(model, weights)
         pooling = f"pooling {specification.pooling} needs our own layers"
         notes = (f"{pooling}: the file opens after 'import keras_impl.model', and gives logits",)
-    with written_whole(path) as temporary:
-        model.save(temporary)
+    model.save(path)
     return notes
 
 
@@ -144,24 +144,22 @@ def plain_classifier(specification: Specification, vocabulary_size: int, classes
 
 
 def _read(path: Path) -> NativeModel:
-    configuration = _configuration(path)
-    found = [_layer(described) for described in configuration["config"]["layers"]]
+    members = read_archive(path)
+    configuration = _configuration(members["config.json"])
+    described = configuration["config"]["layers"]
+    if len(described) > MOST_LAYERS:
+        raise LockstepError(f"it has {len(described):,} layers, at most {MOST_LAYERS} are read")
+    found = [_layer(one) for one in described]
     if any(layer.kind in OWN for layer in found):
-        return _read_own(path, configuration["config"], found)
-    return _read_chain(path, configuration, found)
+        return _read_own(path, members[ARRAYS], configuration["config"], found)
+    return _read_chain(path, members[ARRAYS], configuration, found)
 
 
-def _configuration(path: Path) -> dict[str, Any]:
-    """Return what ``config.json`` in the file says, if it is a Sequential or functional model."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = archive.getinfo("config.json").file_size
-            configuration = json.loads(archive.read("config.json")) if size <= LARGEST_CONFIGURATION else None
-    except Exception as error:  # what the archive or JSON raise
-        advice = "save the model again with model.save('name.keras')"
-        raise LockstepError(f"damaged, or not a .keras file of Keras 3; {advice}") from error
-    if configuration is None:
-        raise LockstepError(f"damaged: its config.json has {size:,} bytes")
+def _configuration(content: bytes) -> dict[str, Any]:
+    """Return what ``config.json`` says, if it is a Sequential or functional model."""
+    if len(content) > LARGEST_CONFIGURATION:
+        raise LockstepError(f"damaged: its config.json has {len(content):,} bytes; {SAVE_AGAIN}")
+    configuration: dict[str, Any] = json.loads(content)
     kind = configuration["class_name"]
     if kind not in ("Sequential", "Functional"):
         raise LockstepError(f"model {kind!r}: a class of its own is code; build it as a Sequential or functional model")
@@ -182,7 +180,7 @@ def _layer(described: dict[str, Any]) -> Layer:
     return layer
 
 
-def _read_chain(path: Path, configuration: dict[str, Any], found: list[Layer]) -> NativeModel:
+def _read_chain(path: Path, arrays: bytes, configuration: dict[str, Any], found: list[Layer]) -> NativeModel:
     """Read a linear chain of Keras' own layers."""
     for layer in found:
         if layer.kind not in CHAINED and not _is_mask(layer):
@@ -194,25 +192,69 @@ def _read_chain(path: Path, configuration: dict[str, Any], found: list[Layer]) -
         raise embedding.refused("mask_zero=False: it reads padding as words; train it with mask_zero=True")
     _check_recurrent(recurrent)
     _check_head(head)
-    model = _load(path)
-    cell = CELL_OF_CLASS[_cells(recurrent[0])["forward"].kind]
-    weights = {"embedding": model.get_layer(embedding.name).get_weights()[0]}
-    for number, layer in enumerate(recurrent):
-        weights |= _recurrent_weights(model.get_layer(layer.name), number, cell)
-    kernel, *bias = model.get_layer(head.name).get_weights()
-    weights |= head_of_classes(kernel, bias[0] if bias else np.zeros(kernel.shape[1], np.float32))
-    known = {
-        "train_embedding": embedding.values.get("trainable", True),
-        "dropout": dropout.values["rate"] if dropout else 0,
-        **_fixed_length(model),
-    }
-    return NativeModel(specification_of(weights, cell, "last", **known), weights)
+    cells = _cells(recurrent[0])
+    specification = Specification().replaced(
+        data="unknown",
+        vectors="random",
+        architecture=("bi" if len(cells) == 2 else "") + CELL_OF_CLASS[cells["forward"].kind],
+        vocabulary_size=_size(embedding, "input_dim"),
+        embedding_size=_size(embedding, "output_dim"),
+        train_embedding=embedding.values.get("trainable", True),
+        hidden_size=_size(cells["forward"], "units"),
+        layers=len(recurrent),
+        pooling="last",
+        dropout=dropout.values["rate"] if dropout else 0,
+        **_fixed_length(configuration["config"], found),
+    )
+    units = _size(head, "units")
+    _check_arrays(arrays, specification, units)
+    first = layers.Embedding(specification.vocabulary_size, specification.embedding_size)
+    middle = [_same(layer, last=layer is recurrent[-1]) for layer in recurrent]
+    last = layers.Dense(units, use_bias=head.values.get("use_bias", True))
+    _load_arrays(_joined([first, *middle, last], configuration["class_name"]), path)
+    weights = {"embedding": first.get_weights()[0]}
+    for number, layer in enumerate(middle):
+        weights |= _recurrent_weights(layer, number, specification.cell)
+    kernel, *bias = last.get_weights()
+    weights |= head_of_classes(kernel, bias[0] if bias else np.zeros(units, np.float32))
+    return NativeModel(specification, weights)
 
 
-def _fixed_length(model: keras.Model) -> dict[str, int]:
-    """Return the length that the input layer fixes, if it does."""
-    length = model.input_shape[1]
-    return {"max_length": length} if length else {}
+def _fixed_length(config: dict[str, Any], found: list[Layer]) -> dict[str, Any]:
+    """Return the length that the input layer fixes, if it does; a Sequential may know it from its first batch."""
+    given = [layer.values.get("batch_shape") for layer in found if layer.kind == "InputLayer"]
+    shape = (given or [config.get("build_input_shape")])[0]
+    return {"max_length": shape[1]} if shape and shape[1] is not None else {}
+
+
+def _size(layer: Layer, name: str) -> int:
+    """Return a size that the configuration gives a layer."""
+    value = layer.values[name]
+    if type(value) is not int or value < 1:
+        raise layer.refused(f"{name}={value!r} is no size; {SAVE_AGAIN}")
+    return value
+
+
+def _joined(made: list[keras.layers.Layer], kind: str) -> keras.Model:
+    """Return a chain of layers as a model of the file's kind, since a kind has its own order of arrays."""
+    tokens = keras.Input((None,), dtype="int32")  # [batch, time]
+    if kind == "Sequential":
+        return keras.Sequential([tokens, *made])
+    return keras.Model(tokens, reduce(lambda values, layer: layer(values), made, tokens))
+
+
+def _same(layer: Layer, last: bool) -> keras.layers.Layer:
+    """Return a new recurrent layer with the arrays of this one."""
+    made = [
+        CELLS[CELL_OF_CLASS[cell.kind]](
+            _size(cell, "units"),
+            return_sequences=not last,
+            use_bias=cell.values.get("use_bias", True),
+            go_backwards=way == "backward",
+        )
+        for way, cell in _cells(layer).items()
+    ]
+    return layers.Bidirectional(made[0], backward_layer=made[1]) if len(made) == 2 else made[0]
 
 
 def _is_mask(layer: Layer) -> bool:
@@ -361,18 +403,51 @@ def _shown(value: object) -> str:
     return repr(value.get("config")) if isinstance(value, dict) else repr(value)
 
 
-def _load(path: Path) -> keras.Model:
-    """Open a file whose layers are all known."""
+def _check_arrays(content: bytes, specification: Specification, units: int) -> None:
+    """Raise unless the file has as many numbers as its configuration says, and has them itself."""
+    with h5py.File(io.BytesIO(content), "r") as file:
+        sizes = [_bytes_of(name, item) for name, item in _members(file).items()]
+    if not sizes:
+        raise LockstepError("it was never built and has no weights; call it on a batch and save it again")
+    expected = shapes(specification, specification.vocabulary_size, units)
+    needed = 4 * sum(math.prod(shape) for name, shape in expected.items() if not name.endswith("bias"))
+    if max(needed, sum(sizes)) > len(content):
+        claimed = f"{max(needed, sum(sizes)):,} bytes of weights where there are {len(content):,}"
+        raise LockstepError(f"damaged: its layers claim {claimed}; {SAVE_AGAIN}")
+
+
+def _members(file: h5py.File) -> dict[str, h5py.Dataset]:
+    """Return the arrays that lie in a file of arrays, and refuse what leads out of it."""
+    links: dict[str, object] = {}
+    items: dict[str, h5py.HLObject] = {}
+    file.visititems_links(links.__setitem__)
+    for name, link in links.items():
+        if not isinstance(link, h5py.HardLink):
+            raise LockstepError(f"damaged: {name!r} leads out of its place; {SAVE_AGAIN}")
+    file.visititems(items.__setitem__)
+    return {name: item for name, item in items.items() if isinstance(item, h5py.Dataset)}
+
+
+def _bytes_of(name: str, array: h5py.Dataset) -> int:
+    """Return how many bytes an array claims, if it has plain numbers."""
+    if array.external or array.is_virtual:
+        raise LockstepError(f"damaged: {name!r} lies in another file; {SAVE_AGAIN}")
+    if array.dtype != np.float32 and array.dtype.kind not in "iu":  # counters and seeds are whole numbers
+        raise LockstepError(f"{name!r} is {array.dtype}, only float32 is read; build the model in float32")
+    return int(array.size) * array.dtype.itemsize
+
+
+def _load_arrays(model: keras.Model, path: Path) -> None:
+    """Put the file's numbers into a model that was built here."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+            model.load_weights(path)
     except Exception as error:  # what Keras' layers, the archive or HDF5 raise
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise LockstepError(f"damaged, or of another Keras, which cannot open it ({reason})") from error
-    if not model.built or not model.weights:
-        raise LockstepError("it was never built and has no weights; call it on a batch and save it again")
-    return model
+        raise LockstepError(
+            f"damaged, or of another Keras: not the arrays of its layers ({reason}); {SAVE_AGAIN}"
+        ) from error
 
 
 def _recurrent_weights(layer: keras.layers.Layer, number: int, cell: str) -> Weights:
@@ -389,32 +464,35 @@ def _recurrent_weights(layer: keras.layers.Layer, number: int, cell: str) -> Wei
     return weights
 
 
-def _read_own(path: Path, config: dict[str, Any], found: list[Layer]) -> NativeModel:
+def _read_own(path: Path, arrays: bytes, config: dict[str, Any], found: list[Layer]) -> NativeModel:
     """Read our own model (`keras_impl.model.sentiment_classifier`), if nothing in it was changed."""
     by_name = {layer.name: layer for layer in found}
     cells = [layer for layer in found if layer.kind in CELL_OF_CLASS]
     _check_numbers(found)
     for cell in cells:
         _check_cell(cell, "forward")
-    embedding = by_name["embedding"]
+    embedding, head = by_name["embedding"], by_name["head"]
     specification = Specification().replaced(
         data="unknown",
         vectors="random",
         architecture=("bi" if "rnn.0.backward" in by_name else "") + CELL_OF_CLASS[cells[0].kind],
-        vocabulary_size=embedding.values["input_dim"],
-        embedding_size=embedding.values["output_dim"],
+        vocabulary_size=_size(embedding, "input_dim"),
+        embedding_size=_size(embedding, "output_dim"),
         train_embedding=embedding.values.get("trainable", True),
-        hidden_size=cells[0].values["units"],
+        hidden_size=_size(cells[0], "units"),
         layers=1 + max(int(cell.name.split(".")[1]) for cell in cells),
         pooling=by_name["features"].values["pooling"],
         dropout=0,
     )
-    head = by_name["head"].values
-    made = sentiment_classifier(specification, specification.vocabulary_size, head["units"]).get_config()
+    units = _size(head, "units")
+    _check_arrays(arrays, specification, units)
+    model = sentiment_classifier(specification, specification.vocabulary_size, units)
+    made = model.get_config()
     same = _wiring(found) == _wiring([_layer(described) for described in made["layers"]])
-    if not same or head.get("activation") != "linear" or made["output_layers"] != config["output_layers"]:
+    if not same or head.values.get("activation") != "linear" or made["output_layers"] != config["output_layers"]:
         raise LockstepError("our own layers in another model; only keras_impl.model.sentiment_classifier is read")
-    return NativeModel(specification, export_weights(_load(path)))
+    _load_arrays(model, path)
+    return NativeModel(specification, export_weights(model))
 
 
 def _wiring(found: list[Layer]) -> dict[str, tuple[object, ...]]:

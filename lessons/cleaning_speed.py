@@ -9,7 +9,11 @@ first, would be slower still.
 
 from __future__ import annotations
 
-import argparse
+if __name__ == "__main__":  # before the imports that take time
+    from shared.startup import begin
+
+    begin()
+
 import os
 import sys
 import tempfile
@@ -23,10 +27,11 @@ from rich.console import Console
 from rich.table import Table
 from simplemma import text_lemmatizer
 
-from shared.command_line import guarded
+from shared.command_line import Parser, guarded
 from shared.data.encoding import load_corpus
 from shared.data.sources import load_reviews
 from shared.specification import Specification
+from shared.terminal import console
 from shared.text import STEPS, Pipeline
 from shared.text.words import stop_words
 
@@ -60,7 +65,7 @@ def seconds_a_review(clean: Step, texts: Sequence[str]) -> float:
     return (time.process_time() - started) / len(texts)
 
 
-def show_cleaning(console: Console, reviews: int, sample: int) -> None:
+def show_cleaning(shown: Console, reviews: int, sample: int) -> None:
     """Print the time of each step that differs and of all steps in a row, both ways."""
     texts = load_reviews("packaged").texts[:reviews]
     sampled = texts[:: len(texts) // sample][:sample]
@@ -71,33 +76,33 @@ def show_cleaning(console: Console, reviews: int, sample: int) -> None:
     for name, (ours, theirs) in ways.items():
         own, other = seconds_a_review(ours, texts), seconds_a_review(theirs, sampled)
         table.add_row(name, f"{own * 1e3:.3f}", f"{other * 1e3:.3f}", f"{other / own:.1f}")
-    console.print(table)
-    console.print(f"processor time a review: ours of {len(texts):,}, the tutorials' way of {len(sampled):,} of them")
+    shown.print(table)
+    shown.print(f"processor time a review: ours of {len(texts):,}, the tutorials' way of {len(sampled):,} of them")
 
 
-def show_encoding(console: Console) -> None:
+def show_encoding(shown: Console) -> None:
     """Print how long the default pipeline's encoding takes, cold and from the cache."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["LOCKSTEP_CACHE"] = folder
         for state in ("cold", "from the cache"):
             started = time.perf_counter()
             reviews = sum(map(len, load_corpus(Specification()).texts))
-            console.print(f"encoding {reviews:,} reviews, {state}: {time.perf_counter() - started:.2f} s")
+            shown.print(f"encoding {reviews:,} reviews, {state}: {time.perf_counter() - started:.2f} s")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser("python -m lessons.cleaning_speed", description=(__doc__ or "").split("\n")[0])
+    parser = Parser("python -m lessons.cleaning_speed", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--reviews", type=int, default=25_000, metavar="N", help="cleaned our way; default: 25000")
     parser.add_argument("--sample", type=int, default=500, metavar="N", help="the tutorials' way; default: 500")
     parsed = parser.parse_args(arguments)
     if not 1 <= parsed.sample <= parsed.reviews:
         parser.error("--sample must be at least 1 and at most --reviews")
-    console = Console()
+    shown = console()
 
     def measure() -> int:
-        show_cleaning(console, parsed.reviews, parsed.sample)
-        show_encoding(console)
+        show_cleaning(shown, parsed.reviews, parsed.sample)
+        show_encoding(shown)
         return 0
 
     return guarded(measure)

@@ -7,30 +7,35 @@ that train in seconds; no framework is imported, because none of these errors be
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before the imports that take time
+    from shared.startup import begin
+
+    begin()
+
 import argparse
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from inspect import getdoc
-from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
-from shared.command_line import guarded
+from shared.command_line import Parser, add_output, announce, guarded, output
 from shared.data.batches import Batches
 from shared.data.encoding import Corpus, EncodedReviews, load_corpus
 from shared.data.sources import load_reviews
 from shared.data.splits import TEST, split
-from shared.files import write_json
+from shared.files import save_json
 from shared.history import Silent
 from shared.metrics import accuracy, evaluate
 from shared.reference.model import SentimentClassifier, build, softmax
 from shared.reference.training import Adam, predict_probabilities, train
 from shared.specification import Specification, preset
+from shared.terminal import console
 from shared.text import PADDING_ID, UNKNOWN_ID
 from shared.text.characters import TAG
 from shared.vectors import load_vectors
@@ -42,7 +47,7 @@ STUDIED = preset("smoke").replaced(
     architecture="gru",
     pooling="last",
     reviews=6_000,
-    test_fraction=0.4,
+    test_fraction=0.5,
     vocabulary_size=5_000,
     max_length=200,
     hidden_size=16,
@@ -365,23 +370,24 @@ def _number(value: float) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run all cases, print the table, and write the numbers if asked to."""
-    parser = argparse.ArgumentParser("python -m lessons.silent_errors", description="Code that runs and is wrong.")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the cases as JSON too")
-    return guarded(lambda: _run(parser.parse_args(arguments).out))
+    parser = Parser("python -m lessons.silent_errors", description="Code that runs and is wrong.")
+    add_output(parser, "write the cases as JSON too")
+    parsed = parser.parse_args(arguments)
+    return guarded(lambda: _run(parsed))
 
 
-def _run(out: Path | None) -> int:
-    console, study = Console(highlight=False), Study()
-    with console.status("training three small models"):
-        cases = [make(study) for make in CASES]
-    if not console.is_terminal:
-        console.width = 120
-    console.print(table(cases))
-    if out:
-        lessons = {make.__name__: getdoc(make) for make in CASES}
-        described = [{**asdict(case), "lesson": lessons[case.name]} for case in cases]
-        write_json(out, {"specification": STUDIED.model_dump(), "cases": described})
-        console.print(str(out))
+def _run(parsed: argparse.Namespace) -> int:
+    with output(parsed, parsed.out) if parsed.out else nullcontext() as place:
+        shown, study = console(width=120, aside=place is not None and place.streams), Study()
+        with shown.status("training three small models"):
+            cases = [make(study) for make in CASES]
+        shown.print(table(cases))
+        if place is not None:
+            lessons = {make.__name__: getdoc(make) for make in CASES}
+            described = [{**asdict(case), "lesson": lessons[case.name]} for case in cases]
+            with place.written() as temporary:
+                save_json(temporary, {"specification": STUDIED.model_dump(), "cases": described})
+            announce(place, "")
     return 0
 
 

@@ -6,7 +6,11 @@ operations add up, and writes ``results/training_time.json`` and the table of ``
 
 from __future__ import annotations
 
-import argparse
+if __name__ == "__main__":  # before the imports that take time
+    from shared.startup import begin
+
+    begin()
+
 import re
 import sys
 import tempfile
@@ -16,18 +20,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from rich.console import Console
 
 from compare.figures import ARCHITECTURE_TITLES, TITLES
 from compare.parity import random_reviews, random_weights
-from compare.results import Tables, filled, table
+from compare.results import Tables, fill, filled, table
 from compare.workers import Workers
-from shared.command_line import guarded
+from shared.command_line import FolderPath, Parser, guarded, output
 from shared.contract import FRAMEWORKS, load_implementation
-from shared.files import write_json, write_text
+from shared.files import save_page
 from shared.history import Silent
+from shared.output import PAGE
 from shared.runs import this_commit, this_machine
 from shared.specification import Specification
+from shared.terminal import console
 
 LESSON = Path(__file__).with_suffix(".md")
 RESULT = "training_time.json"
@@ -179,18 +184,23 @@ def lesson_with(results: Path) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    parser = argparse.ArgumentParser("python -m lessons.training_time", description=__doc__)
+    parser = Parser("python -m lessons.training_time", description=__doc__)
     parser.add_argument("--frameworks", nargs="+", choices=FRAMEWORKS, default=FRAMEWORKS, help="default: all four")
     parser.add_argument("--architectures", nargs="+", choices=("lstm", "gru"), default=("lstm", "gru"))
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    parser.add_argument(
+        "--results", type=FolderPath, default=FolderPath("results"), metavar="DIR", help="default: results"
+    )
+    parser.add_argument("--overwrite", action="store_true", help=f"replace {RESULT} in it")
     parsed = parser.parse_args(arguments)
 
     def run() -> int:
-        result = measure(parsed.frameworks, parsed.architectures)
-        write_json(parsed.results / RESULT, result)
-        Console(highlight=False).print(_parts(result) + "\n" + _longest(result), markup=False)
+        with output(parsed, parsed.results / RESULT, PAGE) as place:
+            result = measure(parsed.frameworks, parsed.architectures)
+            with place.written() as temporary:
+                save_page(temporary, result)
+        console().print(_parts(result) + "\n" + _longest(result))
         if set(parsed.frameworks) == set(FRAMEWORKS):
-            write_text(LESSON, lesson_with(parsed.results))
+            fill(LESSON, lesson_with(parsed.results))
         return 0
 
     return guarded(run)

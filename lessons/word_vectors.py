@@ -6,7 +6,11 @@ them, debiases the packaged GloVe vectors, and writes ``results/word_vectors.jso
 
 from __future__ import annotations
 
-import argparse
+if __name__ == "__main__":  # before the imports that take time
+    from shared.startup import begin
+
+    begin()
+
 import sys
 import time
 from collections.abc import Sequence
@@ -14,9 +18,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from compare.results import Tables, filled
-from shared.command_line import guarded
-from shared.files import write_json, write_text
+from compare.results import Tables, fill, filled
+from shared.command_line import FolderPath, Parser, guarded, output
+from shared.files import save_page
+from shared.output import PAGE
 from shared.specification import Specification
 from shared.vectors import WordVectors, read_vectors
 from shared.vectors.bias_report import measure_debiasing
@@ -165,16 +170,20 @@ def lesson_with(results: Path) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, write the result, fill the lesson."""
-    parser = argparse.ArgumentParser("python -m lessons.word_vectors", description="Measure the lesson's tables anew.")
+    parser = Parser("python -m lessons.word_vectors", description="Measure the lesson's tables anew.")
     parser.add_argument("--reviews", type=int, metavar="N", help="train on a sample; default: all packaged reviews")
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    parser.add_argument(
+        "--results", type=FolderPath, default=FolderPath("results"), metavar="DIR", help="default: results"
+    )
+    parser.add_argument("--overwrite", action="store_true", help=f"replace {RESULT} in it")
     parser.add_argument("--fill", action="store_true", help="do not measure: only write the tables")
     parsed = parser.parse_args(arguments)
 
     def run() -> int:
         if not parsed.fill:
-            write_json(parsed.results / RESULT, measure(parsed.reviews))
-        write_text(LESSON, lesson_with(parsed.results))
+            with output(parsed, parsed.results / RESULT, PAGE) as place, place.written() as temporary:
+                save_page(temporary, measure(parsed.reviews))
+        fill(LESSON, lesson_with(parsed.results))
         return 0
 
     return guarded(run)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before the imports that take time
+    from shared.startup import begin
+
+    begin()
+
 import sys
 
 from shared.command_line import main
@@ -12,7 +17,7 @@ def load() -> Implementation:
     """Import PyTorch, which takes a second or more, only when a command needs it."""
     import torch
 
-    from pytorch_impl.model import build, idiomatic
+    from pytorch_impl.model import DECIDED_FIELDS, build, idiomatic
     from pytorch_impl.training import configure, forward_and_backward, predict_probabilities, train
     from pytorch_impl.weights import count_trainable, export_weights
 
@@ -21,6 +26,7 @@ def load() -> Implementation:
         torch.__version__,
         configure,
         idiomatic,
+        DECIDED_FIELDS,
         build,
         train,
         forward_and_backward,

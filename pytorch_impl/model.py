@@ -16,6 +16,9 @@ from torch_layers.pooling import mirrored_places, pool, take_places
 DOCUMENTED_CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 CELLS = {**DOCUMENTED_CELLS, "gru": GRU}  # the same layer, trained faster on a CPU
 
+# In the idiomatic recipe PyTorch decides on these: ``h_n`` is the last output.
+DECIDED_FIELDS = ("pooling",)
+
 
 def idiomatic(specification: Specification) -> Specification:
     """Return the specification with what PyTorch's documentation writes: ``h_n``, Adam's defaults."""

@@ -7,25 +7,45 @@ shapes tell; what they cannot tell is supposed, and said.
 from __future__ import annotations
 
 import io
+import pickletools
 import re
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 
+from shared.differences import refuse_non_finite
 from shared.errors import LockstepError
-from shared.files import written_whole
-from shared.native import NativeModel, from_metadata, head_of_classes, specification_of, to_metadata
+from shared.files import save_bytes
+from shared.native import (
+    NativeModel,
+    check_header,
+    from_metadata,
+    head_of_classes,
+    opening,
+    read_archive,
+    specification_of,
+    to_metadata,
+)
 from shared.specification import POOLINGS, Specification
 from shared.weights import GATES, Checkpoint, Weights, from_torch_layout, to_torch_layout
 
 # torch.nn.LSTM, GRU and RNN name their parameters so, after the name of the module.
-RECURRENT = re.compile(r"(.*?)(weight_ih|weight_hh|weight_hr|bias_ih|bias_hh)_l(\d+)(_reverse)?")
+RECURRENT = re.compile(r"(.*?)(weight_ih|weight_hh|weight_hr|bias_ih|bias_hh)_l([0-9]+)(_reverse)?")
 # Our own model has a module for each layer and direction instead.
-OWN_MODULE = re.compile(r"(.*?)(\d+)\.([01])\.")
+OWN_MODULE = re.compile(r"(.*?)([0-9]+)\.([01])\.")
+
+# All that a state_dict's own file calls for; PyTorch would make more, some of any size.
+PLAIN = re.compile(
+    r"collections OrderedDict|torch\._utils _rebuild_(tensor_v2|parameter)"
+    r"|torch [A-Za-z0-9]+Storage|torch\.storage (Typed|Untyped)Storage"
+)
+LONGEST_NAME = 200  # characters; a real one has some dozen
+SAVE_ALONE = "save model.state_dict() alone, as .safetensors or with torch.save"
 
 CELL_OF_GATES = {gates: cell for cell, gates in GATES.items()}
 
@@ -53,10 +73,9 @@ def read_native(path: Path, pooling: str | None = None) -> NativeModel:
     LockstepError
         If the file is damaged or holds more than tensors, or a tensor has no exact counterpart.
     """
-    try:
+    what = f"a {path.suffix} file" if path.suffix == ".safetensors" else "a file of torch.save since PyTorch 1.6"
+    with opening(path, what, SAVE_ALONE):
         return _read(*_load(path), pooling)
-    except LockstepError as error:
-        raise LockstepError(f"{path}: {error}") from error
 
 
 def write_native(checkpoint: Checkpoint, path: Path) -> tuple[str, ...]:
@@ -80,8 +99,7 @@ def write_native(checkpoint: Checkpoint, path: Path) -> tuple[str, ...]:
     else:
         torch.save(tensors, stream := io.BytesIO())
         content = stream.getvalue()
-    with written_whole(path) as temporary:
-        temporary.write_bytes(content)
+    save_bytes(path, content)
     pooling = checkpoint.specification.pooling
     if path.suffix == ".safetensors" or pooling == "last":
         return ()
@@ -103,23 +121,60 @@ def _state_dict(checkpoint: Checkpoint) -> Weights:
 def _load(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """Return tensors by name, and the metadata of a ``.safetensors`` file."""
     if path.suffix == ".safetensors":
-        try:
-            with safe_open(path, framework="pt") as file:
-                return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-        except SafetensorError as error:
-            raise LockstepError(f"a damaged .safetensors file ({error})") from error
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what the archive, the unpickler or a tensor raises
-        advice = "save model.state_dict() alone, as .safetensors or with torch.save"
-        raise LockstepError(f"damaged, or holds objects other than tensors, which are never run; {advice}") from error
+        check_header(path)
+        with safe_open(path, framework="pt") as file:
+            tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    else:
+        tensors, metadata = _load_archive(path), {}
+    for name, value in tensors.items():
+        _check_tensor(name, value)
+    return tensors, metadata
+
+
+def _load_archive(path: Path) -> dict[str, torch.Tensor]:
+    """Return what ``torch.save`` wrote, if that calls for nothing but tensors."""
+    members = read_archive(path)
+    [pickled] = [content for name, content in members.items() if name.endswith("/data.pkl")]
+    _check_plain(pickled)
+    # Packed anew: PyTorch looks at no checksum, and gives what happens to lie in memory if an entry is damaged.
+    with zipfile.ZipFile(stream := io.BytesIO(), "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    stream.seek(0)
+    loaded = torch.load(stream, map_location="cpu", weights_only=True)
     if not isinstance(loaded, dict):
         raise LockstepError(f"holds a {type(loaded).__name__}, not a dict of tensors; save model.state_dict()")
-    for name, value in loaded.items():
-        if not isinstance(value, torch.Tensor):
-            kind = type(value).__name__
-            raise LockstepError(f"{name!r} is a {kind}, not a tensor; save model.state_dict() alone")
-    return {str(name): value.detach() for name, value in loaded.items()}, {}
+    return dict(loaded)
+
+
+def _check_plain(pickled: bytes) -> None:
+    """Raise if a pickle calls for anything but tensors; it is taken apart here, and nothing is made."""
+    for operation, argument, _ in pickletools.genops(pickled):
+        called = operation.name if operation.name in ("STACK_GLOBAL", "INST") else argument
+        if operation.name in ("GLOBAL", "STACK_GLOBAL", "INST") and not PLAIN.fullmatch(str(called)):
+            kind = str(called).replace(" ", ".")[:LONGEST_NAME]
+            raise LockstepError(
+                f"damaged, or holds objects other than tensors, which are never run ({kind}); {SAVE_ALONE}"
+            )
+
+
+def _check_tensor(name: object, value: object) -> None:
+    """Raise unless this is a name, and a tensor with numbers in it."""
+    if not isinstance(name, str) or len(name) > LONGEST_NAME:
+        kind = f"{len(name):,} characters" if isinstance(name, str) else f"a {type(name).__name__}"
+        raise LockstepError(f"a name in it is {kind}, no name of a parameter; {SAVE_ALONE}")
+    if not isinstance(value, torch.Tensor):
+        raise LockstepError(f"{name!r} is a {type(value).__name__}, not a tensor; save model.state_dict() alone")
+    if value.numel() == 0:
+        raise LockstepError(f"{name!r} is {list(value.shape)}, without a number in it; {SAVE_ALONE}")
+
+
+def _check_distinct(tensors: list[torch.Tensor]) -> None:
+    """Raise if the tensors have more numbers than their file: one number can be said to fill a matrix."""
+    storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}
+    if sum(tensor.numel() * tensor.element_size() for tensor in tensors) > sum(storages.values()):
+        advice = "save {name: tensor.clone() for name, tensor in model.state_dict().items()}"
+        raise LockstepError(f"some of its tensors share their numbers; {advice}")
 
 
 def _read(tensors: dict[str, torch.Tensor], metadata: dict[str, str], pooling: str | None) -> NativeModel:
@@ -127,6 +182,7 @@ def _read(tensors: dict[str, torch.Tensor], metadata: dict[str, str], pooling: s
     embedding, head = _embedding_and_head(tensors, cells)
     head_bias = head.removesuffix("weight") + "bias"
     _refuse_the_rest(tensors, {embedding, head, head_bias, *(name for cell in cells for name in cell.names.values())})
+    _check_distinct(list(tensors.values()))
     arrays = {name: _array(name, tensor) for name, tensor in tensors.items()}
     kind = _kind_of_cell(arrays, cells)
     _check_shapes(arrays, cells, kind, arrays[embedding].shape[1])
@@ -138,7 +194,7 @@ def _read(tensors: dict[str, torch.Tensor], metadata: dict[str, str], pooling: s
     for cell in cells:
         weights |= _canonical(arrays, cell, kind)
     weights |= head_of_classes(kernel, bias)
-    said = from_metadata(metadata)
+    said = from_metadata(metadata, weights)
     if said is not None and pooling not in (None, said[0].pooling):
         raise LockstepError(f"--pooling {pooling}: its metadata says {said[0].pooling}")
     chosen = said[0].pooling if said else pooling or "last"
@@ -191,9 +247,9 @@ def _places(keys: list[tuple[str, int, int]]) -> dict[tuple[str, int, int], tupl
 def _check_complete(cells: list[Cell]) -> None:
     """Raise unless every layer has the same directions, and every cell its tensors."""
     layers, ways = cells[-1].layer + 1, 1 + max(cell.back for cell in cells)
-    expected = [(layer, back) for layer in range(layers) for back in range(ways)]
-    if [cell[:2] for cell in cells] != expected:
-        raise LockstepError(f"a layer or a direction is missing among {layers} recurrent layers")
+    # The number is looked at first: a name can claim any.
+    if len(cells) != layers * ways or [cell[:2] for cell in cells] != [divmod(n, ways) for n in range(len(cells))]:
+        raise LockstepError(f"a layer or a direction is missing among {layers:,} recurrent layers")
     for cell in cells:
         for kind in ("weight_ih", "weight_hh"):
             if kind not in cell.names:
@@ -234,7 +290,9 @@ def _array(name: str, tensor: torch.Tensor) -> np.ndarray:
     if tensor.dtype != torch.float32:
         kind = str(tensor.dtype).removeprefix("torch.")
         raise LockstepError(f"{name!r} is {kind}, only float32 is read; convert it with model.float() and save again")
-    return tensor.numpy().copy()
+    array: np.ndarray = tensor.numpy().copy()
+    refuse_non_finite(repr(name), array)
+    return array
 
 
 def _kind_of_cell(arrays: Weights, cells: list[Cell]) -> str:
@@ -265,7 +323,8 @@ def _canonical(arrays: Weights, cell: Cell, kind: str) -> Weights:
     layer = {part: arrays[name] for part, name in cell.names.items()}
     zeros = np.zeros(len(layer["weight_hh"]), np.float32)
     way = "backward" if cell.back else "forward"
-    return from_torch_layout({"bias_ih": zeros, "bias_hh": zeros, **layer}, f"rnn.{cell.layer}.{way}", kind)
+    with np.errstate(over="ignore"):  # a sum that is infinite is refused as such
+        return from_torch_layout({"bias_ih": zeros, "bias_hh": zeros, **layer}, f"rnn.{cell.layer}.{way}", kind)
 
 
 def _check_pooling(specification: Specification, head: str, features: int) -> None:

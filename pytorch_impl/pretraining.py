@@ -7,11 +7,15 @@ an untrained head: whichever framework builds it, ``--start-from`` begins there.
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before the imports that take time
+    from shared.startup import begin
+
+    begin()
+
 import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,16 +26,16 @@ from pytorch_impl.model import SentimentClassifier, build
 from pytorch_impl.training import configure
 from pytorch_impl.weights import export_weights
 from shared.cell import initial_weights
-from shared.command_line import add_machine_flags, guarded
+from shared.command_line import Parser, add_machine_flags, add_output, announce, guarded, output
 from shared.data.batches import Batches
 from shared.data.encoding import Corpus, load_corpus
+from shared.differences import is_finite
 from shared.errors import LockstepError
-from shared.files import write_json, written_whole
-from shared.history import learning_rate_at
+from shared.history import diverged, learning_rate_at
 from shared.runs import this_commit, this_machine
 from shared.specification import Specification, add_specification_flags, specification_from_flags
 from shared.text import PADDING_ID, UNKNOWN_ID
-from shared.weights import Checkpoint, write_checkpoint
+from shared.weights import CHECKPOINT, Checkpoint, save_checkpoint
 from torch_layers.pooling import mirrored_places
 
 # Words that each batch's right words are told apart from, drawn by frequency to the power of 3/4
@@ -110,7 +114,7 @@ def pretrain(specification: Specification, corpus: Corpus) -> tuple[Checkpoint, 
     ------
     LockstepError
         If the model has more than one recurrent layer: above the first, the two directions would
-        have read the word that they are to predict.
+        have read the word that they are to predict. If a loss is not finite.
     """
     if specification.layers > 1:
         raise LockstepError("--layers: a language model of one recurrent layer only can be carried over")
@@ -134,6 +138,8 @@ def pretrain(specification: Specification, corpus: Corpus) -> tuple[Checkpoint, 
                 loss.backward()
                 nn.utils.clip_grad_norm_(model.parameters(), specification.gradient_clipping or torch.inf)
                 optimizer.step()
+                if not is_finite(loss.item()):
+                    raise diverged(specification, f"the loss is {loss.item()}", bar.n + 1, steps, epoch + 1)
                 total += loss.item()
                 bar.set_postfix(loss=f"{total / (number + 1):.4f}", refresh=False)
                 bar.update()
@@ -144,30 +150,31 @@ def pretrain(specification: Specification, corpus: Corpus) -> tuple[Checkpoint, 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    parser = argparse.ArgumentParser(
+    parsed = _parser().parse_args(arguments)
+    return guarded(lambda: _pretrain(parsed))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
         "python -m pytorch_impl.pretraining",
         description="Learn the word vectors and the recurrent layer as a language model of all reviews outside the "
         "test set, and write a checkpoint for train --start-from, in any framework.",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the checkpoint")
-    parser.add_argument("--overwrite", action="store_true", help="replace the checkpoint in --out")
+    add_output(parser, "the checkpoint", metavar="DIR", required=True)
     add_machine_flags(parser)
     add_specification_flags(parser, without=("recipe",))
-    parsed = parser.parse_args(arguments)
-    return guarded(lambda: _pretrain(parsed))
+    return parser
 
 
 def _pretrain(arguments: argparse.Namespace) -> int:
     specification = specification_from_flags(arguments)
-    if arguments.out.exists() and not arguments.overwrite:
-        raise LockstepError(f"{arguments.out}: is there already; pass --overwrite to replace it, or another --out")
-    configure(arguments.device, arguments.threads or os.cpu_count() or 1, specification.seed)
-    checkpoint, losses = pretrain(specification, load_corpus(specification, progress=True))
-    with written_whole(arguments.out) as temporary:
-        write_checkpoint(temporary, checkpoint)
-        notes = {"losses": losses, "machine": this_machine().model_dump(), "commit": this_commit()}
-        write_json(temporary / "pretraining.json", notes)
-    print(f"{arguments.out}: {losses[-1]:.4f} nats a word after {specification.epochs} epochs")
+    with output(arguments, arguments.out, CHECKPOINT) as place:
+        configure(arguments.device, arguments.threads or os.cpu_count() or 1, specification.seed)
+        checkpoint, losses = pretrain(specification, load_corpus(specification, progress=True))
+        with place.written() as temporary:
+            made = {"machine": this_machine().model_dump(), "commit": this_commit()}
+            save_checkpoint(temporary, checkpoint, losses=losses, **made)
+    announce(place, f"{losses[-1]:.4f} nats a word after {specification.epochs} epochs")
     return 0
 
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from shared.contract import Implementation
+from shared.contract import Implementation, followed
 from shared.data.encoding import Corpus, describe_sizes, load_corpus
+from shared.files import checksum, reading
 from shared.history import Progress
 from shared.metrics import evaluate
+from shared.output import Output
 from shared.predictions import Predictions
 from shared.runs import Data, Parameters, Record, Seconds, peak_memory_mb, this_commit, this_machine, write_run
 from shared.specification import Specification
 from shared.vectors.corpus import vectors_for
+from shared.vectors.pretrained import ARCHIVES
 from shared.weights import Checkpoint, Weights, initialise, read_checkpoint, started_from
 
 
@@ -41,11 +44,39 @@ def initial_weights(specification: Specification, corpus: Corpus) -> Weights:
     return started_from(weights, corpus.vocabulary, read_checkpoint(Path(specification.start_from)))
 
 
+def inputs_of(specification: Specification) -> dict[str, str]:
+    """Return the SHA-256 of files that decide what is learnt and of which the data fingerprint knows nothing.
+
+    Parameters
+    ----------
+    specification : Specification
+        ``vectors`` may name a text file. ``start_from`` may name a checkpoint: there it is that of ``model.json``,
+        which holds those of its other files.
+
+    Returns
+    -------
+    dict of str to str
+        By field. A file that is not there is left out: whoever reads it says so.
+    """
+    files = {}
+    if specification.vectors not in ("random", "glove", "corpus", *ARCHIVES):
+        files["vectors"] = Path(specification.vectors).expanduser()
+    if specification.start_from != "none":
+        start = Path(specification.start_from)
+        files["start_from"] = (start / "checkpoint" if (start / "checkpoint").is_dir() else start) / "model.json"
+    found = {}
+    for name, path in files.items():
+        with reading(path, f"what --{name.replace('_', '-')} names"):
+            if path.is_file():
+                found[name] = checksum(path)
+    return found
+
+
 def train_cell(
     implementation: Implementation,
     specification: Specification,
     given: Collection[str],
-    target: Path,
+    place: Output,
     device: str,
     threads: int | None,
     progress: Progress,
@@ -61,8 +92,8 @@ def train_cell(
         user did not give.
     given : collection of str
         Fields that the user gave.
-    target : Path
-        The run's directory.
+    place : Output
+        Where the run will stand.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     threads : int or None
@@ -76,11 +107,10 @@ def train_cell(
         As written.
     """
     started = time.perf_counter()
+    specification = followed(implementation, specification, given)
+    inputs = inputs_of(specification)  # now: they may be others when training is done
     threads = threads or os.cpu_count() or 1
     device_used = implementation.configure(device, threads, specification.seed)
-    if specification.recipe == "idiomatic":
-        kept = {name: getattr(specification, name) for name in given}
-        specification = implementation.idiomatic(specification).replaced(**kept)
     corpus = load_corpus(specification)
     model = implementation.build(specification, initial_weights(specification, corpus))
     setup = time.perf_counter() - started
@@ -107,10 +137,11 @@ def train_cell(
         trained_reviews=history.reviews,
         device=device_used,
         threads=threads,
+        inputs=inputs,
     )
     checkpoint = Checkpoint(specification, corpus.vocabulary, weights, corpus.class_names)
     predictions = Predictions.of(corpus.test, test), Predictions.of(corpus.validation, validation)
-    write_run(target, record, history, *predictions, checkpoint)
+    write_run(place, record, history, *predictions, checkpoint)
     return record
 
 
@@ -128,6 +159,7 @@ def make_record(
     trained_reviews: int,
     device: str,
     threads: int,
+    inputs: Mapping[str, str],
 ) -> Record:
     """Score a model's probabilities on the validation and test reviews and put together its record.
 
@@ -151,6 +183,8 @@ def make_record(
         That was used.
     threads : int
         That were allowed.
+    inputs : mapping of str to str
+        As :func:`inputs_of` gave them before they were read.
     """
     return Record(
         framework=framework,
@@ -180,4 +214,5 @@ def make_record(
         threads=threads,
         machine=this_machine(),
         commit=this_commit(),
+        inputs=dict(inputs),
     )

@@ -9,23 +9,61 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path, PosixPath
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from tqdm import tqdm
 
-from shared.errors import LockstepError
+from shared.errors import BusyError, LockstepError
 from shared.history import Progress, Silent
-from shared.specification import Specification, add_specification_flags, specification_from_flags
+from shared.output import FILE, Kind, Output
+from shared.specification import SOURCE_FIELDS, Specification, add_specification_flags, specification_from_flags
+from shared.startup import EXIT_INTERRUPTED, INTERRUPTED, SIGNALS
+from shared.terminal import printable, say
 
 if TYPE_CHECKING:
     from shared.contract import Implementation
     from shared.data.sources import Reviews
 
 EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
+EXIT_BUSY = 75
+LONGEST_NUMBER = 18  # digits of a flag
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, whatever was typed."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Parse, and refuse ``--flag=--``, of which `argparse` makes an empty list."""
+        parsed, rest = super().parse_known_args(args, namespace)
+        for action in self._actions:
+            if action.nargs is None and getattr(parsed, action.dest, None) == []:
+                self.error(f"argument {'/'.join(action.option_strings) or action.dest}: expected one argument")
+        return parsed, rest
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where help is, and end with exit code 2."""
+        say(f"error: {message}; see {self.prog} --help", aside=True)
+        raise SystemExit(EXIT_BAD_INPUT)
+
+
+class InputPath(PosixPath):
+    """A path that a command reads; a type for flags."""
+
+
+class OutputPath(PosixPath):
+    """A path that a command writes to; a type for flags. Every such flag stands beside ``--overwrite``."""
+
+
+class FolderPath(PosixPath):
+    """A folder into which a command puts files of its own; nothing that was there is replaced."""
+
+
+class FilledPath(PosixPath):
+    """A text in which a command writes the tables between its marks anew."""
 
 
 def main(framework: str, load: Callable[[], Implementation], arguments: Sequence[str] | None = None) -> int:
@@ -46,30 +84,109 @@ def main(framework: str, load: Callable[[], Implementation], arguments: Sequence
 
 def guarded(command: Callable[[], int]) -> int:
     """Run a command; turn what a user can cause into one line on stderr and an exit code."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_INTERRUPTED))
     try:
-        return command()
+        with _signals_interrupt():
+            code = command()
+            sys.stdout.flush()  # whether it arrives is found here, not when Python ends
+            return code
+    except BusyError as error:
+        return _failed(str(error), EXIT_BUSY)
     except LockstepError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
+        return _failed(str(error))
     except KeyboardInterrupt:
-        print("interrupted: nothing half-written was left", file=sys.stderr)
+        say(INTERRUPTED, aside=True)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 1
+    except MemoryError:
+        return _failed("there is not enough memory; take fewer reviews or a smaller model")
     except OSError as error:
         advice = "; free some space" if error.errno == errno.ENOSPC else ""
         where = f": {error.filename}" if error.filename else ""
-        print(f"error: {error.strerror or error}{where}{advice}; nothing half-written was left", file=sys.stderr)
-        return EXIT_BAD_INPUT
+        _drop_output()
+        return _failed(f"{error.strerror or error}{where}{advice}; nothing half-written was left")
+
+
+def _drop_output() -> None:
+    """Send what standard output cannot take nowhere, so that it does not fail again when Python ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.close(nowhere)
+
+
+def _failed(message: str, code: int = EXIT_BAD_INPUT) -> int:
+    say(f"error: {message}", aside=True)
+    return code
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """Have the signals that end a process raise KeyboardInterrupt, once; a second one does not disturb the first."""
+
+    def interrupt(*_: object) -> None:
+        for number in taken:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    taken = {number: signal.getsignal(number) for number in SIGNALS}
+    taken = {number: handler for number, handler in taken.items() if handler is not signal.SIG_IGN}  # as nohup has it
+    for number in taken:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in taken.items():
+            signal.signal(number, handler)
+
+
+def add_output(
+    parser: argparse.ArgumentParser, what: str, flag: str = "--out", *, metavar: str = "FILE", **options: object
+) -> None:
+    """Give a parser a flag for a place to write to and, once, ``--overwrite``.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Gets them.
+    what : str
+        The help of the flag.
+    flag, metavar : str
+        Its names.
+    **options
+        As `add_argument` takes them.
+    """
+    parser.add_argument(flag, type=OutputPath, metavar=metavar, help=what, **options)  # type: ignore[arg-type]
+    if "--overwrite" not in parser._option_string_actions:
+        parser.add_argument("--overwrite", action="store_true", help="replace what is there, if it is of the same kind")
+
+
+def output(arguments: argparse.Namespace, path: Path, kind: Kind = FILE) -> Output:
+    """Return a place that a command writes to: with ``--overwrite`` or not, and never what it reads."""
+    inputs = tuple(_inputs(arguments))
+    return Output(path, kind, overwrite=getattr(arguments, "overwrite", False), inputs=inputs)
+
+
+def _inputs(arguments: argparse.Namespace) -> Iterator[Path]:
+    for name, value in vars(arguments).items():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, InputPath) or (name in SOURCE_FIELDS and isinstance(one, str)):
+                yield Path(one)
+
+
+def announce(place: Output, text: str) -> None:
+    """Say what was written where; beside standard output if that is the place."""
+    say(f"{place}: {text}" if text else str(place), aside=place.streams)
 
 
 def _parser(framework: str) -> argparse.ArgumentParser:
     from shared.contract import module_name
 
     program = f"python -m {module_name(framework)}"
-    parser = argparse.ArgumentParser(program, description=f"The movie-review classifier in {framework}.")
+    parser = Parser(program, description=f"The movie-review classifier in {framework}.")
     commands = parser.add_subparsers(required=True, metavar="train | predict")
 
     train = commands.add_parser(
@@ -77,10 +194,7 @@ def _parser(framework: str) -> argparse.ArgumentParser:
         help="train a model and write a run: record, history, predictions, checkpoint",
         epilog=f"example: {program} train --architecture bilstm --preset quick --seed 0 --out runs/mine",
     )
-    train.add_argument(
-        "--out", type=Path, metavar="DIR", help="default: runs/<preset>/<framework>/<architecture>/seed-<n>"
-    )
-    train.add_argument("--overwrite", action="store_true", help="replace a finished run in --out")
+    add_output(train, "default: runs/<preset>/<framework>/<architecture>/seed-<n>", metavar="DIR")
     train.add_argument("--progress", choices=("bar", "json", "none"), default="bar", help="default: bar")
     add_machine_flags(train)
     add_specification_flags(train)
@@ -93,14 +207,15 @@ def _parser(framework: str) -> argparse.ArgumentParser:
     )
     predict.add_argument("reviews", nargs="*", metavar="REVIEW", help="default: standard input, one review a line")
     predict.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="DIR", help="a checkpoint, or a run that has one"
+        "--checkpoint", type=InputPath, required=True, metavar="DIR", help="a checkpoint, or a run that has one"
     )
     predict.add_argument(
-        "--input", metavar="FILE", help="a .csv or .parquet with a text column, or a source as for train --data"
+        "--input",
+        type=InputPath,
+        metavar="FILE",
+        help="a .csv or .parquet with a text column, or a source as for train --data",
     )
-    predict.add_argument(
-        "--output", type=Path, metavar="FILE", help="write predictions.parquet's format here instead of printing"
-    )
+    add_output(predict, "write predictions.parquet's format here, - for standard output, instead of lines", "--output")
     add_machine_flags(predict)
     predict.set_defaults(run=_predict)
     return parser
@@ -112,9 +227,14 @@ def add_machine_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=positive, metavar="N", help="default: one for each core")
 
 
+def natural(text: str) -> int:
+    """Read a whole number, 0 or above, as the type of a flag."""
+    return 0 if text == "0" else positive(text)
+
+
 def positive(text: str) -> int:
     """Read a whole number above 0, as the type of a flag."""
-    if not text.isdecimal() or int(text) < 1:
+    if not (text.isascii() and text.isdecimal()) or len(text) > LONGEST_NUMBER or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
 
@@ -134,7 +254,7 @@ class BarProgress:
 
     def message(self, text: str) -> None:
         """Print a line above the bar."""
-        self.bar.write(text, file=sys.stderr)
+        self.bar.write(printable(text), file=sys.stderr)
 
 
 class JsonProgress:
@@ -150,11 +270,12 @@ class JsonProgress:
         now = time.monotonic()
         if done == total or now - self.last >= self.SECONDS_BETWEEN:
             self.last = now
-            print(json.dumps({"done": done, "total": total, "epoch": epoch, "loss": loss}), flush=True)
+            say(json.dumps({"done": done, "total": total, "epoch": epoch, "loss": loss}))
+            sys.stdout.flush()
 
     def message(self, text: str) -> None:
         """Print a line on standard error, where it becomes the cell's log."""
-        print(text, file=sys.stderr, flush=True)
+        say(text, aside=True)
 
 
 def _progress(kind: str, title: str) -> Progress:
@@ -165,22 +286,18 @@ def _progress(kind: str, title: str) -> Progress:
 
 def _train(framework: str, load: Callable[[], Implementation], arguments: argparse.Namespace) -> int:
     from shared.cell import train_cell
-    from shared.runs import experiment_name, is_finished, run_directory
+    from shared.runs import RUN, experiment_name, run_directory
 
     specification = specification_from_flags(arguments)
     experiment = Path("runs") / experiment_name(arguments.preset, specification.recipe)
     default = run_directory(experiment, framework, specification.architecture, specification.seed)
-    target: Path = arguments.out or default
-    if target.exists() and not (is_finished(target) or (target.is_dir() and not any(target.iterdir()))):
-        raise LockstepError(f"{target}: exists and is not a run; choose another --out")
-    if is_finished(target) and not arguments.overwrite:
-        raise LockstepError(f"{target}: a finished run is there; pass --overwrite to replace it, or another --out")
     progress = _progress(arguments.progress, f"{framework} {specification.architecture}")
     given = {name for name in Specification.model_fields if getattr(arguments, name, None) is not None}
-    record = train_cell(load(), specification, given, target, arguments.device, arguments.threads, progress)
+    with output(arguments, arguments.out or default, RUN) as place:
+        record = train_cell(load(), specification, given, place, arguments.device, arguments.threads, progress)
     test = record.metrics["test"]
     progress.message(
-        f"{target}: test accuracy {test['accuracy']:.4f}, log loss {test['log_loss']:.4f}, "
+        f"{place}: test accuracy {test['accuracy']:.4f}, log loss {test['log_loss']:.4f}, "
         f"{record.seconds.training:.1f} s of training, {record.reviews_per_second['training']:,.0f} reviews/s"
     )
     return 0
@@ -188,31 +305,30 @@ def _train(framework: str, load: Callable[[], Implementation], arguments: argpar
 
 def _predict(framework: str, load: Callable[[], Implementation], arguments: argparse.Namespace) -> int:
     from shared.data.encoding import encode_texts
-    from shared.data.sources import CLASS_NAMES
-    from shared.predictions import Predictions, write_predictions
+    from shared.predictions import Predictions, save_predictions
     from shared.weights import read_checkpoint
 
-    checkpoint = read_checkpoint(arguments.checkpoint)
-    if arguments.output and len(checkpoint.class_names) != len(CLASS_NAMES):
-        classes = f"two classes, this model has {len(checkpoint.class_names)}"
-        raise LockstepError(f"--output: predictions.parquet has columns for {classes}; print them instead")
-    reviews = _reviews_to_predict(arguments)
-    encoded = encode_texts(
-        reviews.texts, checkpoint.vocabulary, checkpoint.specification, reviews.review_ids, reviews.labels
-    )
-    implementation = load()
-    implementation.configure(arguments.device, arguments.threads, checkpoint.specification.seed)
-    model = implementation.build(checkpoint.specification.replaced(recipe="lockstep"), checkpoint.weights)
-    probabilities = implementation.predict_probabilities(model, encoded)
-    empty = int((encoded.sizes == 0).sum())
-    if empty:
-        print(f"{empty} review(s) without a word: the answer is the model's for no input", file=sys.stderr)
-    if arguments.output:
-        write_predictions(arguments.output, Predictions.of(encoded, probabilities))
-        print(f"{arguments.output}: {len(encoded):,} predictions{_scored(reviews.labels, probabilities)}")
-    else:
-        for text, row in zip(reviews.texts, probabilities, strict=True):
-            print(describe(text, row, checkpoint.class_names))
+    with output(arguments, arguments.output) if arguments.output else nullcontext() as place:
+        checkpoint = read_checkpoint(arguments.checkpoint)
+        reviews = _reviews_to_predict(arguments)
+        encoded = encode_texts(
+            reviews.texts, checkpoint.vocabulary, checkpoint.specification, reviews.review_ids, reviews.labels
+        )
+        implementation = load()
+        implementation.configure(arguments.device, arguments.threads, checkpoint.specification.seed)
+        model = implementation.build(checkpoint.specification.replaced(recipe="lockstep"), checkpoint.weights)
+        probabilities = implementation.predict_probabilities(model, encoded)
+        predictions = Predictions.of(encoded, probabilities, checkpoint.class_names)
+        empty = int((encoded.sizes == 0).sum())
+        if empty:
+            say(f"{empty} review(s) without a word: the answer is the model's for no input", aside=True)
+        if place is None:
+            for text, row in zip(reviews.texts, probabilities, strict=True):
+                say(describe(text, row, checkpoint.class_names))
+            return 0
+        with place.written() as temporary:
+            save_predictions(temporary, predictions)
+        announce(place, f"{len(encoded):,} predictions{_scored(reviews.labels, probabilities)}")
     return 0
 
 
@@ -253,7 +369,7 @@ def _reviews_to_predict(arguments: argparse.Namespace) -> Reviews:
     if arguments.input:
         path = Path(arguments.input)
         table = path.suffix in (".csv", ".parquet") and path.exists()
-        return load_table(path, labelled=False) if table else load_reviews(arguments.input)
+        return load_table(path, labelled=False) if table else load_reviews(str(path))
     texts = arguments.reviews or _standard_input()
     for number, text in enumerate(texts, 1):
         if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
@@ -264,7 +380,7 @@ def _reviews_to_predict(arguments: argparse.Namespace) -> Reviews:
 
 def _standard_input() -> list[str]:
     if sys.stdin.isatty():
-        print("type a review a line, end with Ctrl-D", file=sys.stderr)
+        say("type a review a line, end with Ctrl-D", aside=True)
     try:
         lines = sys.stdin.buffer.read().decode("utf-8").splitlines()
     except UnicodeDecodeError as error:

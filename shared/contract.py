@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,11 @@ class Implementation:
         threads (None leaves the framework's default) and the framework's own random generators.
         Returns the device that is used; raises LockstepError if there is none such.
     idiomatic : (specification) -> specification
-        The specification with the values that the framework's documentation would have you write.
+        The specification with the values that the framework's documentation would have you write,
+        for every field of `decided_fields` among them.
+    decided_fields : tuple of str
+        Fields for which the documented way has no place: in the idiomatic recipe another value than
+        the framework's own is refused.
     build : (specification, weights) -> model
         In the lockstep recipe the weights are the model's; in the idiomatic recipe they give the
         sizes and, if they are pretrained, the word vectors, and the framework draws the rest.
@@ -58,12 +62,41 @@ class Implementation:
     version: str
     configure: Callable[[str, int | None, int], str]
     idiomatic: Callable[[Specification], Specification]
+    decided_fields: tuple[str, ...]
     build: Callable[[Specification, Weights], Any]
     train: Callable[[Any, EncodedReviews, EncodedReviews, Specification, Progress], History]
     forward_and_backward: Callable[[Any, EncodedReviews, tuple[np.ndarray, ...]], tuple[np.ndarray, float, Weights]]
     predict_probabilities: Callable[[Any, EncodedReviews], np.ndarray]
     export_weights: Callable[[Any], Weights]
     count_trainable: Callable[[Any], int]
+
+
+def followed(implementation: Implementation, specification: Specification, given: Collection[str]) -> Specification:
+    """Return what a framework trains when it is asked for a specification.
+
+    Parameters
+    ----------
+    implementation : Implementation
+        Of the framework.
+    specification : Specification
+        As asked for. In the lockstep recipe it is trained as it is.
+    given : collection of str
+        Fields whose values were asked for; in the idiomatic recipe the framework's own replace the others.
+
+    Raises
+    ------
+    LockstepError
+        If a field was given that the framework does not honour in the idiomatic recipe, by name.
+    """
+    if specification.recipe != "idiomatic":
+        return specification
+    own = implementation.idiomatic(specification)
+    kept = {name: getattr(specification, name) for name in given}
+    for name in implementation.decided_fields:
+        if name in kept and kept[name] != getattr(own, name):
+            flag = name.replace("_", "-")
+            raise LockstepError(f"in the idiomatic recipe {implementation.framework} decides on {flag}: leave it out")
+    return own.replaced(**kept)
 
 
 def module_name(framework: str) -> str:

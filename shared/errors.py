@@ -1,4 +1,4 @@
-"""The one exception that users see."""
+"""The exceptions that users see."""
 
 
 class LockstepError(Exception):
@@ -7,3 +7,7 @@ class LockstepError(Exception):
     The message is one line: what is wrong, where, and what to do. Every command prints it as
     ``error: <message>`` and exits with code 2.
     """
+
+
+class BusyError(LockstepError):
+    """Another process is at work in the same place: exit code 75, "try again later" (sysexits.h)."""

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and the place where caches live."""
+"""Files that are made new, files that are read, their checksums, and the place where caches live."""
 
 from __future__ import annotations
 
@@ -6,20 +6,120 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pooch
+from pydantic import BaseModel, ValidationError
 
 from shared.errors import LockstepError
+from shared.output import MARK, alone
+from shared.terminal import say
+
+# Part of every cached directory's place: raise it when what stands in one changes.
+CACHE_VERSION = "2"
+MANIFEST = "manifest.json"
+LARGEST_JSON = 100_000_000  # bytes
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def cache_directory() -> Path:
     """Where encoded reviews and downloads are kept: ``$LOCKSTEP_CACHE``, or the user's cache."""
     return Path(os.environ.get("LOCKSTEP_CACHE") or pooch.os_cache("lockstep"))
+
+
+def cached(name: str, key: str, make: Callable[[Path], None]) -> Path:
+    """Return a directory of the cache; it is made if it is not there, and made anew if it is damaged.
+
+    Of processes that need the same one, the first makes it and the others wait.
+
+    Parameters
+    ----------
+    name : str
+        What it holds, in a word.
+    key : str
+        Hash of all that its contents depend on.
+    make : (directory) -> None
+        Puts files into a new, empty directory.
+
+    Returns
+    -------
+    Path
+        Its files have been held against their checksums.
+    """
+    place = cache_directory() / name / f"{CACHE_VERSION}-{key}"
+    if is_whole(place):
+        return place
+    with alone(place) as temporary:
+        if is_whole(place):  # made by another process meanwhile
+            return place
+        if os.path.lexists(place):
+            say(f"{place}: this part of the cache is damaged; it is made anew", aside=True)
+            _remove(place)
+        temporary.mkdir()
+        make(temporary)
+        save_json(temporary / MANIFEST, manifest(temporary))
+        os.rename(temporary, place)
+    return place
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def is_whole(directory: Path) -> bool:
+    """Whether the files of a directory are those that its manifest names, byte for byte."""
+    try:
+        listed = json.loads((directory / MANIFEST).read_bytes())
+        found = manifest(directory)
+    except (OSError, ValueError, RecursionError):
+        return False
+    found.pop(MANIFEST, None)
+    return bool(listed == found)
+
+
+def manifest(directory: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file below a directory, by its path there."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    return {path.relative_to(directory).as_posix(): checksum(path) for path in files}
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_file(path: Path, expected: str | None, largest: int | None = None) -> None:
+    """Hold a file against the checksum that stands beside it.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    expected : str or None
+        Its SHA-256; None if none is known.
+    largest : int, optional
+        Bytes that it may have.
+
+    Raises
+    ------
+    LockstepError
+        If it is missing, no plain file, larger, or has other bytes.
+    """
+    with reading(path, "whole"):
+        check_regular(path)
+        if largest is not None and path.stat().st_size > largest:
+            raise LockstepError(f"{path}: has {path.stat().st_size:,} bytes, at most {largest:,} can be right")
+        if expected is not None and checksum(path) != expected:
+            raise LockstepError(f"{path}: was changed or damaged after it was written (its checksum is another)")
 
 
 def download(url: str, checksum: str, instead: str) -> Path:
@@ -48,46 +148,158 @@ def download(url: str, checksum: str, instead: str) -> Path:
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that becomes `path` only if the block succeeds.
+def reading(path: Path, what: str, advice: str = "") -> Iterator[None]:
+    """Turn whatever goes wrong while a file is read into one line.
 
-    The block makes a file or a directory of it. What stood at `path` before is replaced, and stays if
-    the block fails.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    workspace = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    try:
-        temporary = workspace / path.name
-        yield temporary
-        if path.is_dir():
-            os.replace(path, workspace / "replaced")
-        os.replace(temporary, path)
-    finally:
-        shutil.rmtree(workspace, ignore_errors=True)
-
-
-def refuse_directory(path: Path) -> None:
-    """Refuse to put a file in the place of a directory, which would be deleted with all that is in it.
+    Parameters
+    ----------
+    path : Path
+        The file: the line begins with it.
+    what : str
+        What it should be, with its article: "not <what>, or damaged".
+    advice : str, optional
+        What to do.
 
     Raises
     ------
     LockstepError
-        If there is a directory at `path`.
+        For every error that damaged contents cause, in this program or in a library that reads them.
     """
-    if path.is_dir():
-        raise LockstepError(f"{path}: is a directory; name a file")
+    end = f"; {advice}" if advice else ""
+    try:
+        yield
+    except LockstepError as error:
+        if str(path) in str(error):
+            raise
+        raise LockstepError(f"{path}: {error}{end}") from error
+    except (MemoryError, KeyboardInterrupt):
+        raise
+    except OSError as error:
+        if error.errno is not None:
+            raise LockstepError(f"{path}: cannot be read ({error.strerror}){end}") from error
+        raise LockstepError(f"{path}: not {what}, or damaged ({_reason(error)}){end}") from error
+    except Exception as error:  # what parsers raise has no common class
+        raise LockstepError(f"{path}: not {what}, or damaged ({_reason(error)}){end}") from error
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented UTF-8 JSON, whole or not at all."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        return f"{where}: {first['msg']}" if where else first["msg"]
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    said = str(error).strip().splitlines()
+    return said[0][:300] if said else type(error).__name__
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write `text` in UTF-8, whole or not at all."""
-    refuse_directory(path)
-    with written_whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+def check_regular(path: Path) -> None:
+    """Refuse what is no plain file: reading a pipe or a device may never end.
+
+    Raises
+    ------
+    LockstepError
+        If it is one; a file that is missing is left to whoever opens it.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return
+    if stat.S_ISDIR(mode):
+        raise LockstepError(f"{path}: is a directory, not a file")
+    if not stat.S_ISREG(mode):
+        raise LockstepError(f"{path}: is a pipe or a device, not a file")
+
+
+def read_bytes(path: Path, what: str, largest: int) -> bytes:
+    """Read a plain file of at most so many bytes.
+
+    Raises
+    ------
+    LockstepError
+        If it is larger, no plain file, or cannot be read.
+    """
+    with reading(path, what):
+        check_regular(path)
+        size = path.stat().st_size
+        if size > largest:
+            raise LockstepError(f"{path}: not {what}: it has {size:,} bytes, at most {largest:,} are read")
+        return path.read_bytes()
+
+
+def read_json(path: Path, what: str, model: type[Model], advice: str = "") -> Model:
+    """Read a JSON file of a known form.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    what : str
+        What it should be, with its article.
+    model : subclass of pydantic.BaseModel
+        Its form.
+    advice : str, optional
+        What to do if it is not.
+
+    Raises
+    ------
+    LockstepError
+        In one line: path, what is wrong, what to do.
+    """
+    with reading(path, what, advice):
+        content = read_bytes(path, what, LARGEST_JSON)
+        return model.model_validate(json.loads(content.decode("utf-8"), parse_constant=_refuse_constant))
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def save_text(path: Path, text: str) -> None:
+    """Make a new file of a text, in UTF-8; what stands there is never replaced (see `shared.output`)."""
+    with path.open("x", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+
+
+def save_bytes(path: Path, content: bytes) -> None:
+    """Make a new file of bytes; what stands there is never replaced (see `shared.output`)."""
+    with path.open("xb") as file:
+        file.write(content)
+
+
+def save_page(path: Path, content: str | Mapping[str, Any]) -> None:
+    """Make a new file that its own command may make anew (`shared.output.PAGE`): markup, or values as JSON."""
+    if isinstance(content, str):
+        save_text(path, f"{content}<!-- {MARK} -->\n")
+    else:
+        save_json(path, {"made_by": MARK, **content})
+
+
+def save_json(path: Path, value: Any) -> None:
+    """Make a new file of indented UTF-8 JSON; what stands there is never replaced.
+
+    Raises
+    ------
+    ValueError
+        If a number in it is not finite, which JSON cannot say.
+    """
+    save_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def seal(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with their own checksum among them, as ``checksum``."""
+    return {**values, "checksum": _seal_of(values)}
+
+
+def check_seal(values: Mapping[str, Any]) -> None:
+    """Raise a LockstepError if values that were sealed are others now."""
+    if values.get("checksum") != _seal_of(values):
+        raise LockstepError("was changed or damaged after it was written (its checksum is another)")
+
+
+def _seal_of(values: Mapping[str, Any]) -> str:
+    kept = {name: value for name, value in values.items() if name != "checksum"}
+    return digest(json.dumps(kept, sort_keys=True, ensure_ascii=True, allow_nan=False))
 
 
 def digest(*parts: bytes | str) -> str:

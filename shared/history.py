@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
@@ -11,6 +12,9 @@ from typing import Protocol
 
 import numpy as np
 
+from shared.differences import is_finite, refuse_non_finite
+from shared.errors import LockstepError
+from shared.files import read_bytes, reading
 from shared.metrics import accuracy, log_loss
 from shared.specification import Specification
 
@@ -117,21 +121,57 @@ class History:
         """Seconds of training alone."""
         return sum(epoch.seconds for epoch in self.epochs)
 
-    def write(self, path: Path) -> None:
-        """Write the epochs as CSV."""
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [column.name for column in fields(Epoch)])
+    def save(self, path: Path) -> None:
+        """Make a new CSV file of the epochs."""
+        with path.open("x", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, EPOCH_COLUMNS)
             writer.writeheader()
             writer.writerows(asdict(epoch) for epoch in self.epochs)
 
 
+EPOCH_COLUMNS = [column.name for column in fields(Epoch)]
+LONGEST_ROW = 1_000  # bytes
+LARGEST_HISTORY = 100_000_000  # bytes
+
+
 def read_history(path: Path) -> list[Epoch]:
-    """Read what :meth:`History.write` wrote."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return [
-            Epoch(int(row.pop("epoch")), **{name: float(value) for name, value in row.items()})
-            for row in csv.DictReader(file)
-        ]
+    """Read what :meth:`History.save` wrote.
+
+    Raises
+    ------
+    LockstepError
+        If it is missing or damaged: other columns, a number that is none or not finite, epochs out of order.
+    """
+    with reading(path, "a history of epochs", "remove the run and train it again"):
+        text = read_bytes(path, "a history", LARGEST_HISTORY).decode("utf-8")
+        lines = list(csv.reader(text.splitlines(), strict=True))
+        if not lines or lines[0] != EPOCH_COLUMNS:
+            raise LockstepError(f"{path}: its columns are not {', '.join(EPOCH_COLUMNS)}")
+        history = [Epoch(int(number), *map(float, rest)) for number, *rest in lines[1:]]
+        for place, epoch in enumerate(history, 1):
+            if epoch.epoch != place:
+                raise LockstepError(f"{path}: row {place} is epoch {epoch.epoch}")
+            if not all(map(math.isfinite, asdict(epoch).values())):
+                raise LockstepError(f"{path}: epoch {place} has a number that is not finite")
+    return history
+
+
+def diverged(specification: Specification, problem: str, step: int, steps: int, epoch: int) -> LockstepError:
+    """Return the error of a training that led to what is not a number.
+
+    Parameters
+    ----------
+    specification : Specification
+        ``learning_rate`` and ``gradient_clipping``, for what to try.
+    problem : str
+        What is not finite.
+    step, steps, epoch : int
+        From 1: the step that showed it, of how many, and its epoch.
+    """
+    rate = specification.learning_rate
+    clipping = " or --gradient-clipping 1" if not 0 < specification.gradient_clipping <= 1 else ""
+    advice = f"try --learning-rate {rate / 10:.2g} (it was {rate:.2g}){clipping}"
+    return LockstepError(f"training diverged in step {step} of {steps}, epoch {epoch}: {problem}; {advice}")
 
 
 STEPS_BETWEEN_SNAPSHOTS = 10
@@ -145,7 +185,7 @@ class Recorder:
     Parameters
     ----------
     specification : Specification
-        ``epochs``.
+        ``epochs``, ``weight_averaging``, and what is said of a training that diverges.
     steps_per_epoch : int
         Batches in an epoch.
     validation_labels : <int8>[validation reviews]
@@ -165,6 +205,7 @@ class Recorder:
         export: Callable[[], dict[str, np.ndarray]],
         load: Callable[[dict[str, np.ndarray]], None],
     ) -> None:
+        self.specification = specification
         self.history = History()
         self.export, self.load = export, load
         self.averaging = specification.weight_averaging
@@ -183,7 +224,15 @@ class Recorder:
         self._started = time.perf_counter()
 
     def step(self, loss: float, correct: float, reviews: int, learning_rate: float) -> None:
-        """Record one step: mean loss of its batch, right predictions in it, its size and rate."""
+        """Record one step: mean loss of its batch, right predictions in it, its size and rate.
+
+        Raises
+        ------
+        LockstepError
+            If the loss is not finite: what is trained on from there is lost.
+        """
+        if not is_finite(loss):
+            raise self._diverged(f"the loss is {loss}", len(self.history.step_losses) + 1)
         self._loss += loss * reviews
         self._correct += correct
         self._reviews += reviews
@@ -205,6 +254,15 @@ class Recorder:
             mean = self.averaged.setdefault(name, np.zeros(array.shape))
             mean += (array - mean) / self.snapshots
 
+    def _check(self, name: str, values: np.ndarray) -> None:
+        try:
+            refuse_non_finite(name, values)
+        except LockstepError as error:
+            raise self._diverged(str(error), len(self.history.step_losses)) from error
+
+    def _diverged(self, problem: str, step: int) -> LockstepError:
+        return diverged(self.specification, problem, step, self.steps, len(self.history.epochs) + 1)
+
     def end_epoch(self, predict_validation: Callable[[], np.ndarray]) -> None:
         """Stop the clock, then score the validation reviews; after the last epoch, under averaged weights.
 
@@ -212,11 +270,20 @@ class Recorder:
         ----------
         predict_validation : () -> <float32>[validation reviews, classes]
             Probabilities under the model as it is now.
+
+        Raises
+        ------
+        LockstepError
+            If a probability, or after the last epoch a weight, is not finite.
         """
-        if self.snapshots and len(self.history.step_losses) == self.steps:
+        last = len(self.history.step_losses) == self.steps
+        if self.snapshots and last:
             self.load({name: mean.astype(np.float32) for name, mean in self.averaged.items()})
         seconds = time.perf_counter() - self._started
         probabilities = predict_validation()
+        self._check("probabilities of the validation reviews", probabilities)
+        for name, array in self.export().items() if last else ():
+            self._check(name, array)
         epoch = Epoch(
             len(self.history.epochs) + 1,
             self._loss / max(1, self._reviews),

@@ -6,6 +6,8 @@ import numpy as np
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score, roc_auc_score
 
+from shared.differences import refuse_non_finite
+
 # Probabilities are clipped here before their logarithm: a float32 softmax can be exactly 0.
 SMALLEST_PROBABILITY = 1e-7
 CALIBRATION_BINS = 15
@@ -52,7 +54,13 @@ def evaluate(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     dict of str to float
         ``accuracy``, ``macro_f1``, ``roc_auc`` (higher is better); ``log_loss``, ``brier`` (summed
         over the classes, Brier 1950), ``calibration_error`` (lower is better).
+
+    Raises
+    ------
+    LockstepError
+        If a probability is not finite.
     """
+    refuse_non_finite("probabilities", probabilities)
     targets = np.eye(probabilities.shape[1])[labels]
     return {
         "accuracy": accuracy(labels, probabilities),

@@ -11,7 +11,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from shared.errors import LockstepError
-from shared.files import refuse_directory, written_whole
+from shared.output import Output
 
 FORMATS = (".png", ".svg")
 # Okabe & Ito's palette, safe for colour-blind readers.
@@ -19,6 +19,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 STYLE: Any = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "lockstep",  # the same figure has the same bytes
+    "text.parse_math": False,  # a dollar in a word is a dollar
     "font.family": "sans-serif",
     "font.size": 10,
     "axes.spines.top": False,
@@ -32,21 +33,20 @@ def check_format(path: Path) -> None:
     Raises
     ------
     LockstepError
-        If it ends in neither ``.png`` nor ``.svg``, or is a directory.
+        If it ends in neither ``.png`` nor ``.svg``.
     """
-    refuse_directory(path)
     if path.suffix not in FORMATS:
         raise LockstepError(f"{path}: a picture ends in {' or '.join(FORMATS)}")
 
 
 @contextmanager
-def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
+def picture(place: Output, width: float, height: float) -> Iterator[Figure]:
     """Yield a figure to draw on, `width` by `height` inches, and write it whole or not at all."""
-    check_format(path)
+    check_format(place.path)
     with matplotlib.rc_context(STYLE):
         figure = Figure((width, height), layout="constrained")
         yield figure
         # Without a date the same figure has the same bytes.
-        metadata = {"Date": None} if path.suffix == ".svg" else {}
-        with written_whole(path) as temporary:
+        metadata = {"Date": None} if place.path.suffix == ".svg" else {}
+        with place.written() as temporary:
             figure.savefig(temporary, dpi=150, metadata=metadata)

@@ -1,27 +1,39 @@
-"""``predictions.parquet``: one schema, written and read here and nowhere else."""
+"""``predictions.parquet``: one form, written and read here and nowhere else."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from shared.data.sources import CLASS_NAMES
 from shared.errors import LockstepError
-from shared.files import written_whole
+from shared.files import check_regular, reading
 
-SCHEMA = pa.schema(
-    [
-        pa.field("review_id", pa.string(), nullable=False),
-        pa.field("label", pa.int8()),  # null where it is not known
-        pa.field("prediction", pa.int8(), nullable=False),
-        *(pa.field(f"probability_{name}", pa.float32(), nullable=False) for name in CLASS_NAMES),
-    ]
+PROBABILITY = "probability_"
+FIRST_FIELDS = (
+    pa.field("review_id", pa.string(), nullable=False),
+    pa.field("label", pa.int8()),  # null where it is not known
+    pa.field("prediction", pa.int8(), nullable=False),
 )
+# Rows of probabilities are a float32 softmax, or a pool of some: they sum to 1 but for rounding.
+SUM_TOLERANCE = 1e-3
+LARGEST_ID = 1_000  # characters
+# Every row has an id of its own, which takes more than that.
+ROWS_A_BYTE = 50
+
+
+def schema_of(class_names: Sequence[str]) -> pa.Schema:
+    """Return the columns of a predictions file of these classes."""
+    return pa.schema(
+        [*FIRST_FIELDS, *(pa.field(f"{PROBABILITY}{name}", pa.float32(), nullable=False) for name in class_names)]
+    )
 
 
 class Reviewed(Protocol):
@@ -38,27 +50,60 @@ class Reviewed(Protocol):
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predictions of one model, in the order of the review ids.
+    """Predictions of one model, in the order of the review ids; nothing else can be made.
 
     Attributes
     ----------
-    review_ids : <str>[reviews]
-        Sorted.
+    review_ids : <object>[reviews]
+        Strings, sorted, each once.
     labels : <int8>[reviews]
         -1 where not known.
     probabilities : <float32>[reviews, classes]
-        Rows sum to 1.
+        Between 0 and 1; rows sum to 1.
+    class_names : tuple of str
+        By label.
+
+    Raises
+    ------
+    LockstepError
+        If the arrays say something else.
     """
 
     review_ids: np.ndarray
     labels: np.ndarray
     probabilities: np.ndarray
+    class_names: tuple[str, ...] = CLASS_NAMES
+
+    def __post_init__(self) -> None:
+        rows, classes = len(self.review_ids), len(self.class_names)
+        if self.probabilities.shape != (rows, classes) or self.labels.shape != (rows,):
+            shapes = f"{list(self.probabilities.shape)} probabilities, {len(self.labels)} labels"
+            raise LockstepError(f"{rows} reviews and {classes} classes do not fit {shapes}")
+        # Written so that NaN, of which every comparison is false, is refused.
+        between = ((self.probabilities >= 0) & (self.probabilities <= 1)).all(axis=1)  # [reviews]
+        whole = np.abs(self.probabilities.sum(axis=1) - 1) <= SUM_TOLERANCE  # [reviews]
+        self._refuse(
+            np.logical_not(between & whole), "has probabilities that are not between 0 and 1 or do not sum to 1"
+        )
+        self._refuse((self.labels < -1) | (self.labels >= classes), f"has a label that is none of {classes} classes")
+        ids = self.review_ids
+        if not all(isinstance(one, str) and len(one) <= LARGEST_ID for one in ids.tolist()):
+            raise LockstepError(f"a review id is no text of at most {LARGEST_ID} characters")
+        self._refuse(np.array([False, *(ids[1:] <= ids[:-1])]), "stands twice, or is not in the order of the ids")
+
+    def _refuse(self, wrong: np.ndarray, what: str) -> None:
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            raise LockstepError(f"review {self.review_ids[row]!r} {what}")
 
     @classmethod
-    def of(cls, reviews: Reviewed, probabilities: np.ndarray) -> Predictions:
+    def of(
+        cls, reviews: Reviewed, probabilities: np.ndarray, class_names: tuple[str, ...] = CLASS_NAMES
+    ) -> Predictions:
         """Put probabilities that came in the reviews' order into the order of their ids."""
-        order = np.argsort(reviews.review_ids, kind="stable")
-        return cls(reviews.review_ids[order], reviews.labels[order], probabilities[order])
+        ids = np.array(reviews.review_ids, object)
+        order = np.argsort(ids, kind="stable")
+        return cls(ids[order], reviews.labels[order], probabilities[order], class_names)
 
     @property
     def classes(self) -> np.ndarray:
@@ -66,34 +111,54 @@ class Predictions:
         return self.probabilities.argmax(axis=1).astype(np.int8)
 
 
-def write_predictions(path: Path, predictions: Predictions) -> None:
-    """Write predictions in the one schema, whole or not at all."""
+def save_predictions(path: Path, predictions: Predictions) -> None:
+    """Make a new file of predictions."""
     columns = [
         pa.array(predictions.review_ids.tolist(), pa.string()),
         pa.array(predictions.labels, pa.int8(), mask=predictions.labels < 0),
         pa.array(predictions.classes, pa.int8()),
         *(pa.array(column, pa.float32()) for column in predictions.probabilities.T),
     ]
-    with written_whole(path) as temporary:
-        pq.write_table(pa.Table.from_arrays(columns, schema=SCHEMA), temporary)
+    pq.write_table(pa.Table.from_arrays(columns, schema=schema_of(predictions.class_names)), path)
+
+
+def _read_table(path: Path) -> pa.Table:
+    """Read a table whose rows and ids are bounded, before they take memory, by the size of the file."""
+    file = pq.ParquetFile(path, read_dictionary=["review_id"])
+    rows, size = file.metadata.num_rows, path.stat().st_size
+    if rows > ROWS_A_BYTE * size:
+        raise LockstepError(f"{path}: claims {rows:,} rows in {size:,} bytes")
+    table = file.read()
+    ids = table.schema.get_field_index("review_id")
+    if ids >= 0 and pa.types.is_dictionary(table.schema.field(ids).type):
+        for chunk in table.column(ids).chunks:
+            if (pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0) > 4 * LARGEST_ID:
+                raise LockstepError(f"{path}: a review id is longer than {LARGEST_ID} characters")
+        table = table.set_column(ids, FIRST_FIELDS[0], table.column(ids).cast(pa.string()))
+    return table
 
 
 def read_predictions(path: Path) -> Predictions:
-    """Read what :func:`write_predictions` wrote.
+    """Read what :func:`save_predictions` wrote, and check that it means what it should.
 
     Raises
     ------
     LockstepError
-        If the file is missing, damaged or has another schema.
+        If the file is missing, damaged or has other columns; if a probability, a label or an id cannot be
+        one; if a prediction is not the most probable class.
     """
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise LockstepError(f"{path}: cannot read predictions ({str(error).splitlines()[0]})") from error
-    if not table.schema.equals(SCHEMA):
-        raise LockstepError(f"{path}: its columns are not those of a predictions file")
-    return Predictions(
-        np.array(table["review_id"].to_pylist()),
-        table["label"].fill_null(-1).to_numpy(),
-        np.stack([table[f"probability_{name}"].to_numpy() for name in CLASS_NAMES], axis=1),
-    )
+    with reading(path, "a predictions file", "make it again with predict --output, or take another"):
+        check_regular(path)
+        table = _read_table(path)
+        names = [field.name.removeprefix(PROBABILITY) for field in list(table.schema)[len(FIRST_FIELDS) :]]
+        if not table.schema.equals(schema_of(names)) or not names or len(set(names)) < len(names):
+            raise LockstepError(f"{path}: its columns are not those of a predictions file")
+        found = Predictions(
+            np.array(table["review_id"].to_pylist(), object),
+            table["label"].fill_null(-1).to_numpy(),
+            np.stack([table[f"{PROBABILITY}{name}"].to_numpy() for name in names], axis=1),
+            tuple(names),
+        )
+        if not np.array_equal(table["prediction"].to_numpy(), found.classes):
+            raise LockstepError(f"{path}: a prediction is not the class with the highest probability")
+    return found

@@ -8,19 +8,41 @@ import platform
 import resource
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from shared.errors import LockstepError
-from shared.files import write_json, written_whole
-from shared.history import Epoch, History, read_history
-from shared.predictions import Predictions, read_predictions, write_predictions
-from shared.weights import Checkpoint, write_checkpoint
+from shared.files import check_file, check_seal, manifest, read_bytes, reading, save_json, seal
+from shared.history import LONGEST_ROW, Epoch, History, read_history
+from shared.metrics import evaluate
+from shared.output import Kind, Output
+from shared.predictions import Predictions, read_predictions, save_predictions
+from shared.specification import from_record
+from shared.terminal import say
+from shared.weights import CHECKPOINT, Checkpoint, read_specification, save_checkpoint
 
-RECORD_VERSION = 1
+# Version 1 had no checksums. Its runs are read, and what can be recomputed is.
+RECORD_VERSION = 2
+LARGEST_RECORD = 10_000_000  # bytes
+FILES = ("record.json", "history.csv", "predictions.parquet", "validation.parquet")
+RUN = Kind(
+    "a run",
+    frozenset((*FILES, *(f"checkpoint/{entry}" for entry in CHECKPOINT.entries))),
+    proof="record.json",
+)
+# Metrics are computed again from the predictions: sums in another order on another machine.
+METRIC_TOLERANCE = 1e-4
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Positive = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0)]
 
 
 class _Strict(BaseModel):
@@ -32,23 +54,23 @@ class Data(_Strict):
 
     source: str
     fingerprint: str
-    sizes: dict[str, int]
-    empty: int
+    sizes: dict[str, Count]
+    empty: Count
 
 
 class Parameters(_Strict):
     """Numbers in the canonical weights, and how many of them the framework trains."""
 
-    total: int
-    trainable: int
+    total: Count
+    trainable: Count
 
 
 class Seconds(_Strict):
     """Wall-clock seconds; training is without validation, setup is all before it."""
 
-    setup: float
-    training: float
-    prediction: float
+    setup: Positive
+    training: Positive
+    prediction: Positive
 
 
 class Machine(_Strict):
@@ -65,26 +87,49 @@ class Record(_Strict):
     """``record.json``.
 
     ``metrics`` has ``validation`` and ``test``, each with every metric of `shared.metrics.evaluate`;
-    ``reviews_per_second`` has ``training`` and ``prediction``; memory is the process's peak.
+    ``reviews_per_second`` has ``training`` and ``prediction``; memory is the process's peak. ``inputs`` has the
+    SHA-256 of the files that the specification names, ``files`` that of every file of the run, by its path
+    there, and ``checksum`` that of the record itself.
     """
 
-    record_version: int = RECORD_VERSION
-    framework: str
+    record_version: Literal[1, 2] = 2
+    framework: Literal["keras", "pytorch", "flair", "fastai", "reference", "baseline"]
     framework_version: str
     architecture: str
-    recipe: str
-    seed: int
+    recipe: Literal["lockstep", "idiomatic"]
+    seed: Count
     specification: dict[str, object]
     data: Data
     parameters: Parameters
-    metrics: dict[str, dict[str, float]]
+    metrics: dict[Literal["validation", "test"], dict[str, Finite]]
     seconds: Seconds
-    reviews_per_second: dict[str, float]
-    peak_memory_mb: float
+    reviews_per_second: dict[Literal["training", "prediction"], Positive]
+    peak_memory_mb: Positive
     device: str
-    threads: int
+    threads: Annotated[int, Field(ge=1)]
     machine: Machine
     commit: str
+    inputs: dict[str, str] = {}
+    files: dict[str, str] = {}
+    checksum: str = ""
+
+    @model_validator(mode="after")
+    def _means_something(self) -> Record:
+        specification = from_record(self.specification)
+        for name in ("seed", "recipe"):
+            if getattr(self, name) != getattr(specification, name):
+                raise ValueError(f"{name} {getattr(self, name)!r} is not the specification's")
+        if self.framework != "baseline" and self.architecture != specification.architecture:
+            raise ValueError(f"architecture {self.architecture!r} is not the specification's")
+        for name, expected in (
+            ("metrics", {"validation", "test"}),
+            ("reviews_per_second", {"training", "prediction"}),
+        ):
+            if getattr(self, name).keys() != expected:
+                raise ValueError(f"{name} are not {' and '.join(sorted(expected))}")
+        if not {"train", "validation", "test"} <= self.data.sizes.keys():
+            raise ValueError("data.sizes: a split is missing")
+        return self
 
 
 @dataclass(frozen=True)
@@ -99,7 +144,7 @@ class Run:
     @cached_property
     def validation(self) -> Predictions:
         """Predictions of the validation reviews, from which the weights of an ensemble come."""
-        return read_predictions(self.directory / "validation.parquet")
+        return _scored_predictions(self.directory, self.record, "validation")
 
 
 def run_directory(runs: Path, framework: str, architecture: str, seed: int) -> Path:
@@ -118,22 +163,23 @@ def is_finished(directory: Path) -> bool:
 
 
 def write_run(
-    directory: Path,
+    place: Output,
     record: Record,
     history: History,
     predictions: Predictions,
     validation: Predictions,
     checkpoint: Checkpoint | None,
 ) -> None:
-    """Write a run whole or not at all; baselines have no checkpoint."""
-    with written_whole(directory) as temporary:
-        temporary.mkdir()
-        write_json(temporary / "record.json", record.model_dump())
-        history.write(temporary / "history.csv")
-        write_predictions(temporary / "predictions.parquet", predictions)
-        write_predictions(temporary / "validation.parquet", validation)
+    """Write a run whole or not at all; baselines have no checkpoint. The record comes last: it names the others."""
+    with place.written() as directory:
+        directory.mkdir()
+        history.save(directory / "history.csv")
+        save_predictions(directory / "predictions.parquet", predictions)
+        save_predictions(directory / "validation.parquet", validation)
         if checkpoint is not None:
-            write_checkpoint(temporary / "checkpoint", checkpoint)
+            save_checkpoint(directory / "checkpoint", checkpoint)
+        values = record.model_copy(update={"files": manifest(directory)}).model_dump(exclude={"checksum"})
+        save_json(directory / "record.json", seal(values))
 
 
 def read_record(path: Path) -> Record:
@@ -142,39 +188,131 @@ def read_record(path: Path) -> Record:
     Raises
     ------
     LockstepError
-        If it is missing, damaged or of another version.
+        If it is missing, damaged, changed by hand, or of another version.
     """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if values.get("record_version") != RECORD_VERSION:
-            raise LockstepError(f"{path}: record version {values.get('record_version')}, not {RECORD_VERSION}")
-        return Record.model_validate(values)
-    except OSError as error:
-        raise LockstepError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, AttributeError, ValidationError) as error:
-        raise LockstepError(f"{path}: not a record ({str(error).splitlines()[0]})") from error
+    with reading(path, "a record", "remove the run and train it again"):
+        values = json.loads(read_bytes(path, "a record", LARGEST_RECORD))
+        version = values["record_version"]
+        if version not in (1, RECORD_VERSION):
+            raise LockstepError(f"{path}: record version {version}, this program reads {RECORD_VERSION}")
+        if version == RECORD_VERSION:
+            check_seal(values)
+        record = Record.model_validate(values)
+        if version == RECORD_VERSION and not {"history.csv", "predictions.parquet", "validation.parquet"} <= set(
+            record.files
+        ):
+            raise LockstepError(f"{path}: names no checksums of its files")
+    return record
 
 
-def read_runs(experiment: Path) -> list[Run]:
-    """Read all finished runs of an experiment, in the order of their paths.
+def read_run(directory: Path) -> Run:
+    """Read a finished run, hold its files against their checksums and its record against its predictions.
 
     Raises
     ------
     LockstepError
-        If there is none.
+        If a file is missing, damaged or changed, or the record says what its predictions do not.
     """
-    records = sorted(path for path in experiment.glob("*/*/seed-*/record.json") if not path.parent.name.startswith("."))
-    if not records:
-        raise LockstepError(f"{experiment}: no finished runs; make some with: python -m compare run")
-    return [
-        Run(
-            path.parent,
-            read_record(path),
-            read_history(path.parent / "history.csv"),
-            read_predictions(path.parent / "predictions.parquet"),
+    record = read_record(directory / "record.json")
+    epochs = 0 if record.framework == "baseline" else from_record(record.specification).epochs
+    check_file(directory / "history.csv", record.files.get("history.csv"), largest=(epochs + 1) * LONGEST_ROW)
+    history = read_history(directory / "history.csv")
+    if len(history) != epochs:
+        raise LockstepError(f"{directory / 'history.csv'}: has {len(history)} epochs, its record {epochs}")
+    _check_checkpoint(directory, record)
+    return Run(directory, record, history, _scored_predictions(directory, record, "test"))
+
+
+def _check_checkpoint(directory: Path, record: Record) -> None:
+    """Refuse a run whose checkpoint says that another model was trained; its weights are read by who opens it."""
+    model = directory / "checkpoint" / "model.json"
+    if record.framework == "baseline" and not model.exists():
+        return
+    check_file(model, record.files.get("checkpoint/model.json"))
+    if read_specification(model.parent) != from_record(record.specification):
+        raise LockstepError(
+            f"{model}: describes another model than the run's record; remove the run and train it again"
         )
-        for path in records
-    ]
+
+
+def _scored_predictions(directory: Path, record: Record, split: Literal["validation", "test"]) -> Predictions:
+    """Read the predictions of a split, and compute its metrics again."""
+    path = directory / {"test": "predictions.parquet", "validation": "validation.parquet"}[split]
+    check_file(path, record.files.get(path.name))
+    predictions = read_predictions(path)
+    if len(predictions.review_ids) != record.data.sizes[split]:
+        expected = f"{record.data.sizes[split]:,} {split} reviews"
+        raise LockstepError(f"{path}: has {len(predictions.review_ids):,} predictions, its record {expected}")
+    if (predictions.labels < 0).any():
+        row = int(np.flatnonzero(predictions.labels < 0)[0])
+        raise LockstepError(f"{path}: review {predictions.review_ids[row]!r} has no label, so it cannot be scored")
+    _check_metrics(directory / "record.json", split, record.metrics[split], predictions)
+    return predictions
+
+
+def _check_metrics(path: Path, split: str, said: Mapping[str, float], predictions: Predictions) -> None:
+    computed = evaluate(predictions.labels, predictions.probabilities)
+    for name in sorted(computed.keys() | said.keys()):
+        if name not in said or name not in computed:
+            raise LockstepError(f"{path}: the metric {name!r} of {split} is missing, or unknown")
+        if not abs(said[name] - computed[name]) <= METRIC_TOLERANCE:
+            raise LockstepError(
+                f"{path}: says {name} {said[name]:.4f} of {split}, its own predictions give {computed[name]:.4f}; "
+                "remove the run and train it again"
+            )
+
+
+def read_runs(experiment: Path) -> list[Run]:
+    """Read all finished runs of an experiment, as :func:`read_experiment` does."""
+    return read_experiment(experiment)[0]
+
+
+def read_experiment(experiment: Path) -> tuple[list[Run], list[str]]:
+    """Read all finished runs of an experiment, in the order of their paths.
+
+    Returns
+    -------
+    list of Run
+        Those that can be read whole.
+    list of str
+        Why the others cannot, each in one line that names its run; they were named on standard error too.
+
+    Raises
+    ------
+    LockstepError
+        If there is none that can be read.
+    """
+    found, left_out = [], []
+    for path in records_of(experiment):
+        try:
+            run = read_run(path.parent)
+            _check_place(experiment, run)
+            _ = run.validation  # damage is found here, not where it is first used
+            found.append(run)
+        except LockstepError as error:
+            left_out.append(str(error))
+            say(f"left out: {error}", aside=True)
+    if not found:
+        why = "none of its runs can be read" if left_out else "no finished runs; make some with: python -m compare run"
+        raise LockstepError(f"{experiment}: {why}")
+    old = sum(run.record.record_version < RECORD_VERSION for run in found)
+    if old:
+        say(f"note: {experiment}: {old} runs are of an earlier version that kept no checksums of its files", aside=True)
+    return found, left_out
+
+
+def _check_place(experiment: Path, run: Run) -> None:
+    """Refuse a run that was copied to another cell's place: it would count twice."""
+    record = run.record
+    own = run_directory(experiment, record.framework, record.architecture, record.seed)
+    if own != run.directory:
+        raise LockstepError(f"{run.directory}: holds the run of another cell, {own}; remove it")
+
+
+def records_of(experiment: Path) -> list[Path]:
+    """Return where the records of an experiment's runs are, or should be, in their order."""
+    places = sorted(path for path in experiment.glob("*/*/seed-*") if path.is_dir() and any(path.iterdir()))
+    return [place / "record.json" for place in places]
 
 
 def this_machine() -> Machine:

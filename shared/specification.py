@@ -37,12 +37,28 @@ RECIPES: tuple[str, ...] = get_args(Recipe)
 # Passed to build() and train() alike, so one flat object; the groups only order the help text.
 GROUPS = ("data", "text", "model", "training")
 
+# These may name files and folders that are read.
+SOURCE_FIELDS = ("data", "unlabelled", "pseudo_labels", "vectors", "start_from")
+
 # What only the lockstep recipe does: defaults of single frameworks, to be switched one at a time, and
 # what makes all four better. The idiomatic recipe refuses them, for it leaves these to the framework.
 LOCKSTEP_FIELDS = (
     *("padding", "initialisation", "second_bias", "batch_order", "loss_reduction", "epsilon_place"),
     *("start_from", "word_dropout", "weight_averaging"),
 )
+
+# Generators take no larger seed: Keras' and NumPy's old ones have 32 bits.
+LARGEST_SEED = 2**32 - 1
+# What a flag or a checkpoint may ask for, far above what is of use: a slip of the pen must not take all memory.
+LARGEST_COUNT = 1_000_000_000
+LARGEST_VOCABULARY = 10_000_000
+LARGEST_LAYER = 4_096
+LARGEST_LENGTH = 100_000
+LARGEST_PADDED_LENGTH = 10_000  # where every review is padded to it
+LARGEST_RATE = 1e6
+# In float32 the one is not 0 and the other not 1: Adam divides by the one and by 1 less the other.
+SMALLEST_EPSILON = 1e-30
+LARGEST_BETA = 0.999999
 
 
 def _field(group: str, description: str, default: Any, **constraints: Any) -> Any:
@@ -55,7 +71,7 @@ class Specification(BaseModel):
     Two runs with equal specifications and equal data fingerprints differ only by framework.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     data: str = _field(
         "data", "packaged, rotten-tomatoes, stanford, or the path of a directory, tarball, .csv or .parquet", "packaged"
@@ -66,17 +82,23 @@ class Specification(BaseModel):
     pseudo_labels: str = _field(
         "data", "train on those reviews too, under labels drawn from a predictions.parquet of them; or none", "none"
     )
-    reviews: int | None = _field("data", "use a sample of this many reviews instead of all", None, ge=10)
+    reviews: int | None = _field(
+        "data", "use a sample of this many reviews instead of all", None, ge=10, le=LARGEST_COUNT
+    )
     test_fraction: float = _field("data", "share held out for testing where there is no official test", 0.2, gt=0, lt=1)
     validation_fraction: float = _field("data", "share of the rest held out for validation", 0.1, gt=0, lt=1)
-    split_seed: int = _field("data", "seed of the splits; the same for every model seed", 0, ge=0)
+    split_seed: int = _field("data", "seed of the splits; the same for every model seed", 0, ge=0, le=LARGEST_SEED)
 
     cleaning: str = _field(
         "text", f"what is done to a review before it is cut into words, in order: {', '.join(STEPS)}", DEFAULT_CLEANING
     )
-    vocabulary_size: int = _field("text", "words at most, <pad> and <unk> included", 20_000, ge=3)
-    minimum_count: int = _field("text", "words seen less often in training are unknown words", 2, ge=1)
-    max_length: int = _field("text", "tokens of a review that are read", 192, ge=1)
+    vocabulary_size: int = _field(
+        "text", "words at most, <pad> and <unk> included", 20_000, ge=3, le=LARGEST_VOCABULARY
+    )
+    minimum_count: int = _field(
+        "text", "words seen less often in training are unknown words", 2, ge=1, le=LARGEST_COUNT
+    )
+    max_length: int = _field("text", "tokens of a review that are read", 192, ge=1, le=LARGEST_LENGTH)
     truncation: Truncation = _field("text", "which tokens of a longer review are read", "tail")
     padding: Padding = _field(
         "text", "masked, or to max_length at one end and read as a word, as where no mask is asked for", "masked"
@@ -89,9 +111,9 @@ class Specification(BaseModel):
     )
 
     architecture: Architecture = _field("model", "the recurrent layers; bi… reads both ways", "lstm")
-    embedding_size: int = _field("model", "dimensions of a word's vector", 50, ge=1)
+    embedding_size: int = _field("model", "dimensions of a word's vector", 50, ge=1, le=LARGEST_LAYER)
     train_embedding: bool = _field("model", "train the word vectors too", True)
-    hidden_size: int = _field("model", "units of one direction of a recurrent layer", 48, ge=1)
+    hidden_size: int = _field("model", "units of one direction of a recurrent layer", 48, ge=1, le=LARGEST_LAYER)
     layers: int = _field("model", "recurrent layers on top of each other", 1, ge=1, le=8)
     pooling: Pooling = _field("model", "how a review's outputs become one vector, over real tokens only", "concat")
     initialisation: Initialisation = _field(
@@ -108,20 +130,22 @@ class Specification(BaseModel):
     recipe: Recipe = _field(
         "training", "hold everything equal, or follow each framework's own documentation", "lockstep"
     )
-    seed: int = _field("training", "seed of initial weights, batches and dropout", 0, ge=0)
-    epochs: int = _field("training", "passes over the training reviews", 2, ge=1)
-    batch_size: int = _field("training", "reviews in one step", 128, ge=1)
+    seed: int = _field("training", "seed of initial weights, batches and dropout", 0, ge=0, le=LARGEST_SEED)
+    epochs: int = _field("training", "passes over the training reviews", 2, ge=1, le=100_000)
+    batch_size: int = _field("training", "reviews in one step", 128, ge=1, le=100_000)
     batch_order: BatchOrder = _field("training", "which reviews share a batch", "like_length")
     loss_reduction: LossReduction = _field("training", "what is minimised, of a batch's losses", "mean")
-    learning_rate: float = _field("training", "Adam's step size, at its highest", 6e-3, gt=0)
+    learning_rate: float = _field("training", "Adam's step size, at its highest", 6e-3, gt=0, le=LARGEST_RATE)
     schedule: Schedule = _field("training", "how the learning rate moves over the steps", "linear")
-    beta_1: float = _field("training", "Adam's decay of the first moment", 0.9, ge=0, lt=1)
-    beta_2: float = _field("training", "Adam's decay of the second moment", 0.999, ge=0, lt=1)
-    epsilon: float = _field("training", "Adam's epsilon", 1e-7, gt=0)
+    beta_1: float = _field("training", "Adam's decay of the first moment", 0.9, ge=0, le=LARGEST_BETA)
+    beta_2: float = _field("training", "Adam's decay of the second moment", 0.999, ge=0, le=LARGEST_BETA)
+    epsilon: float = _field("training", "Adam's epsilon", 1e-7, ge=SMALLEST_EPSILON, le=LARGEST_RATE)
     epsilon_place: EpsilonPlace = _field(
         "training", "where epsilon is added: after Adam's bias correction, or before it as stock Keras does", "after"
     )
-    gradient_clipping: float = _field("training", "largest global norm of the gradients; 0 is no clipping", 1.0, ge=0)
+    gradient_clipping: float = _field(
+        "training", "largest global norm of the gradients; 0 is no clipping", 1.0, ge=0, le=LARGEST_COUNT
+    )
     weight_averaging: float = _field(
         "training", "share of the steps, the last ones, whose weights are averaged; 0 keeps the last", 0.0, ge=0, le=1
     )
@@ -144,6 +168,22 @@ class Specification(BaseModel):
     def _pseudo_labels_fit(self) -> Specification:
         if self.pseudo_labels != "none" and self.unlabelled == "none":
             raise ValueError("pseudo-labels are of reviews without labels: pass --unlabelled too")
+        return self
+
+    @model_validator(mode="after")
+    def _lengths_fit(self) -> Specification:
+        padded = self.recipe == "idiomatic" or self.padding != "masked"
+        if padded and self.max_length > LARGEST_PADDED_LENGTH:
+            raise ValueError(
+                f"max-length: every review is padded to it here, at most {LARGEST_PADDED_LENGTH:,}, "
+                f"not {self.max_length:,}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _biases_fit(self) -> Specification:
+        if self.second_bias and self.cell == "gru":
+            raise ValueError("second-bias: a GRU has two biases in every framework: leave it out")
         return self
 
     @model_validator(mode="after")
@@ -295,5 +335,5 @@ def _one_line(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or "specification"
     ours = first["type"] == "value_error"  # a whole sentence already
-    got = f", not {first['input']!r}" if first["loc"] and not ours else ""
-    return f"{where.replace('_', '-')}: {first['msg'].removeprefix('Value error, ')}{got}"
+    got = f", not {first['input']!r:.80}" if first["loc"] and not ours else ""
+    return f"{where.replace('_', '-'):.80}: {first['msg'].removeprefix('Value error, ')}{got}"

@@ -7,19 +7,31 @@ the input and one for the recurrent side. Kernels are ``[in, out]``.
 from __future__ import annotations
 
 import json
+import struct
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from pydantic import BaseModel, ConfigDict
+from safetensors.numpy import load, save
 
 from shared.data.sources import CLASS_NAMES
+from shared.differences import refuse_non_finite
 from shared.errors import LockstepError
-from shared.files import write_json, written_whole
+from shared.files import (
+    check_file,
+    check_regular,
+    check_seal,
+    manifest,
+    read_bytes,
+    reading,
+    save_bytes,
+    save_json,
+    seal,
+)
+from shared.output import Kind
 from shared.specification import Specification, from_record
 from shared.text import PADDING_ID, UNKNOWN_ID, Vocabulary
 from shared.text.tokens import TEXT_RULES_VERSION
@@ -28,7 +40,15 @@ from shared.vectors import VectorTable
 Weights = dict[str, np.ndarray]
 
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
-CHECKPOINT_VERSION = 1
+# Version 1 had no checksums; it is still read.
+CHECKPOINT_VERSION = 2
+CHECKPOINT = Kind(
+    "a checkpoint",
+    frozenset(("weights.safetensors", "model.json", "vocabulary.txt", "pretraining.json")),
+    proof="model.json",
+)
+LARGEST_MODEL_FILE = 10_000_000  # bytes
+LONGEST_CLASS_NAME = 100  # characters
 
 
 def shapes(specification: Specification, vocabulary_size: int, classes: int) -> dict[str, tuple[int, ...]]:
@@ -140,7 +160,7 @@ def _orthogonal(generator: np.random.Generator, shape: tuple[int, ...]) -> np.nd
 
 
 def check(weights: Mapping[str, np.ndarray], specification: Specification) -> None:
-    """Raise a LockstepError unless these are float32 arrays with the specification's names and shapes."""
+    """Raise a LockstepError unless these are finite float32 arrays with the specification's names and shapes."""
     sizes = [weights[name].shape[axis] if name in weights else 0 for name, axis in (("embedding", 0), ("head.bias", 0))]
     expected = shapes(specification, *sizes)
     missing, extra = sorted(set(expected) - set(weights)), sorted(set(weights) - set(expected))
@@ -151,6 +171,7 @@ def check(weights: Mapping[str, np.ndarray], specification: Specification) -> No
         if weights[name].shape != shape or weights[name].dtype != np.float32:
             found = f"{weights[name].dtype}{list(weights[name].shape)}"
             raise LockstepError(f"weights do not fit the model: {name} is {found}, expected float32{list(shape)}")
+        refuse_non_finite(name, weights[name])
 
 
 def started_from(weights: Weights, vocabulary: Vocabulary, checkpoint: Checkpoint) -> Weights:
@@ -263,7 +284,7 @@ class Checkpoint:
 
 
 class _ModelFile(BaseModel):
-    """What ``model.json`` holds."""
+    """What ``model.json`` holds; `files` has the SHA-256 of the others, `checksum` its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -273,11 +294,38 @@ class _ModelFile(BaseModel):
     padding_id: int
     unknown_id: int
     class_names: tuple[str, ...]
+    files: dict[str, str] = {}
+    checksum: str = ""
 
 
-def write_checkpoint(directory: Path, checkpoint: Checkpoint) -> None:
-    """Write ``weights.safetensors``, ``model.json`` and ``vocabulary.txt``, whole or not at all."""
+def check_class_names(names: tuple[str, ...]) -> None:
+    """Raise a LockstepError unless these can name classes: printable, not empty, each once."""
+    for name in names:
+        if not name.strip() or not name.isprintable() or len(name) > LONGEST_CLASS_NAME:
+            raise LockstepError(f"{name!r} cannot name a class: 1 to {LONGEST_CLASS_NAME} printable characters can")
+        if names.count(name) > 1:
+            raise LockstepError(f"the class name {name!r} stands twice")
+
+
+def save_checkpoint(directory: Path, checkpoint: Checkpoint, **notes: object) -> None:
+    """Make a new directory with ``weights.safetensors``, ``vocabulary.txt`` and ``model.json``, which names the others.
+
+    Parameters
+    ----------
+    directory : Path
+        Nothing is there yet (see `shared.output`).
+    checkpoint : Checkpoint
+        Any.
+    **notes
+        Of the training, if there are some to keep: ``pretraining.json``.
+    """
     check(checkpoint.weights, checkpoint.specification)
+    check_class_names(checkpoint.class_names)
+    directory.mkdir()
+    save_bytes(directory / "weights.safetensors", save(checkpoint.weights))
+    checkpoint.vocabulary.save(directory / "vocabulary.txt")
+    if notes:
+        save_json(directory / "pretraining.json", notes)
     described = _ModelFile(
         format_version=CHECKPOINT_VERSION,
         specification=checkpoint.specification.model_dump(),
@@ -285,45 +333,76 @@ def write_checkpoint(directory: Path, checkpoint: Checkpoint) -> None:
         padding_id=PADDING_ID,
         unknown_id=UNKNOWN_ID,
         class_names=checkpoint.class_names,
+        files=manifest(directory),
     )
-    with written_whole(directory) as temporary:
-        temporary.mkdir()
-        (temporary / "weights.safetensors").write_bytes(save(checkpoint.weights))
-        checkpoint.vocabulary.write(temporary / "vocabulary.txt")
-        write_json(temporary / "model.json", described.model_dump())
+    save_json(directory / "model.json", seal(described.model_dump(mode="json", exclude={"checksum"})))
 
 
 def read_checkpoint(directory: Path) -> Checkpoint:
-    """Read and check what :func:`write_checkpoint` wrote.
+    """Read and check what :func:`save_checkpoint` wrote.
 
     Raises
     ------
     LockstepError
-        If a file is missing or damaged, its format version is another, or an array is missing or
-        has another shape.
+        If a file is missing, damaged or changed, the format version is another, or an array is missing,
+        not finite or has another shape.
     """
     if (directory / "checkpoint").is_dir():
         directory = directory / "checkpoint"
-    try:
-        values = json.loads((directory / "model.json").read_text(encoding="utf-8"))
-        weights = load_file(directory / "weights.safetensors")
-    except OSError as error:
-        raise LockstepError(f"{directory}: not a checkpoint ({error.strerror or error}: {error.filename})") from error
-    except (ValueError, SafetensorError) as error:
-        raise LockstepError(f"{directory}: a damaged checkpoint ({error})") from error
-    version = values.get("format_version") if isinstance(values, dict) else None
-    if version != CHECKPOINT_VERSION:
-        raise LockstepError(f"{directory}: format version {version}, this program reads {CHECKPOINT_VERSION}")
-    try:
-        described = _ModelFile.model_validate(values)
-    except ValidationError as error:
-        raise LockstepError(f"{directory}: a damaged checkpoint (model.json: {error.errors()[0]['msg']})") from error
-    if described.text_rules_version != TEXT_RULES_VERSION:
-        raise LockstepError(f"{directory}: made with other text rules ({described.text_rules_version}); train it again")
-    specification = from_record(described.specification)
-    vocabulary = Vocabulary.read(directory / "vocabulary.txt")
-    check(weights, specification)
-    if len(vocabulary) != len(weights["embedding"]):
-        rows = len(weights["embedding"])
-        raise LockstepError(f"{directory}: {len(vocabulary)} words in the vocabulary, {rows} rows in the embedding")
+    with reading(directory, "a checkpoint", "name a directory that train, pretraining or convert wrote"):
+        described = _described(directory / "model.json")
+        for name in ("weights.safetensors", "vocabulary.txt"):
+            check_file(directory / name, described.files.get(name))
+        specification = from_record(described.specification)
+        weights = _read_weights(directory / "weights.safetensors")
+        vocabulary = Vocabulary.read(directory / "vocabulary.txt")
+        check(weights, specification)
+        check_class_names(described.class_names)
+        rows, classes = len(weights["embedding"]), len(weights["head.bias"])
+        if len(vocabulary) != rows:
+            raise LockstepError(f"{len(vocabulary)} words in the vocabulary, {rows} rows in the embedding")
+        if len(described.class_names) != classes:
+            raise LockstepError(f"{len(described.class_names)} class names, the head has {classes} classes")
     return Checkpoint(specification, vocabulary, weights, described.class_names)
+
+
+def read_specification(directory: Path) -> Specification:
+    """Return the specification of a checkpoint without reading its weights.
+
+    Raises
+    ------
+    LockstepError
+        If ``model.json`` is missing, damaged or changed.
+    """
+    return from_record(_described(directory / "model.json").specification)
+
+
+def _described(path: Path) -> _ModelFile:
+    with reading(path, "the description of a model"):
+        values = json.loads(read_bytes(path, "the description of a model", LARGEST_MODEL_FILE))
+        version = values["format_version"]
+        if version not in (1, CHECKPOINT_VERSION):
+            raise LockstepError(f"{path}: format version {version}, this program reads {CHECKPOINT_VERSION}")
+        if version == CHECKPOINT_VERSION:
+            check_seal(values)
+        described = _ModelFile.model_validate(values)
+        if version == CHECKPOINT_VERSION and not {"weights.safetensors", "vocabulary.txt"} <= described.files.keys():
+            raise LockstepError(f"{path}: names no checksums of its files")
+        if (described.padding_id, described.unknown_id) != (PADDING_ID, UNKNOWN_ID):
+            raise LockstepError(
+                f"{path}: has other ids for padding and unknown words than {PADDING_ID} and {UNKNOWN_ID}"
+            )
+        if described.text_rules_version != TEXT_RULES_VERSION:
+            raise LockstepError(f"{path}: made with other text rules ({described.text_rules_version}); train it again")
+        return described
+
+
+def _read_weights(path: Path) -> Weights:
+    """Read arrays from a safetensors file, whose own size bounds what they may claim."""
+    with reading(path, "a safetensors file"):
+        check_regular(path)
+        with path.open("rb") as file:
+            (header,) = struct.unpack("<Q", file.read(8))
+        if header > path.stat().st_size - 8:
+            raise LockstepError(f"{path}: is cut off, or no safetensors file")
+        return dict(load(path.read_bytes()))

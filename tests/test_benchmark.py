@@ -9,7 +9,15 @@ import pytest
 from compare import benchmark
 from compare.benchmark import MEASURED, PARTS, Plan, run_benchmark, training_operations
 from shared.errors import LockstepError
+from shared.output import MARK, PAGE, Output
 from shared.specification import Specification
+
+
+def benchmarked(plan: Plan, out: Path, overwrite: bool = False) -> None:
+    """Measure as the command does."""
+    places = [Output(path, PAGE, overwrite=overwrite) for path in (out, out.with_suffix(".svg"))]
+    with places[0], places[1]:
+        run_benchmark(plan, *places)
 
 
 def test_operations_by_hand() -> None:
@@ -31,9 +39,9 @@ def test_a_small_benchmark_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(benchmark, "LENGTHS_READ", (5, 10))
     monkeypatch.setattr(benchmark, "ACCURACIES", (0.1, 1.0))
     monkeypatch.setattr(benchmark, "GROWTH", {"reviews": ((64, 640), {"length": 10, "hidden_size": 4})})
-    run_benchmark(Plan(("pytorch",), ("lstm",), 1, "packaged", "none", PARTS), tmp_path / "benchmark.json")
+    benchmarked(Plan(("pytorch",), ("lstm",), 1, "packaged", "none", PARTS), tmp_path / "benchmark.json")
     found = json.loads((tmp_path / "benchmark.json").read_text())
-    assert tuple(found) == PARTS
+    assert tuple(found) == ("made_by", *PARTS)
     (result,) = found["speed"]["rows"]
     assert result["ratio"]["median"] == pytest.approx(result["lockstep"]["median"] / result["idiomatic"]["median"])
     assert 0 < result["share_of_matrix_multiply"] < 1
@@ -50,14 +58,17 @@ def test_a_small_benchmark_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_parts_that_are_not_measured_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmark, "GROWTH", {"reviews": ((64, 640), {"length": 10, "hidden_size": 4})})
     out = tmp_path / "benchmark.json"
-    out.write_text(json.dumps({"speed": {"rows": ["as it was"]}, "growth": {"rows": ["to be replaced"]}}))
-    run_benchmark(Plan(("pytorch",), ("lstm",), 1, None, None, ("growth",)), out)
+    earlier = {"made_by": MARK, "speed": {"rows": ["as it was"]}, "growth": {"rows": ["to be replaced"]}}
+    out.write_text(json.dumps(earlier))
+    benchmarked(Plan(("pytorch",), ("lstm",), 1, None, None, ("growth",)), out)
     found = json.loads(out.read_text())
     assert found["speed"] == {"rows": ["as it was"]}
     assert found["growth"]["rows"][0]["framework"] == "pytorch"
     assert found["growth"]["machine"]["cores"] > 0
     for text in ("not JSON", '{"accuracy": 1}'):
         out.write_text(text)
-        with pytest.raises(LockstepError, match=r"benchmark\.json: (cannot be read|is not what a benchmark wrote)"):
-            run_benchmark(Plan(("pytorch",), ("lstm",), 1, None, None, ("growth",)), out)
+        with pytest.raises(LockstepError, match=r"benchmark\.json: exists; pass --overwrite"):
+            benchmarked(Plan(("pytorch",), ("lstm",), 1, None, None, ("growth",)), out)
+        with pytest.raises(LockstepError, match=r"benchmark\.json: (not|is not) what a benchmark wrote"):
+            benchmarked(Plan(("pytorch",), ("lstm",), 1, None, None, ("growth",)), out, overwrite=True)
         assert out.read_text() == text

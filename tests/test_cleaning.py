@@ -17,7 +17,7 @@ from shared.specification import Specification
 from shared.text import DEFAULT_CLEANING, STEPS, Pipeline, Vocabulary
 from shared.text.words import NEGATIONS, OPINIONS
 from shared.vectors import load_vectors
-from shared.weights import Checkpoint, initialise, read_checkpoint, write_checkpoint
+from shared.weights import Checkpoint, initialise, read_checkpoint, save_checkpoint
 from tests.conftest import ROOT
 
 SENTENCE = "I don't know about you but i'm feeling 22"
@@ -317,8 +317,8 @@ def test_a_checkpoint_cleans_as_its_training_did(tmp_path: Path) -> None:
     specification = Specification(cleaning="html, accents,lower_case,stemming", hidden_size=2)
     vocabulary = Vocabulary(("<pad>", "<unk>", "cafe", "feel"))
     weights = initialise(specification, load_vectors("random", vocabulary, specification.embedding_size))
-    write_checkpoint(tmp_path, Checkpoint(specification, vocabulary, weights))
-    read = read_checkpoint(tmp_path)
+    save_checkpoint(tmp_path / "model", Checkpoint(specification, vocabulary, weights))
+    read = read_checkpoint(tmp_path / "model")
     assert read.specification.cleaning == "html,accents,lower_case,stemming"
     assert encode_texts(["Feeling<br>Cafés"], read.vocabulary, read.specification).words(0).tolist() == [3, 2]
 

@@ -11,7 +11,7 @@ from compare.__main__ import main as lockstep
 from shared.command_line import describe, main
 from shared.contract import Implementation
 from shared.vectors import load_vectors
-from shared.weights import Checkpoint, initialise, write_checkpoint
+from shared.weights import Checkpoint, initialise, save_checkpoint
 from tests.conftest import Command
 
 
@@ -24,7 +24,7 @@ def no_framework() -> Implementation:
     [
         (["train", "--architecture", "transformer"], "architecture"),
         (["train", "--preset", "huge"], "unknown preset"),
-        (["predict", "--checkpoint", "nowhere", "a review"], "nowhere: not a checkpoint"),
+        (["predict", "--checkpoint", "nowhere", "a review"], "nowhere/model.json: cannot be read"),
     ],
 )
 def test_bad_arguments_are_one_line_and_exit_2(
@@ -52,7 +52,13 @@ def test_bad_arguments_are_one_line_and_exit_2(
         (["report", "nowhere"], "no finished runs"),
         (["train", "theano"], "unknown framework"),
         (["baseline", "svm", "--out", "x"], "unknown baseline 'svm'"),
-        (["benchmark", "--repeats", "0"], "at least 1"),
+        (["benchmark", "--repeats", "0"], "argument --repeats: '0' is not a whole number above 0"),
+        (["benchmark", "--repeats", "9" * 5_000], "is not a whole number above 0"),
+        (["convert", "a", "b", "--max-length", "0"], "argument --max-length: '0' is not a whole number above 0"),
+        (["report"], "the following arguments are required: DIR; see lockstep report --help"),
+        (["run", "--seeds", "-1"], "argument --seeds"),
+        (["run", "--seeds", "0", "\x1b[31m"], "\\x1b[31m"),
+        (["paint"], "invalid choice: 'paint'"),
         (["benchmark", "--parts", "speeds"], "unknown part 'speeds': choose from speed, learning, growth"),
         (["benchmark", "--parts", "learning"], "pass --data"),
     ],
@@ -65,21 +71,28 @@ def test_the_front_door_refuses_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert lockstep(arguments) == 2
+    try:
+        code = lockstep(arguments)
+    except SystemExit as stopped:  # what argparse itself finds
+        code = stopped.code
+    assert code == 2
     said = capsys.readouterr().err
+    assert said.startswith("error: ")
     assert reason in said
     assert said.count("\n") == 1
 
 
 def test_a_finished_run_is_not_overwritten_by_chance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "record.json").write_text("{}")
-    assert main("keras", no_framework, ["train", "--out", str(tmp_path)]) == 2
-    assert "--overwrite" in capsys.readouterr().err
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "record.json").write_text('{"record_version": 2}')
+    assert main("keras", no_framework, ["train", "--out", str(run)]) == 2
+    assert "pass --overwrite to replace it" in capsys.readouterr().err
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.doc").touch()
     assert main("keras", no_framework, ["train", "--overwrite", "--out", str(other)]) == 2
-    assert "is not a run" in capsys.readouterr().err
+    assert "is not a run alone ('thesis.doc' in it is no part of one)" in capsys.readouterr().err
     assert (other / "thesis.doc").exists()
 
 
@@ -89,7 +102,7 @@ def checkpoint(corpus: object, smoke: object, tmp_path_factory: pytest.TempPathF
     vocabulary = corpus.vocabulary  # type: ignore[attr-defined]
     specification = smoke.replaced(vectors="random")  # type: ignore[attr-defined]
     weights = initialise(specification, load_vectors("random", vocabulary, 50))
-    write_checkpoint(place, Checkpoint(specification, vocabulary, weights))
+    save_checkpoint(place, Checkpoint(specification, vocabulary, weights))
     return place
 
 

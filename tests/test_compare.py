@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -19,19 +20,27 @@ from sklearn.metrics import log_loss
 
 from compare.baselines import BASELINES, LINEAR, NaiveBayesSVM
 from compare.ensemble import PENALTY, pool_weights, pooled, summarise_ensemble
-from compare.report import render, write_report
+from compare.report import REPORT_FILES, render, write_report
+from compare.results import escaped
 from compare.statistics import check_comparable, summarise
 from shared.contract import FRAMEWORKS, REFERENCE
 from shared.errors import LockstepError
+from shared.files import seal
+from shared.output import PAGE, Output, is_claimed
 from shared.runs import read_runs
 from tests.conftest import ARCHITECTURES, ROOT, Command
 
 
+def reported(experiment: Path, out: Path) -> Path:
+    """Write the report of an experiment as the command does, and return its folder."""
+    with ExitStack() as stack:
+        write_report(experiment, {name: stack.enter_context(Output(out / name, PAGE)) for name in REPORT_FILES})
+    return out
+
+
 @pytest.fixture(scope="module")
 def report(smoke_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("report")
-    write_report(smoke_runs, out)
-    return out
+    return reported(smoke_runs, tmp_path_factory.mktemp("report"))
 
 
 def test_baselines_beat_chance_and_stand_beside_the_networks(smoke_runs: Path) -> None:
@@ -184,12 +193,13 @@ def test_review_text_cannot_become_markup(report: Path) -> None:
 
 
 def change_record(run: Path, **changes: object) -> None:
+    """Change what a record says, and its seal with it, as if the run had been made so."""
     path = run / "record.json"
     record = json.loads(path.read_text())
     for name, value in changes.items():
         section = record["data"] if name == "fingerprint" else record["specification"]
         section[name] = value
-    path.write_text(json.dumps(record))
+    path.write_text(json.dumps(seal(record)))
 
 
 def test_runs_that_cannot_be_compared_are_refused_by_name(smoke_runs: Path, tmp_path: Path) -> None:
@@ -217,10 +227,19 @@ def test_a_run_from_before_a_field_existed_had_its_default(smoke_runs: Path, tmp
     path = tmp_path / "smoke" / "pytorch" / "gru" / "seed-0" / "record.json"
     record = json.loads(path.read_text())
     del record["specification"]["padding"]
-    path.write_text(json.dumps(record))
+    path.write_text(json.dumps(seal(record)))
     check_comparable(read_runs(tmp_path / "smoke"))
     change_record(path.parent, padding="left")
     with pytest.raises(LockstepError, match="differ in padding: 'left' and 'masked'"):
+        check_comparable(read_runs(tmp_path / "smoke"))
+
+
+def test_runs_that_started_from_other_files_are_refused(smoke_runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(smoke_runs, tmp_path / "smoke")
+    for framework, file in (("flair", "one"), ("keras", "another")):
+        path = tmp_path / "smoke" / framework / "gru" / "seed-0" / "record.json"
+        path.write_text(json.dumps(seal({**json.loads(path.read_text()), "inputs": {"vectors": file}})))
+    with pytest.raises(LockstepError, match="differ in what vectors named: another file stood at 'glove'"):
         check_comparable(read_runs(tmp_path / "smoke"))
 
 
@@ -229,35 +248,39 @@ def test_finished_cells_are_skipped_and_a_failed_one_does_not_stop_the_rest(
 ) -> None:
     runs = tmp_path / "runs"
     shutil.copytree(smoke_runs, runs / "smoke")
-    shutil.rmtree(runs / "smoke" / "pytorch" / "lstm")
-    shutil.rmtree(runs / "smoke" / "pytorch" / "gru")
-    (runs / "smoke" / "pytorch" / "lstm").mkdir()
-    (runs / "smoke" / "pytorch" / "lstm" / "seed-0").write_text("something in the way")
+    pytorch = runs / "smoke" / "pytorch"
+    shutil.rmtree(pytorch / "lstm")
+    shutil.rmtree(pytorch / "gru")
+    (pytorch / "lstm").mkdir()
+    (pytorch / "lstm" / "seed-0").write_text("something in the way")
+    (pytorch / "bilstm" / "seed-0" / "predictions.parquet").write_bytes(b"damaged")
     done = command("compare", "run", "--preset", "smoke", "--frameworks", "pytorch", "--runs", runs)
     assert done.returncode == 1
     lines = done.stderr.splitlines()
     assert "baseline tf-idf: finished before, test accuracy 0." in done.stderr
     failed = next(line for line in lines if "pytorch lstm" in line)
     assert "FAILED" in failed
-    assert "exists and is not a run" in failed
-    assert "seed-0.log" in failed
-    assert (runs / "smoke" / "pytorch" / "lstm" / "seed-0.log").read_text().startswith("error: ")
+    assert "seed-0: is a file; a run is a directory" in failed
+    assert f"(see {pytorch / 'lstm' / 'seed-0.log'})" in failed
+    assert (pytorch / "lstm" / "seed-0.log").read_text().startswith("error: ")
+    assert (pytorch / "lstm" / "seed-0").read_text() == "something in the way"
     assert "pytorch gru seed 0: done in" in done.stderr
-    assert "pytorch bilstm seed 0: finished before" in done.stderr
-    assert f"{len(BASELINES) + 2} cells are finished, 1 failed" in done.stderr
+    damaged = next(line for line in lines if "pytorch bilstm" in line)
+    assert re.search(r"FAILED \(finished before\): .*bilstm/seed-0/predictions\.parquet: was changed", damaged)
+    assert f"{len(BASELINES) + 1} cells are finished, 2 failed" in done.stderr
 
 
 def test_a_stopped_grid_says_so_and_leaves_nothing(cache: Path, tmp_path: Path) -> None:
     flags = "--preset smoke --epochs 500 --frameworks pytorch --architectures lstm gru --no-baselines"
     command = [sys.executable, "-m", "compare", "run", *shlex.split(flags), "--runs", str(tmp_path)]
-    log = tmp_path / "smoke" / "pytorch" / "lstm" / "seed-0.log"
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        while not log.exists() and process.poll() is None:
+        while not is_claimed(tmp_path / "smoke/pytorch/lstm/seed-0") and process.poll() is None:
             time.sleep(0.05)
         process.terminate()
         _, said = process.communicate(timeout=120)
     assert process.returncode == 130, said
     assert "pytorch lstm seed 0: stopped after" in said
+    assert said.splitlines()[-1] == "interrupted: nothing half-written was left"
     assert "FAILED" not in said
     assert "gru" not in said
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -266,5 +289,70 @@ def test_a_stopped_grid_says_so_and_leaves_nothing(cache: Path, tmp_path: Path) 
 def test_only_baselines_are_no_report(smoke_runs: Path, tmp_path: Path) -> None:
     shutil.copytree(smoke_runs / "baseline", tmp_path / "smoke" / "baseline")
     with pytest.raises(LockstepError, match="no network is finished"):
-        write_report(tmp_path / "smoke", tmp_path / "report")
+        reported(tmp_path / "smoke", tmp_path / "report")
     assert not (tmp_path / "report").exists()
+
+
+def test_what_cannot_be_read_is_left_out_of_the_report_and_named_in_it(smoke_runs: Path, tmp_path: Path) -> None:
+    experiment = tmp_path / "smoke"
+    shutil.copytree(smoke_runs, experiment)
+    (experiment / "keras" / "lstm" / "seed-0" / "record.json").write_text("{}")
+    (experiment / "flair" / "gru" / "seed-0" / "validation.parquet").write_bytes(b"")
+    (experiment / "portability.json").write_text('{"names": ["keras"], "matrices": {"lstm": [[NaN]]}}')
+    (tmp_path / "parity.json").mkdir()
+    out = reported(experiment, tmp_path / "report")
+    summary = json.loads((out / "statistics.json").read_text())
+    assert summary["portability"] is summary["parity"] is None
+    left_out = ("keras/lstm/seed-0/record.json", "flair/gru/seed-0/validation.parquet", "portability.json", "parity")
+    assert len(summary["left_out"]) == len(left_out)
+    page = Page()
+    page.feed((out / "index.html").read_text())
+    markdown = (out / "report.md").read_text()
+    for name in left_out:
+        assert sum(name in message for message in summary["left_out"]) == 1
+        assert name in page.text.split("Left out")[1].split("Test accuracy")[0]
+        assert name in markdown.split("## Left out")[1].split("## Test accuracy")[0]
+    assert "| Keras |" in markdown, "its other cells are there"
+
+
+def test_a_report_on_the_reference_alone(smoke_runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(smoke_runs / "reference", tmp_path / "smoke" / "reference")
+    markdown = (reported(tmp_path / "smoke", tmp_path / "report") / "report.md").read_text()
+    assert "| *spread between frameworks, points* | – | – | – | – |" in markdown
+
+
+def test_an_unknown_baseline_is_one_line(smoke_runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(smoke_runs, tmp_path / "smoke")
+    shutil.move(tmp_path / "smoke" / "baseline" / "nb-svm", tmp_path / "smoke" / "baseline" / "oracle")
+    path = tmp_path / "smoke" / "baseline" / "oracle" / "seed-0" / "record.json"
+    path.write_text(json.dumps(seal({**json.loads(path.read_text()), "architecture": "oracle"})))
+    with pytest.raises(LockstepError, match=r"baseline/oracle/seed-0: unknown baseline 'oracle'; remove it"):
+        reported(tmp_path / "smoke", tmp_path / "report")
+
+
+def test_what_is_not_a_number_is_shown_as_a_failure(smoke_runs: Path, tmp_path: Path) -> None:
+    experiment = tmp_path / "smoke"
+    shutil.copytree(smoke_runs / "reference", experiment / "reference")
+    measured = json.loads((ROOT / "results" / "portability.json").read_text())
+    measured["matrices"] = {"lstm": measured["matrices"]["lstm"]}
+    measured["matrices"]["lstm"][0][:2] = None, 0.5
+    (experiment / "portability.json").write_text(json.dumps(measured))
+    markdown = (reported(experiment, tmp_path / "report") / "report.md").read_text()
+    assert "| Keras | not a number ✗ | 5e-01 ✗ | " in markdown
+    assert markdown.count("✗") == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a|b", r"a\|b"),
+        ("<img src=x>", "&lt;img src=x&gt;"),
+        ("[/bold] `code` *strong* ~~gone~~ $x$", r"\[/bold\] \`code\` \*strong\* \~\~gone\~\~ \$x\$"),
+        ("snake_case _emphasis_", r"snake_case \_emphasis\_"),
+        ("R&D &lt; &#60;", r"R&D \&lt; \&#60;"),
+        ("two\nlines\x1b[31m\u202e", r"two lines\\x1b\[31m\\u202e"),
+        ("html,apostrophes 1e-07 5,751", "html,apostrophes 1e-07 5,751"),
+    ],
+)
+def test_names_in_markdown_are_text(text: str, shown: str) -> None:
+    assert escaped(text) == shown

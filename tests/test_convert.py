@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,19 +14,21 @@ import onnxruntime
 import pytest
 
 from compare.__main__ import main as lockstep
-from compare.convert import Wishes, convert, read_words
+from compare.convert import Wishes, read_words
 from compare.onnx_export import onnx_model, write_onnx
 from compare.parity import PROBABILITIES, random_weights
 from shared.command_line import main
 from shared.data.encoding import Corpus, EncodedReviews, encode_texts
 from shared.errors import LockstepError
-from shared.native import from_metadata, head_of_classes, to_metadata
+from shared.native import CHECKSUM, from_metadata, head_of_classes, to_metadata
+from shared.predictions import read_predictions
 from shared.reference.__main__ import load
 from shared.reference.model import build
 from shared.reference.training import predict_probabilities
 from shared.specification import ARCHITECTURES, POOLINGS, Specification
 from shared.text import Vocabulary
-from shared.weights import Checkpoint, read_checkpoint, write_checkpoint
+from shared.weights import Checkpoint, read_checkpoint, save_checkpoint
+from tests.conformance.native_jobs import convert
 from tests.conftest import Command
 
 SMALL = Specification(vectors="random", embedding_size=6, hidden_size=5, max_length=64, dropout=0)
@@ -96,16 +99,16 @@ def test_more_classes_than_two(checkpoint: Checkpoint, tmp_path: Path, capsys: p
     four = replace(checkpoint, weights=weights, class_names=("a", "b", "c", "d"))
     model = onnx_model(four)
     assert answers(model, np.array([[2, 3], [4, 0]], np.int32)).sum(axis=1) == pytest.approx(1, abs=1e-6)
-    write_checkpoint(tmp_path / "model", four)
+    save_checkpoint(tmp_path / "model", four)
     flags = ["--checkpoint", str(tmp_path / "model"), "the film"]
     assert main("reference", load, ["predict", *flags]) == 0
     assert capsys.readouterr().out.count("0.") == 4
-    assert main("reference", load, ["predict", *flags, "--output", str(tmp_path / "predictions.parquet")]) == 2
-    assert "columns for two classes, this model has 4" in capsys.readouterr().err
+    assert main("reference", load, ["predict", *flags, "--output", str(tmp_path / "predictions.parquet")]) == 0
+    assert read_predictions(tmp_path / "predictions.parquet").class_names == ("a", "b", "c", "d")
 
 
 def test_a_checkpoint_becomes_onnx_by_the_command(command: Command, checkpoint: Checkpoint, tmp_path: Path) -> None:
-    write_checkpoint(tmp_path / "model", checkpoint)
+    save_checkpoint(tmp_path / "model", checkpoint)
     done = command("compare", "convert", tmp_path / "model", tmp_path / "model.onnx")
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("model.onnx: bigru, 1 layer of 5, pooling concat, 6 words, 2 classes\n")
@@ -116,7 +119,7 @@ def test_a_checkpoint_becomes_onnx_by_the_command(command: Command, checkpoint: 
 def test_without_onnx_it_says_how_to_install_it(
     checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_checkpoint(tmp_path / "model", checkpoint)
+    save_checkpoint(tmp_path / "model", checkpoint)
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnx" else found(name))
     with pytest.raises(LockstepError, match=r"onnx is not installed: pip install 'lockstep\[onnx\]'"):
@@ -124,7 +127,7 @@ def test_without_onnx_it_says_how_to_install_it(
 
 
 def test_words_and_names_can_be_given_later(checkpoint: Checkpoint, tmp_path: Path) -> None:
-    write_checkpoint(tmp_path / "model", checkpoint)
+    save_checkpoint(tmp_path / "model", checkpoint)
     words = tmp_path / "words.txt"
     words.write_bytes("\ufeff<pad>\r\n<unk>\r\nein\r\nfilm\r\ngut\r\nübel".encode())
     wishes = Wishes(words, ("schlecht", "gut"), max_length=9)
@@ -142,8 +145,13 @@ def test_words_and_names_can_be_given_later(checkpoint: Checkpoint, tmp_path: Pa
         ("<pad>\n<unk>\nthe\nfilm\ngood\nbad\nmore\n", "7 words, the embedding has 6 rows"),
         ("the\nfilm\ngood\nbad\na\nb\n", "starts with 'the' and 'film'; ids 0 and 1 are padding"),
         ("<pad>\n<unk>\nthe\nthe\ngood\nbad\n", "a word stands twice"),
-        (b"\xff\xfe\n", "cannot read the vocabulary"),
-        (None, "cannot read the vocabulary"),
+        ("<pad>\n<unk>\nthe\nfilm\n" + "g" * 1_001 + "\nbad\n", "line 5 has 1,001 letters, a word at most 1,000"),
+        (b"\xff\xfe\n", "not a vocabulary in UTF-8, one word a line, or damaged ('utf-8' codec can't decode byte 0xff"),
+        ("<pad>\n<unk>\nthe\nfilm\ngood\nbad\n".encode("utf-16-le"), "7 words, the embedding has 6 rows"),
+        ("<pad>\n<unk>\nthe\nfilm\ngood\n\xe4\n".encode("latin-1"), "not a vocabulary in UTF-8"),
+        (b"g" * 30_000, "it has 30,000 bytes, at most 24,024 are read"),
+        (b"\n" * 20_000, "20,000 words, the embedding has 6 rows"),
+        (None, "cannot be read (No such file or directory)"),
     ],
 )
 def test_words_that_do_not_fit_are_refused(words: str | bytes | None, reason: str, tmp_path: Path) -> None:
@@ -163,14 +171,25 @@ def test_words_that_do_not_fit_are_refused(words: str | bytes | None, reason: st
         (["model.onnx", "out"], "model.onnx: cannot read '.onnx' files; INPUT is a checkpoint directory, .keras"),
         (["model", "out.h5"], "out.h5: cannot write '.h5' files; OUTPUT is a directory"),
         (["model", "full.onnx"], "full.onnx: exists; pass --overwrite"),
-        (["model", "model"], "model: exists; pass --overwrite"),
-        (["model", "full", "--overwrite"], "full: holds more than a checkpoint"),
-        (["model", "file", "--overwrite"], "file: is a file; choose another OUTPUT"),
+        (["model", "model"], "model: a checkpoint is there already; pass --overwrite"),
+        (["model", "full", "--overwrite"], "full: exists and is not a checkpoint alone ('thesis.doc' in it"),
+        (["model", "file", "--overwrite"], "file: is a file; a checkpoint is a directory, name another place"),
         (["model", "out", "--pooling", "max"], "--pooling is for a PyTorch state_dict"),
         (["model", "out", "--class-names", "a", "b", "c"], "3 class names (a, b, c), 2 classes"),
-        (["model", "out", "--max-length", "0"], "max-length: Input should be greater than or equal to 1"),
-        (["model", "out", "--vocabulary", "absent.txt"], "absent.txt: cannot read the vocabulary"),
-        (["full", "out"], "full: not a checkpoint"),
+        (["model", "model", "--overwrite"], "model: is read by the same command"),
+        (["model", "out", "--class-names", "a", "a"], "--class-names: the class name 'a' stands twice"),
+        (["model", "out", "--class-names", "a", ""], "--class-names: '' cannot name a class"),
+        (["model", "out", "--class-names", "a", "\x1b[1m"], "--class-names: '\\x1b[1m' cannot name a class"),
+        (["model", "out", "--class-names", "a", "b\nc"], "cannot name a class: 1 to 100 printable characters can"),
+        (["model", "out", "--class-names", "a", "b" * 101], "cannot name a class"),
+        (["pipe.pt", "out"], "pipe.pt: is a pipe or a device, not a file"),
+        (["pipe.keras", "out"], "pipe.keras: is a pipe or a device, not a file"),
+        (["pipe", "out"], "pipe: is a pipe or a device, not a file"),
+        (["m" * 300 + ".pt", "out"], "cannot be read (File name too long)"),
+        (["model", "out", "--vocabulary", "pipe"], "pipe: is a pipe or a device, not a file"),
+        (["model", "out", "--vocabulary", "full"], "full: is a directory, not a file"),
+        (["model", "out", "--vocabulary", "absent.txt"], "absent.txt: cannot be read (No such file or directory)"),
+        (["full", "out"], "full/model.json: cannot be read (No such file or directory)"),
     ],
 )
 def test_bad_arguments_are_refused_in_one_line(
@@ -182,34 +201,46 @@ def test_bad_arguments_are_refused_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    write_checkpoint(Path("model"), checkpoint)
+    save_checkpoint(Path("model"), checkpoint)
     for name in ("model.onnx", "full.onnx", "file"):
         Path(name).write_bytes(b"")
     Path("full").mkdir()
     Path("full/thesis.doc").touch()
+    for name in ("pipe", "pipe.pt", "pipe.keras"):
+        os.mkfifo(name)
+    before = {path.name for path in tmp_path.iterdir()}
     assert lockstep(["convert", *arguments]) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: ")
     assert reason in said
     assert said.count("\n") == 1
-    assert {path.name for path in tmp_path.iterdir()} == {"model", "model.onnx", "full.onnx", "file", "full"}
+    assert {path.name for path in tmp_path.iterdir()} == before
     assert Path("full/thesis.doc").exists()
 
 
 def test_overwrite_replaces_a_model_of_the_same_kind(
     checkpoint: Checkpoint, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    write_checkpoint(tmp_path / "model", checkpoint)
+    save_checkpoint(tmp_path / "model", checkpoint)
     (tmp_path / "empty").mkdir()
     assert lockstep(["convert", str(tmp_path / "model"), str(tmp_path / "empty")]) == 0
-    for name in ("empty", "model", "model.onnx", "model.onnx"):  # itself too
+    for name in ("empty", "other", "other", "model.onnx", "model.onnx"):
         assert lockstep(["convert", str(tmp_path / "model"), str(tmp_path / name), "--overwrite"]) == 0
-    assert read_checkpoint(tmp_path / "model").class_names == ("bad", "good")
+    assert read_checkpoint(tmp_path / "other").class_names == ("bad", "good")
+
+
+def test_odd_words_survive(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    """Signs that Python, but not this file's form, takes for the end of a line are part of their words."""
+    save_checkpoint(tmp_path / "model", checkpoint)
+    words = ("a\u2028b", "c\x85d", "e\x0bf", "\x1c")
+    (tmp_path / "words.txt").write_bytes("\n".join(["<pad>", "<unk>", *words]).encode())
+    convert(tmp_path / "model", tmp_path / "other", Wishes(tmp_path / "words.txt"))
+    assert read_checkpoint(tmp_path / "other").vocabulary.words[2:] == words
 
 
 def test_a_model_that_reads_padding_is_refused(checkpoint: Checkpoint, tmp_path: Path) -> None:
     unmasked = replace(checkpoint, specification=checkpoint.specification.replaced(padding="left"))
-    write_checkpoint(tmp_path / "model", unmasked)
+    save_checkpoint(tmp_path / "model", unmasked)
     for target in ("other", "model.keras", "model.pt", "model.onnx"):
         with pytest.raises(LockstepError, match=r"reads padding \(left\) as words"):
             convert(tmp_path / "model", tmp_path / target, Wishes())
@@ -239,12 +270,49 @@ def test_one_logistic_unit_is_a_softmax_over_zero_and_it() -> None:
         ({"specification": "{"}, "damaged metadata"),
         ({"specification": '{"layers": 0}'}, "layers"),
         ({"class_names": "7"}, "damaged metadata"),
+        ({"class_names": '"ab"'}, "damaged metadata"),
+        ({"class_names": '["bad", "bad"]'}, "stands twice"),
+        ({"specification": "[" * 100_000}, "damaged metadata"),
+        ({"specification": "1" * 5_000}, "damaged metadata"),
     ],
 )
 def test_damaged_metadata_is_refused(checkpoint: Checkpoint, change: dict[str, str], reason: str) -> None:
     assert from_metadata({"format": "pt"}) is None, "another program's is not ours"
     with pytest.raises(LockstepError, match=reason):
         from_metadata({**to_metadata(checkpoint), **change})
+
+
+def test_metadata_that_was_changed_does_not_fit_its_checksum(checkpoint: Checkpoint) -> None:
+    said, weights = to_metadata(checkpoint), checkpoint.weights
+    assert from_metadata(said, weights) == (checkpoint.specification, ("bad", "good"))
+    earlier = {name: text for name, text in said.items() if name != CHECKSUM}
+    assert from_metadata(earlier, weights) == (checkpoint.specification, ("bad", "good"))
+    changes = {
+        "class_names": said["class_names"].replace("good", "gold"),
+        "specification": said["specification"].replace('"max_length": 64', '"max_length": 65'),
+        "architecture": "lstm",
+        "pooling": "max",
+        CHECKSUM: said[CHECKSUM][::-1],
+    }
+    for name, text in changes.items():
+        assert text != said[name]
+        with pytest.raises(LockstepError, match="was changed or damaged after it was written"):
+            from_metadata({**said, name: text}, weights)
+    for name, array in weights.items():
+        flipped = array.copy()
+        flipped.view(np.uint8).reshape(-1)[0] ^= 1  # the last bit of a number
+        with pytest.raises(LockstepError, match="was changed or damaged after it was written"):
+            from_metadata(said, {**weights, name: flipped})
+    with pytest.raises(LockstepError, match="metadata of version None"):
+        from_metadata({name: text for name, text in said.items() if name != "lockstep_format"}, weights)
+
+
+def test_a_model_that_onnx_cannot_hold_is_refused(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    huge = np.broadcast_to(np.zeros(1, np.float32), (10_000_000, 60))  # takes no memory
+    large = replace(checkpoint, weights={**checkpoint.weights, "embedding": huge})
+    with pytest.raises(LockstepError, match=r"model\.onnx: an \.onnx file holds at most"):
+        write_onnx(large, tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
 
 
 def functions(room: str) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 from shared.data.__main__ import main
 from shared.data.description import QUANTILES, describe, draw
 from shared.data.encoding import Corpus, load_corpus
+from shared.output import Output
 from shared.specification import Specification
 from shared.text import DEFAULT_CLEANING, Pipeline, tokenize
 from shared.vectors import VectorTable, load_vectors
@@ -120,5 +121,6 @@ def test_reviews_without_a_word_are_described(tmp_path: Path) -> None:
     corpus = load_corpus(specification)
     description = describe(corpus, specification, load_vectors("random", corpus.vocabulary, 3))
     assert [side.known for side in description.sides] == [0, 0, 0]
-    draw(description, tmp_path / "empty.png")
+    with Output(tmp_path / "empty.png") as place:
+        draw(description, place)
     assert (tmp_path / "empty.png").read_bytes().startswith(b"\x89PNG")

@@ -83,7 +83,7 @@ def test_recorder_weighs_batches_by_their_size(tmp_path: Path) -> None:
     assert epoch.learning_rate == 0.05
     assert recorder.history.step_losses == [1.0, 4.0]
     assert recorder.history.reviews == 40
-    recorder.history.write(tmp_path / "history.csv")
+    recorder.history.save(tmp_path / "history.csv")
     assert read_history(tmp_path / "history.csv") == recorder.history.epochs
 
 

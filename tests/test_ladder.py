@@ -28,9 +28,9 @@ def record(accuracy: float, speed: float, fingerprint: str = "same") -> Record:
         recipe="lockstep",
         seed=0,
         specification=Specification().model_dump(),
-        data=Data(source="packaged", fingerprint=fingerprint, sizes={"train": 10, "test": 5}, empty=0),
+        data=Data(source="packaged", fingerprint=fingerprint, sizes={"train": 10, "validation": 5, "test": 5}, empty=0),
         parameters=Parameters(total=1, trainable=1),
-        metrics={"test": {"accuracy": accuracy, "log_loss": 1 - accuracy}},
+        metrics={"validation": {}, "test": {"accuracy": accuracy, "log_loss": 1 - accuracy}},
         seconds=Seconds(setup=1, training=1, prediction=1),
         reviews_per_second={"training": speed, "prediction": 1},
         peak_memory_mb=1,
@@ -70,6 +70,7 @@ def test_rungs_that_change_nothing_are_left_out() -> None:
     names = [rung.name for rung in rungs_of(Specification(), "pytorch")]
     assert names == [rung.name for rung in RUNGS]
     assert "second-bias" not in {rung.name for rung in rungs_of(Specification(), "keras")}
+    assert "second-bias" not in {rung.name for rung in rungs_of(Specification(architecture="gru"), "pytorch")}
     kept = {rung.name: rung for rung in rungs_of(Specification(pooling="last"), "pytorch")}
     assert "last-state" not in kept
     assert kept["last-state-padding-left"].against == "lockstep", "there it is the recipe itself"
@@ -172,7 +173,8 @@ def test_a_second_call_trains_nothing_and_other_flags_are_refused(
     [
         (("--rungs", "everything"), "unknown rung 'everything'"),
         (("--framework", "theano"), "unknown framework 'theano'"),
-        (("--seeds", "1", "1"), "a seed stands twice"),
+        (("--seeds", "1", "1"), "--seeds: 1 stands twice"),
+        (("--rungs", "last-state", "last-state"), "--rungs: last-state stands twice"),
     ],
 )
 def test_bad_flags_are_refused_in_one_line(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -12,35 +13,37 @@ from hypothesis import strategies as st
 
 from shared.data.encoding import Corpus
 from shared.errors import LockstepError
-from shared.files import write_json, written_whole
-from shared.predictions import SCHEMA, Predictions, read_predictions, write_predictions
+from shared.files import seal
+from shared.predictions import Predictions, read_predictions, save_predictions, schema_of
 from shared.runs import experiment_name, read_record, read_runs, run_directory, this_commit, this_machine
+from tests.conftest import ROOT
 
 
 def test_schema_is_the_documented_one() -> None:
-    assert SCHEMA.names == ["review_id", "label", "prediction", "probability_negative", "probability_positive"]
-    assert [str(field.type) for field in SCHEMA] == ["string", "int8", "int8", "float", "float"]
+    schema = schema_of(("negative", "positive"))
+    assert schema.names == ["review_id", "label", "prediction", "probability_negative", "probability_positive"]
+    assert [str(field.type) for field in schema] == ["string", "int8", "int8", "float", "float"]
 
 
 @given(
     st.lists(st.tuples(st.text(min_size=1), st.integers(-1, 1), st.floats(0, 1, width=32)), unique_by=lambda r: r[0])
 )
 def test_predictions_survive_their_file(rows: list[tuple[str, int, float]]) -> None:
-    import tempfile
-
-    rows = [row for row in rows if row[0].encode("utf-8", "ignore").decode() == row[0] and "\0" not in row[0]]
+    rows = sorted(row for row in rows if row[0].encode("utf-8", "ignore").decode() == row[0] and "\0" not in row[0])
     positive = np.array([row[2] for row in rows], np.float32)
     made = Predictions(
-        np.array([row[0] for row in rows], str),
+        np.array([row[0] for row in rows], object),
         np.array([row[1] for row in rows], np.int8),
         np.stack([1 - positive, positive], axis=1),
+        ("bad", "good"),
     )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "predictions.parquet"
-        write_predictions(path, made)
-        assert pq.read_schema(path).equals(SCHEMA)
+        save_predictions(path, made)
+        assert pq.read_schema(path).equals(schema_of(("bad", "good")))
         again = read_predictions(path)
     assert again.review_ids.tolist() == made.review_ids.tolist()
+    assert again.class_names == ("bad", "good")
     assert np.array_equal(again.labels, made.labels)
     assert np.array_equal(again.probabilities, made.probabilities)
 
@@ -48,51 +51,106 @@ def test_predictions_survive_their_file(rows: list[tuple[str, int, float]]) -> N
 def test_predictions_are_ordered_by_review_id(corpus: Corpus) -> None:
     shuffled = corpus.test.take(np.random.default_rng(0).permutation(len(corpus.test)))
     values = np.arange(len(shuffled), dtype=np.float32)
-    ordered = Predictions.of(shuffled, np.stack([values, values], axis=1))
+    shares = values / len(values)
+    ordered = Predictions.of(shuffled, np.stack([shares, 1 - shares], axis=1))
     assert ordered.review_ids.tolist() == sorted(shuffled.review_ids.tolist())
-    place = int(ordered.probabilities[0, 0])
+    place = round(ordered.probabilities[0, 0] * len(values))
     assert shuffled.review_ids[place] == ordered.review_ids[0]
     assert shuffled.labels[place] == ordered.labels[0]
 
 
 def test_other_files_are_no_predictions(tmp_path: Path) -> None:
-    with pytest.raises(LockstepError, match="cannot read predictions"):
+    with pytest.raises(LockstepError, match="cannot be read"):
         read_predictions(tmp_path / "absent.parquet")
     pq.write_table(pa.table({"review_id": ["a"]}), tmp_path / "other.parquet")
     with pytest.raises(LockstepError, match="its columns are not those"):
         read_predictions(tmp_path / "other.parquet")
 
 
-def test_files_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "record.json"
-    write_json(path, {"first": 1})
+IDS, LABELS = np.array(["a", "b"], object), np.array([0, 1], np.int8)
+PROBABILITIES = np.array([[0.75, 0.25], [0.5, 0.5]], np.float32)
 
-    def fail_halfway() -> None:
-        with written_whole(path) as temporary:
-            temporary.write_text("half")
-            raise ValueError("stop")
 
-    with pytest.raises(ValueError, match="stop"):
-        fail_halfway()
-    assert json.loads(path.read_text()) == {"first": 1}
-    assert [file.name for file in tmp_path.iterdir()] == ["record.json"]
-    with written_whole(tmp_path / "folder") as temporary:
-        temporary.mkdir()
-        (temporary / "old").touch()
-    with written_whole(tmp_path / "folder") as temporary:
-        temporary.mkdir()
-        (temporary / "new").touch()
-    assert [file.name for file in (tmp_path / "folder").iterdir()] == ["new"]
+@pytest.mark.parametrize(
+    ("ids", "labels", "probabilities", "reason"),
+    [
+        (IDS, LABELS, [[0.75, 0.25], [7, -6]], "review 'b' has probabilities that are not between 0 and 1"),
+        (IDS, LABELS, [[np.nan, np.nan], [0.5, 0.5]], "review 'a' has probabilities"),
+        (IDS, LABELS, [[np.nan, 0.25], [0.5, 0.5]], "review 'a' has probabilities"),
+        (IDS, LABELS, [[np.inf, 0.25], [0.5, 0.5]], "review 'a' has probabilities"),
+        (IDS, LABELS, [[0.9, 0.9], [0.5, 0.5]], "do not sum to 1"),
+        (IDS, [0, 2], PROBABILITIES, "review 'b' has a label that is none of 2 classes"),
+        (IDS, [-2, 0], PROBABILITIES, "review 'a' has a label"),
+        (["a", "a"], LABELS, PROBABILITIES, "review 'a' stands twice"),
+        (["b", "a"], LABELS, PROBABILITIES, "not in the order of the ids"),
+        (["a", "b" * 1_001], LABELS, PROBABILITIES, "no text of at most 1000 characters"),
+        (["a", None], LABELS, PROBABILITIES, "no text"),
+        (IDS, LABELS, PROBABILITIES[:1], "do not fit"),
+        (IDS, [0], PROBABILITIES, "do not fit"),
+    ],
+)
+def test_predictions_that_mean_nothing_cannot_be_made(
+    ids: object, labels: object, probabilities: object, reason: str
+) -> None:
+    with pytest.raises(LockstepError, match=reason):
+        Predictions(np.array(ids, object), np.array(labels, np.int8), np.array(probabilities, np.float32))
+
+
+def change(table: pa.Table, column: str, values: list[object]) -> pa.Table:
+    place = table.schema.get_field_index(column)
+    return table.set_column(place, table.schema.field(column), pa.array(values, table.schema.field(column).type))
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "reason"),
+    [
+        ("prediction", [1, 0], "not the class with the highest probability"),
+        ("probability_negative", [7, 0.5], "review 'a' has probabilities"),
+        ("review_id", ["b", "a"], "not in the order of the ids"),
+        ("label", [5, 1], "none of 2 classes"),
+        # Columns that may not be empty cannot be written so; a file in which they may has another schema.
+        ("prediction", [None, 0], "its columns are not those"),
+        ("review_id", [None, "b"], "its columns are not those"),
+        ("probability_negative", [None, 0.5], "its columns are not those"),
+    ],
+)
+def test_edited_predictions_are_refused(tmp_path: Path, column: str, values: list[object], reason: str) -> None:
+    path = tmp_path / "predictions.parquet"
+    save_predictions(tmp_path / "whole.parquet", Predictions(IDS, LABELS, PROBABILITIES))
+    table = change(pq.read_table(tmp_path / "whole.parquet"), column, values)
+    if None in values:
+        table = table.cast(pa.schema([field.with_nullable(True) for field in table.schema]))
+    pq.write_table(table, path)
+    with pytest.raises(LockstepError, match=reason) as error:
+        read_predictions(path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert "\n" not in str(error.value)
 
 
 def test_damaged_records_are_refused(tmp_path: Path) -> None:
-    for text, reason in [("{", "not a record"), ("[]", "not a record"), ('{"record_version": 9}', "record version 9")]:
+    for text, reason in [
+        ("{", "not a record"),
+        ("[]", "not a record"),
+        ("[" * 100_000, "not a record"),
+        ('{"record_version": 9}', "record version 9"),
+        ('{"record_version": 2}', "was changed or damaged"),
+        (json.dumps(seal({"record_version": 2})), "is missing|Field required"),
+    ]:
         (tmp_path / "record.json").write_text(text)
         with pytest.raises(LockstepError, match=reason) as error:
             read_record(tmp_path / "record.json")
         assert "\n" not in str(error.value)
+        assert str(error.value).startswith(str(tmp_path / "record.json"))
     with pytest.raises(LockstepError, match="no finished runs"):
         read_runs(tmp_path)
+
+
+def test_records_of_the_results_are_read() -> None:
+    """They are of version 1, which had no checksums."""
+    records = sorted((ROOT / "results").rglob("record.json"))
+    assert len(records) > 50
+    for path in records:
+        assert read_record(path).record_version == 1
 
 
 def test_names_and_places() -> None:

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import argparse
+import json
+import math
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -16,6 +20,7 @@ from shared.specification import (
     specification_from_flags,
 )
 from shared.text import PADDING_ID
+from tests.conftest import ROOT
 
 
 def parse(*flags: str) -> Specification:
@@ -84,6 +89,56 @@ def test_bad_flags_are_refused_in_one_line(flags: list[str], reason: str) -> Non
     with pytest.raises(LockstepError, match=reason) as error:
         parse(*flags)
     assert "\n" not in str(error.value)
+
+
+NUMBERS = {
+    name: field.annotation
+    for name, field in Specification.model_fields.items()
+    if field.annotation is not bool and {int, float} & {field.annotation, *get_args(field.annotation)}
+}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "nan", "inf", 10.0**300, 2**64, -1, "9" * 5_000])
+@pytest.mark.parametrize("name", NUMBERS)
+def test_no_number_is_without_bounds(name: str, value: object) -> None:
+    with pytest.raises(LockstepError, match=name.replace("_", "-")) as error:
+        Specification().replaced(vectors="random", **{name: value})
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 300
+
+
+def test_largest_seeds_and_sizes() -> None:
+    largest = {"seed": 2**32 - 1, "split_seed": 2**32 - 1, "hidden_size": 4_096, "max_length": 100_000}
+    assert Specification().replaced(**largest).seed == 2**32 - 1
+    for name, value in largest.items():
+        with pytest.raises(LockstepError, match=f"{name.replace('_', '-')}: .* less than or equal to {value}"):
+            Specification().replaced(**{name: value + 1})
+
+
+@pytest.mark.parametrize("changes", [{"padding": "left"}, {"padding": "right"}, {"recipe": "idiomatic"}], ids=str)
+def test_what_is_padded_is_shorter(changes: dict[str, str]) -> None:
+    assert Specification().replaced(max_length=10_000, **changes)
+    with pytest.raises(LockstepError, match="max-length: every review is padded to it here, at most 10,000"):
+        Specification().replaced(max_length=10_001, **changes)
+
+
+@pytest.mark.parametrize("architecture", ["gru", "bigru"])
+def test_a_second_bias_of_a_gru_would_change_nothing(architecture: str) -> None:
+    with pytest.raises(LockstepError, match="second-bias: a GRU has two biases in every framework: leave it out"):
+        Specification().replaced(architecture=architecture, second_bias=True)
+
+
+RECORDS = sorted(ROOT.glob("results/**/record.json"))
+
+
+def test_there_are_records() -> None:
+    assert len(RECORDS) > 50
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.relative_to(ROOT / "results").parent.as_posix())
+def test_the_specification_of_every_published_record_is_read(path: Path) -> None:
+    recorded = json.loads(path.read_text(encoding="utf-8"))["specification"]
+    assert from_record(recorded).model_dump() == recorded
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -67,7 +67,7 @@ def test_vocabulary_survives_its_file(words: list[str]) -> None:
     vocabulary = Vocabulary(("<pad>", "<unk>", *words))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "vocabulary.txt"
-        vocabulary.write(path)
+        vocabulary.save(path)
         assert Vocabulary.read(path).words == vocabulary.words
 
 

@@ -12,7 +12,7 @@ from compare.baselines import BASELINES
 from shared.data.encoding import Corpus, load_corpus
 from shared.data.sources import load_reviews, load_unlabelled
 from shared.errors import LockstepError
-from shared.predictions import Predictions, read_predictions, write_predictions
+from shared.predictions import Predictions, read_predictions, save_predictions
 from shared.runs import read_record
 from shared.specification import Specification, flags_of
 from shared.vectors.corpus import vectors_for
@@ -113,7 +113,7 @@ def pseudo_labels(corpus: Corpus, path: Path, positive: float) -> Path:
     """Predictions of all unlabelled reviews but the last."""
     chosen = corpus.unlabelled.take(np.arange(len(corpus.unlabelled) - 1))
     probabilities = np.tile(np.array([1 - positive, positive], np.float32), (len(chosen), 1))
-    write_predictions(path, Predictions.of(chosen, probabilities))
+    save_predictions(path, Predictions.of(chosen, probabilities))
     return path
 
 
@@ -137,7 +137,7 @@ def test_pseudo_labelled_reviews_are_trained_on(specification: Specification, tm
 def test_predictions_of_other_reviews_are_refused(specification: Specification, tmp_path: Path) -> None:
     corpus = load_corpus(specification)
     path = tmp_path / "other.parquet"
-    write_predictions(path, Predictions.of(corpus.test, np.full((len(corpus.test), 2), 0.5, np.float32)))
+    save_predictions(path, Predictions.of(corpus.test, np.full((len(corpus.test), 2), 0.5, np.float32)))
     with pytest.raises(LockstepError, match="has a prediction for none of the unlabelled reviews"):
         load_corpus(specification.replaced(pseudo_labels=str(path)))
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import LockstepError
+from shared.output import Output
 from shared.vectors import WordVectors, read_vectors
 from shared.vectors.__main__ import main
 from shared.vectors.debiasing import (
@@ -211,7 +212,8 @@ def test_a_picture_is_written_and_the_same_again(
     odd = WordVectors((*glove.words[:20], "$\\frac$", "<b>"), glove.vectors[:22])
     paths = [tmp_path / f"{number}{suffix}" for number in range(2)]
     for path in paths:
-        plot_words(odd, chosen_words(odd, [], 22), path)
+        with Output(path) as place:
+            plot_words(odd, chosen_words(odd, [], 22), place)
     assert paths[0].read_bytes().startswith(begins)
     assert paths[0].read_bytes() == paths[1].read_bytes()
     assert suffix == ".png" or b"frac" in paths[0].read_bytes()

@@ -15,7 +15,7 @@ from shared.text import Vocabulary
 from shared.vectors import load_vectors, pretrained, read_vectors
 from shared.vectors.pretrained import Archive
 from shared.vectors.space import WordVectors
-from shared.vectors.text_format import write_vectors
+from shared.vectors.text_format import save_vectors
 
 VOCABULARY = Vocabulary(("<pad>", "<unk>", "the", "film", "zzxq"))
 
@@ -120,7 +120,7 @@ def test_what_is_written_is_read_to_the_last_bit(
     tmp_path_factory: pytest.TempPathFactory, words: list[str], vectors: np.ndarray
 ) -> None:
     path = tmp_path_factory.mktemp("vectors") / "vectors.txt"
-    write_vectors(path, WordVectors(tuple(words), vectors[: len(words)]))
+    save_vectors(path, WordVectors(tuple(words), vectors[: len(words)]))
     table = read_vectors(str(path))
     assert table.words == tuple(words)
     assert np.array_equal(table.vectors, vectors[: len(words)])
@@ -129,7 +129,7 @@ def test_what_is_written_is_read_to_the_last_bit(
 @pytest.mark.parametrize("word", ["", "two words", "line\nbreak"])
 def test_a_word_that_the_format_cannot_say_leaves_no_file(tmp_path: Path, word: str) -> None:
     with pytest.raises(LockstepError, match="white space"):
-        write_vectors(tmp_path / "vectors.txt", WordVectors(("good", word), np.ones((2, 2), np.float32)))
+        save_vectors(tmp_path / "vectors.txt", WordVectors(("good", word), np.ones((2, 2), np.float32)))
     assert not list(tmp_path.iterdir())
 
 
@@ -152,7 +152,9 @@ def test_an_archive_is_downloaded_checked_and_read_without_unpacking_it(
     monkeypatch.setitem(pretrained.ARCHIVES, "tiny", served_archive(folder, url))
     assert load_vectors("tiny", VOCABULARY, 2).vectors[[2, 3]].tolist() == [[1, 2], [3, 4]]
     assert read_vectors("tiny").words == ("the", "other", "film")
-    assert {path.name for path in cache.rglob("*.*")} == {"glove.tiny.zip", "vectors.npy", "found.npy"}
+    assert {path.name for path in cache.rglob("*.*")} == {
+        *("glove.tiny.zip", "vectors.npy", "found.npy", "manifest.json")
+    }
     assert not list(tmp_path.rglob("outside.txt"))
 
 

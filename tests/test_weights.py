@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from shared.errors import LockstepError
+from shared.files import checksum, seal
 from shared.specification import ARCHITECTURES, Specification
 from shared.text import Vocabulary
 from shared.vectors import VectorTable, load_vectors
@@ -18,10 +19,10 @@ from shared.weights import (
     from_torch_layout,
     initialise,
     read_checkpoint,
+    save_checkpoint,
     shapes,
     started_from,
     to_torch_layout,
-    write_checkpoint,
 )
 
 VOCABULARY = Vocabulary(("<pad>", "<unk>", "the", "film", "good", "bad"))
@@ -153,7 +154,7 @@ def checkpoint() -> Checkpoint:
 
 
 def test_checkpoint_survives_its_directory(checkpoint: Checkpoint, tmp_path: Path) -> None:
-    write_checkpoint(tmp_path / "checkpoint", checkpoint)
+    save_checkpoint(tmp_path / "checkpoint", checkpoint)
     names = {path.name for path in (tmp_path / "checkpoint").iterdir()}
     assert names == {"weights.safetensors", "model.json", "vocabulary.txt"}
     for place in (tmp_path, tmp_path / "checkpoint"):  # a run, or the checkpoint in it
@@ -166,26 +167,54 @@ def test_checkpoint_survives_its_directory(checkpoint: Checkpoint, tmp_path: Pat
 def damaged(folder: Path, what: str) -> None:
     model, weights = folder / "model.json", folder / "weights.safetensors"
     values, arrays = json.loads(model.read_text()), load_file(weights)
+
+    def reseal(**changes: object) -> None:
+        """Change what the file says as if the program itself had said it."""
+        files = {name: checksum(folder / name) for name in values["files"] if (folder / name).exists()}
+        model.write_text(json.dumps(seal({**values, "files": files, **changes})))
+
     if what == "version":
-        model.write_text(json.dumps({**values, "format_version": 2}))
+        reseal(format_version=3)
     elif what == "json":
         model.write_text("{")
     elif what == "no version":
         model.write_text("[]")
     elif what == "field":
-        model.write_text(json.dumps({**values, "specification": {**values["specification"], "layers": 0}}))
+        reseal(specification={**values["specification"], "layers": 0})
     elif what == "unknown field":
-        model.write_text(json.dumps({**values, "extra": 1}))
+        reseal(extra=1)
     elif what == "text rules":
-        model.write_text(json.dumps({**values, "text_rules_version": 0}))
+        reseal(text_rules_version=0)
+    elif what == "edited":
+        model.write_text(json.dumps({**values, "class_names": ["positive", "negative"]}))
+    elif what == "class names":
+        reseal(class_names=["good"])
+    elif what == "same names":
+        reseal(class_names=["good", "good"])
+    elif what == "no checksums":
+        reseal(files={})
+    elif what == "bit":
+        content = bytearray(weights.read_bytes())
+        content[-1] ^= 1
+        weights.write_bytes(content)
+    elif what == "shuffled vocabulary":
+        lines = (folder / "vocabulary.txt").read_text().split("\n")
+        (folder / "vocabulary.txt").write_text("\n".join([*lines[:2], *lines[2:-1][::-1], ""]))
+    elif what == "not a number":
+        save_file({**arrays, "head.bias": np.full(2, np.nan, np.float32)}, weights)
+        reseal()
     elif what == "array":
         save_file({name: array for name, array in arrays.items() if name != "head.bias"}, weights)
+        reseal()
     elif what == "shape":
         save_file({**arrays, "head.bias": np.zeros(3, np.float32)}, weights)
+        reseal()
     elif what == "type":
         save_file({**arrays, "head.bias": np.zeros(2)}, weights)
+        reseal()
     elif what == "extra array":
         save_file({**arrays, "peephole": np.zeros(2, np.float32)}, weights)
+        reseal()
     elif what == "cut":
         weights.write_bytes(weights.read_bytes()[:-10])
     elif what == "no weights":
@@ -194,14 +223,22 @@ def damaged(folder: Path, what: str) -> None:
         (folder / "vocabulary.txt").unlink()
     elif what == "short vocabulary":
         (folder / "vocabulary.txt").write_text("<pad>\n<unk>\n")
+        reseal()
 
 
 @pytest.mark.parametrize(
     ("what", "reason"),
     [
-        ("version", "format version 2, this program reads 1"),
-        ("json", "damaged checkpoint"),
-        ("no version", "format version None"),
+        ("version", "format version 3, this program reads 2"),
+        ("json", "model.json: not the description of a model, or damaged"),
+        ("no version", "model.json: not the description of a model, or damaged"),
+        ("edited", "model.json: was changed or damaged"),
+        ("class names", "1 class names, the head has 2 classes"),
+        ("same names", "'good' stands twice"),
+        ("no checksums", "names no checksums"),
+        ("bit", "weights.safetensors: was changed or damaged"),
+        ("shuffled vocabulary", "vocabulary.txt: was changed or damaged"),
+        ("not a number", "head.bias"),
         ("field", "layers"),
         ("unknown field", "model.json"),
         ("text rules", "other text rules"),
@@ -209,16 +246,16 @@ def damaged(folder: Path, what: str) -> None:
         ("shape", "head.kernel is float32"),
         ("type", "head.bias is float64"),
         ("extra array", "'peephole' is not one of its arrays"),
-        ("cut", "damaged checkpoint"),
-        ("no weights", "not a checkpoint"),
-        ("no vocabulary", "cannot read the vocabulary"),
+        ("cut", "weights.safetensors: was changed or damaged"),
+        ("no weights", "weights.safetensors: cannot be read"),
+        ("no vocabulary", "vocabulary.txt: cannot be read"),
         ("short vocabulary", "2 words in the vocabulary"),
     ],
 )
 def test_damaged_checkpoints_are_refused_in_one_line(
     checkpoint: Checkpoint, tmp_path: Path, what: str, reason: str
 ) -> None:
-    write_checkpoint(tmp_path / "checkpoint", checkpoint)
+    save_checkpoint(tmp_path / "checkpoint", checkpoint)
     damaged(tmp_path / "checkpoint", what)
     with pytest.raises(LockstepError, match=reason) as error:
         read_checkpoint(tmp_path / "checkpoint")

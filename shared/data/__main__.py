@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before the imports that take time
+    from shared.startup import begin
+
+    begin()
+
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
-from shared.command_line import guarded
+from shared.command_line import Parser, add_output, announce, guarded, output
 from shared.specification import Specification, add_specification_flags, specification_from_flags
+from shared.terminal import console
 
 if TYPE_CHECKING:
     from shared.data.description import Description
@@ -27,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(PROGRAM, description="Look at a corpus before training on it.")
+    parser = Parser(PROGRAM, description="Look at a corpus before training on it.")
     commands = parser.add_subparsers(required=True, metavar="describe")
     describe = commands.add_parser(
         "describe",
@@ -35,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Describe the corpus that a classifier with these flags is trained on.",
         epilog=f"example: {PROGRAM} describe --data reviews.csv --out corpus.png",
     )
-    describe.add_argument("--out", type=Path, metavar="FILE", help="draw it too: a .png or .svg file")
+    add_output(describe, "draw it too: a .png or .svg file")
     add_specification_flags(describe, _other_fields())
     describe.set_defaults(run=_describe)
     return parser
@@ -58,12 +63,13 @@ def _describe(arguments: argparse.Namespace) -> int:
         check_format(arguments.out)
     specification = specification_from_flags(arguments)
     progress = sys.stderr.isatty()
-    corpus = load_corpus(specification, progress)
-    description = describe(corpus, specification, vectors_for(specification, corpus, progress))
-    _show(description)
-    if arguments.out:
-        draw(description, arguments.out)
-        print(arguments.out)
+    with output(arguments, arguments.out) if arguments.out else nullcontext() as place:
+        corpus = load_corpus(specification, progress)
+        description = describe(corpus, specification, vectors_for(specification, corpus, progress))
+        _show(description)
+        if place is not None:
+            draw(description, place)
+            announce(place, "")
     return 0
 
 
@@ -79,7 +85,7 @@ def _show(description: Description) -> None:
         shown.add_column(side.name, justify="right")
     for name, values in _rows(description).items():
         shown.add_row(name, *values)
-    Console(markup=False, emoji=False, highlight=False).print(shown)
+    console().print(shown)
 
 
 def _rows(description: Description) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from shared.data.encoding import Corpus, EncodedReviews
 from shared.data.splits import SPLITS
+from shared.output import Output
 from shared.pictures import PALETTE, picture
 from shared.specification import Specification
 from shared.text import PADDING_ID, UNKNOWN_ID, Pipeline, tokenize
@@ -146,19 +147,19 @@ def _share(part: int, whole: int) -> float:
     return float(part / whole) if whole else 0.0
 
 
-def draw(description: Description, path: Path) -> None:
+def draw(description: Description, place: Output) -> None:
     """Draw a description as four panels.
 
     Parameters
     ----------
     description : Description
         Of a corpus.
-    path : Path
+    place : Output
         A ``.png`` or ``.svg`` file, written whole or not at all.
     """
     sides = description.sides
     names = [side.name for side in sides]
-    with picture(path, 10, 7) as figure:
+    with picture(place, 10, 7) as figure:
         figure.suptitle(description.source, parse_math=False)
         (sizes, lengths), (copies, coverage) = figure.subplots(2, 2)
 

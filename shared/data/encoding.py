@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -14,9 +15,10 @@ from tqdm import tqdm
 from shared.data.sources import CLASS_NAMES, Reviews, load_reviews, load_unlabelled
 from shared.data.splits import SPLITS, TEST, TRAIN, UNLABELLED, VALIDATION, sample, split
 from shared.errors import LockstepError
-from shared.files import cache_directory, digest, written_whole
+from shared.files import cached, digest
 from shared.predictions import read_predictions
 from shared.specification import Padding, Specification
+from shared.terminal import say
 from shared.text import PADDING_ID, Pipeline, Vocabulary, tokenize
 from shared.text.tokens import TEXT_RULES_VERSION
 
@@ -27,8 +29,8 @@ class EncodedReviews:
 
     Attributes
     ----------
-    review_ids : <str>[reviews]
-        Stable ids.
+    review_ids : <object>[reviews]
+        Stable ids, strings.
     labels : <int8>[reviews]
         Class of each review, -1 where it is not known.
     tokens : <int32>[total]
@@ -190,15 +192,19 @@ def load_corpus(specification: Specification, progress: bool = False) -> Corpus:
     if specification.unlabelled != "none":
         reviews, sides = _with_unlabelled(reviews, sides, load_unlabelled(specification.unlabelled))
     fingerprint = digest(*reviews.review_ids, *reviews.texts, reviews.labels.tobytes(), sides.tobytes())
+    # Letters and lower case are what this Python's tables of Unicode say.
+    rules = (TEXT_RULES_VERSION, unicodedata.unidata_version)
     words = (specification.cleaning, specification.vocabulary_size, specification.minimum_count)
-    cached = cache_directory() / "encoded" / digest(fingerprint, repr((TEXT_RULES_VERSION, *words)))
-    if not cached.exists():
-        _encode_corpus(cached, reviews.texts, (sides == TRAIN) | (sides == UNLABELLED), specification, progress)
-    boundaries = np.load(cached / "boundaries.npy")
+
+    def make(directory: Path) -> None:
+        _encode_corpus(directory, reviews.texts, (sides == TRAIN) | (sides == UNLABELLED), specification, progress)
+
+    encoded = cached("encoded", digest(fingerprint, repr((rules, words))), make)
+    boundaries = np.load(encoded / "boundaries.npy")
     everything = EncodedReviews(
-        np.array(reviews.review_ids),
+        _as_array(reviews.review_ids),
         reviews.labels,
-        np.load(cached / "tokens.npy", mmap_mode="r"),
+        np.load(encoded / "tokens.npy", mmap_mode="r"),
         boundaries[:-1],
         np.diff(boundaries),
         specification.max_length,
@@ -216,13 +222,18 @@ def load_corpus(specification: Specification, progress: bool = False) -> Corpus:
         reviews.source,
         fingerprint,
         texts_fingerprint,
-        Vocabulary.read(cached / "vocabulary.txt"),
+        Vocabulary.read(encoded / "vocabulary.txt"),
         train,
         validation,
         test,
         unlabelled,
-        tuple([reviews.texts[row] for row in chosen] for chosen in rows),
+        tuple([reviews.texts[row] for row in chosen.tolist()] for chosen in rows),
     )
+
+
+def _as_array(review_ids: Sequence[str]) -> np.ndarray:
+    """Return ``<object>[reviews]``: an array of NumPy's own strings gives each the room of the longest."""
+    return np.array(review_ids, object)
 
 
 def _pseudo_labelled(
@@ -235,11 +246,20 @@ def _pseudo_labelled(
     """
     path = Path(specification.pseudo_labels)
     predictions = read_predictions(path)
+    if predictions.class_names != CLASS_NAMES:
+        raise LockstepError(f"{path}: its classes are {predictions.class_names}, not {CLASS_NAMES}")
     places = {review_id: place for place, review_id in enumerate(predictions.review_ids.tolist())}
     found = np.array([places.get(review_id, -1) for review_id in everything.review_ids[unlabelled].tolist()], np.int64)
     learnt = unlabelled[found >= 0]
     if not len(learnt):
         raise LockstepError(f"{path}: has a prediction for none of the unlabelled reviews")
+    others = len(places) - len(learnt)
+    if len(learnt) < len(unlabelled) or others:
+        say(
+            f"{path}: {len(learnt):,} of {len(unlabelled):,} unlabelled reviews get a label; "
+            f"{others:,} of its predictions are of other reviews",
+            aside=True,
+        )
     probabilities = predictions.probabilities[found[found >= 0], 1]
     drawn = np.random.default_rng([specification.split_seed, len(learnt)]).random(len(learnt)) < probabilities
     labels = everything.labels.copy()
@@ -289,7 +309,7 @@ def encode_texts(
     encoded = [vocabulary.encode(tokenize(clean(text))) for text in texts]
     sizes = np.array([len(words) for words in encoded], np.int64)
     return EncodedReviews(
-        np.array([f"review-{row:06d}" for row in range(len(texts))] if review_ids is None else list(review_ids)),
+        _as_array([f"review-{row:06d}" for row in range(len(texts))] if review_ids is None else review_ids),
         np.full(len(texts), -1, np.int8) if labels is None else labels,
         np.concatenate([*encoded, np.zeros(1, np.int32)]),
         np.cumsum(sizes) - sizes,
@@ -301,9 +321,9 @@ def encode_texts(
 
 
 def _encode_corpus(
-    target: Path, texts: Sequence[str], counted: np.ndarray, specification: Specification, progress: bool
+    directory: Path, texts: Sequence[str], counted: np.ndarray, specification: Specification, progress: bool
 ) -> None:
-    """Write ids, boundaries and the vocabulary of the reviews that are counted, ``<bool>[reviews]``."""
+    """Save ids, boundaries and the vocabulary of the reviews that are counted, ``<bool>[reviews]``."""
     clean = Pipeline.parse(specification.cleaning)
     provisional: defaultdict[str, int] = defaultdict(lambda: len(provisional))  # in order of first sight
     seen = array("i")
@@ -316,12 +336,10 @@ def _encode_corpus(
     words = list(provisional)
     counts = np.bincount(flat[np.repeat(counted, sizes)], minlength=len(words))
     vocabulary = Vocabulary.from_counts(words, counts, specification.vocabulary_size, specification.minimum_count)
-    with written_whole(target) as temporary:
-        temporary.mkdir()
-        vocabulary.write(temporary / "vocabulary.txt")
-        # One id more than there are words, so that the array is never empty and can be mapped.
-        np.save(temporary / "tokens.npy", np.append(vocabulary.encode(words)[flat], np.int32(PADDING_ID)))
-        np.save(temporary / "boundaries.npy", np.concatenate([[0], np.cumsum(sizes)]))
+    vocabulary.save(directory / "vocabulary.txt")
+    # One id more than there are words, so that the array is never empty and can be mapped.
+    np.save(directory / "tokens.npy", np.append(vocabulary.encode(words)[flat], np.int32(PADDING_ID)))
+    np.save(directory / "boundaries.npy", np.concatenate([[0], np.cumsum(sizes)]))
 
 
 def describe_sizes(corpus: Corpus) -> dict[str, int]:

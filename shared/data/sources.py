@@ -5,23 +5,30 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-import tarfile
-import zlib
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
 
+from shared.data.archive import LARGEST_KEPT, SPARE, tar_members
 from shared.errors import LockstepError
-from shared.files import cache_directory, digest, download, written_whole
+from shared.files import cached, check_regular, digest, download, read_bytes, reading
 
 CLASS_NAMES = ("negative", "positive")
 LABELS = {"0": 0, "neg": 0, "negative": 0, "1": 1, "pos": 1, "positive": 1}
 FOLDERS = {"neg": 0, "pos": 1, "unsup": -1}
 TEXT_COLUMNS = ("text", "review", "sentence")
 LABEL_COLUMNS = ("label", "sentiment")
+ID_COLUMN = "review_id"
+
+# The longest review of IMDB has 14,000 characters.
+LONGEST_REVIEW = 10_000_000  # bytes of a file, characters of a table's field
+LONGEST_ID = 200  # characters
+SHOWN = 40  # characters of a wrong value in a message
 
 # Maas et al. (2011), "Learning word vectors for sentiment analysis".
 STANFORD_URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
@@ -51,6 +58,8 @@ class Reviews:
         Reviews of one group (a film, or a run of neighbours) stay on one side of every split.
     official_test : <bool>[reviews] or None
         Which reviews the source itself sets apart for testing.
+    in_folds : bool
+        Split as the published results were, where that is possible (see `shared.data.splits`).
     """
 
     source: str
@@ -59,6 +68,7 @@ class Reviews:
     labels: np.ndarray
     groups: np.ndarray
     official_test: np.ndarray | None = None
+    in_folds: bool = False
 
     def __len__(self) -> int:
         return len(self.review_ids)
@@ -67,8 +77,8 @@ class Reviews:
         """Return the reviews of these rows, in their order."""
         return replace(
             self,
-            review_ids=[self.review_ids[row] for row in rows],
-            texts=[self.texts[row] for row in rows],
+            review_ids=[self.review_ids[row] for row in rows.tolist()],
+            texts=[self.texts[row] for row in rows.tolist()],
             labels=self.labels[rows],
             groups=self.groups[rows],
             official_test=None if self.official_test is None else self.official_test[rows],
@@ -126,25 +136,41 @@ def load_unlabelled(source: str) -> Reviews:
 
 
 def _text_lines(path: Path) -> Reviews:
-    try:
-        texts = path.expanduser().read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise LockstepError(f"{path}: not UTF-8 (byte {error.start}); save the file as UTF-8") from error
-    except OSError as error:
-        raise LockstepError(f"{path}: cannot be read ({error.strerror})") from error
+    with reading(path, "a text file"):
+        check_regular(path.expanduser())
+        try:
+            texts = path.expanduser().read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            _refuse_bytes(path, error)
     if not any(text.strip() for text in texts):
         raise LockstepError(f"{path}: holds no text")
+    _refuse_long(path, "line", "text", texts, LONGEST_REVIEW)
     lines = np.arange(len(texts))
     return Reviews(str(path), [f"line-{line:06d}" for line in lines], texts, np.full(len(texts), -1, np.int8), lines)
 
 
+def _refuse_bytes(path: Path, error: UnicodeDecodeError) -> NoReturn:
+    raise LockstepError(f"{path}: not UTF-8 (byte {error.start}); save the file as UTF-8") from error
+
+
+def _refuse_long(path: Path, place: str, what: str, values: Sequence[str], longest: int) -> None:
+    for number, value in enumerate(values, 1):
+        if len(value) > longest:
+            raise LockstepError(
+                f"{path}: {place} {number} has a {what} of {len(value):,} characters, at most {longest:,} are read"
+            )
+
+
 def _load(source: str, labelled: bool) -> Reviews:
     if source == "stanford":
-        return replace(_tarball(download_stanford(), labelled), source=source)
-    path = Path(source).expanduser()
-    if path.is_dir():
-        return _from_members(source, _directory_members(path), labelled)
-    if not path.exists():
+        return replace(_tarball(download_stanford(), labelled, "download it again"), source=source)
+    given = Path(source)
+    with reading(given, "a source of reviews"):
+        path = given.expanduser()
+        is_directory, exists = path.is_dir(), path.exists()
+    if is_directory:
+        return _from_members(source, _directory_members(path, labelled), labelled)
+    if not exists:
         names = "packaged, rotten-tomatoes, stanford" if labelled else "stanford"
         raise LockstepError(f"{source}: no such file or directory, nor one of the sources {names}")
     if path.suffix in (".csv", ".parquet"):
@@ -179,35 +205,74 @@ def load_table(path: Path, labelled: bool) -> Reviews:
     LockstepError
         If the file cannot be read, a column is missing, or a label is another.
     """
-    frame = _read_frame(path)
-    text = next((name for name in TEXT_COLUMNS if name in frame), None)
-    label = next((name for name in LABEL_COLUMNS if name in frame), None)
-    if text is None:
-        raise LockstepError(f"{path}: no text column ({', '.join(TEXT_COLUMNS)}); it has {', '.join(map(str, frame))}")
-    if label is None and labelled:
-        raise LockstepError(
-            f"{path}: no label column ({', '.join(LABEL_COLUMNS)}); it has {', '.join(map(str, frame))}"
-        )
-    review_ids = [f"row-{row:06d}" for row in range(len(frame))]
-    if "review_id" in frame:
-        review_ids = frame["review_id"].astype(str).tolist()
-        if len(set(review_ids)) != len(review_ids):
-            raise LockstepError(f"{path}: a review_id stands twice")
-    texts = frame[text].fillna("").astype(str).tolist()
-    labels = np.full(len(frame), -1, np.int8) if label is None else _table_labels(path, frame[label], labelled)
-    return Reviews(str(path), review_ids, texts, labels, _text_groups(texts, np.arange(len(texts))))
+    with reading(path, "a table of reviews"):
+        frame = _read_frame(path)
+        text = next((name for name in TEXT_COLUMNS if name in frame), None)
+        label = next((name for name in LABEL_COLUMNS if name in frame), None)
+        if text is None:
+            raise LockstepError(f"{path}: no text column ({', '.join(TEXT_COLUMNS)}); it has {_names(frame)}")
+        if label is None and labelled:
+            raise LockstepError(f"{path}: no label column ({', '.join(LABEL_COLUMNS)}); it has {_names(frame)}")
+        if frame.empty:
+            raise LockstepError(f"{path}: holds no reviews")
+        review_ids = [f"row-{row:06d}" for row in range(len(frame))]
+        if ID_COLUMN in frame:
+            review_ids = frame[ID_COLUMN].astype(str).tolist()
+            _refuse_long(path, "row", ID_COLUMN, review_ids, LONGEST_ID)
+            if len(set(review_ids)) != len(review_ids):
+                raise LockstepError(f"{path}: a review_id stands twice")
+        texts = frame[text].fillna("").astype(str).tolist()
+        _refuse_long(path, "row", "text", texts, LONGEST_REVIEW)
+        labels = np.full(len(frame), -1, np.int8) if label is None else _table_labels(path, frame[label], labelled)
+        return Reviews(str(path), review_ids, texts, labels, _text_groups(texts, np.arange(len(texts))))
+
+
+def _names(frame: pd.DataFrame) -> str:
+    names = [f"{name!s:.{SHOWN}}" for name in frame]
+    return ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
 
 
 def _read_frame(path: Path) -> pd.DataFrame:
+    check_regular(path)
     try:
-        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        return _read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
     except UnicodeDecodeError as error:
-        raise LockstepError(f"{path}: not UTF-8 (byte {error.start}); save the file as UTF-8") from error
+        _refuse_bytes(path, error)
     except (OSError, ValueError) as error:
         raise LockstepError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
-    if frame.empty:
-        raise LockstepError(f"{path}: holds no reviews")
-    return frame
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    """Read the columns that are known; no row of them if there are no texts."""
+    import pyarrow.parquet as pq
+
+    names = pq.read_schema(path).names
+    known = [name for name in names if name in (*TEXT_COLUMNS, *LABEL_COLUMNS, ID_COLUMN)]
+    if not set(known) & set(TEXT_COLUMNS):
+        return pd.DataFrame(columns=names)
+    _check_parquet(path, known)
+    return pd.read_parquet(path, columns=known)
+
+
+def _check_parquet(path: Path, names: Sequence[str]) -> None:
+    """Refuse a file that is far larger in memory: a value that stands in many rows is stored once."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    size = path.stat().st_size
+    largest = SPARE + LARGEST_KEPT * size
+    metadata = pq.read_metadata(path)
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    if metadata.num_rows > largest // 8 or sum(group.total_byte_size for group in groups) > largest:
+        raise LockstepError(f"{path}: refused, its contents are over {LARGEST_KEPT} times its size")
+    for column in pq.read_table(path, columns=list(names), read_dictionary=list(names)).columns:
+        for chunk in column.chunks if pa.types.is_dictionary(column.type) else ():
+            lengths = pc.binary_length(chunk.dictionary).to_numpy(zero_copy_only=False)
+            rows = chunk.indices.drop_null().to_numpy(zero_copy_only=False)
+            largest -= int(lengths[rows].sum(dtype=np.int64))
+        if largest < 0:
+            raise LockstepError(f"{path}: refused, its contents are over {LARGEST_KEPT} times its size")
 
 
 def _table_labels(path: Path, column: pd.Series, labelled: bool) -> np.ndarray:
@@ -219,7 +284,7 @@ def _table_labels(path: Path, column: pd.Series, labelled: bool) -> np.ndarray:
     if labels.isna().any():
         row = int(np.flatnonzero(labels.isna())[0])
         raise LockstepError(
-            f"{path}: row {row + 1} has label {column.iloc[row]!r}; labels are 0/1 or negative/positive"
+            f"{path}: row {row + 1} has label {column.iloc[row]!r:.{SHOWN}}; labels are 0/1 or negative/positive"
         )
     return labels.to_numpy(np.int8)
 
@@ -239,6 +304,7 @@ def _packaged(rows: str, source: str, neighbours: int) -> Reviews:
         texts,
         frame["label"].to_numpy(np.int8),
         _text_groups(texts, np.arange(len(texts)) // neighbours),
+        in_folds=True,
     )
 
 
@@ -248,98 +314,119 @@ def _text_groups(texts: Sequence[str], groups: np.ndarray) -> np.ndarray:
     return np.array([first.setdefault(text, int(group)) for text, group in zip(texts, groups, strict=True)], np.int64)
 
 
-REVIEW_FILE = re.compile(r"(?:^|/)(train|test)/(neg|pos|unsup)/(\d+)_(\d+)\.txt$")
+REVIEW_FILE = re.compile(r"(?:^|/)(train|test)/(neg|pos|unsup)/([0-9]+)_([0-9]+)\.txt$")
 FILMS_FILE = re.compile(r"(?:^|/)(train|test)/urls_(neg|pos|unsup)\.txt$")
 
 
-def _tarball(path: Path, labelled: bool) -> Reviews:
+def _wanted(name: str, labelled: bool) -> re.Match[str] | None:
+    """Match the name of a file of the labelled reviews, or of the others."""
+    matched = REVIEW_FILE.search(name) or FILMS_FILE.search(name)
+    return matched if matched and (matched[2] != "unsup") == labelled else None
+
+
+def _tarball(path: Path, labelled: bool, advice: str = "make or copy it again") -> Reviews:
     """Read a tarball without extracting it; what was read is kept in the cache."""
-    state = path.stat()
-    key = digest(str(path.resolve()), repr((state.st_size, state.st_mtime_ns, labelled)))
-    cached = cache_directory() / "sources" / f"{key}.parquet"
-    if cached.exists():
-        frame = pd.read_parquet(cached)
-        official_test = frame["official_test"].to_numpy(bool)
-        return Reviews(
-            str(path),
-            frame["review_id"].tolist(),
-            frame["text"].tolist(),
-            frame["label"].to_numpy(np.int8),
-            frame["group"].to_numpy(np.int64),
-            official_test if official_test.any() else None,
-        )
-    reviews = _from_members(str(path), _tar_members(path), labelled)
-    columns = {
-        "review_id": reviews.review_ids,
-        "text": reviews.texts,
-        "label": reviews.labels,
-        "group": reviews.groups,
-        "official_test": False if reviews.official_test is None else reviews.official_test,
-    }
-    with written_whole(cached) as temporary:
-        pd.DataFrame(columns).to_parquet(temporary)
-    return reviews
+
+    def make(directory: Path) -> None:
+        members = tar_members(path, lambda name: _wanted(name, labelled), LONGEST_REVIEW, advice)
+        reviews = _from_members(str(path), members, labelled, advice)
+        columns = {
+            "review_id": reviews.review_ids,
+            "text": reviews.texts,
+            "label": reviews.labels,
+            "group": reviews.groups,
+            "official_test": False if reviews.official_test is None else reviews.official_test,
+        }
+        pd.DataFrame(columns).to_parquet(directory / "reviews.parquet")
+
+    with reading(path, "a readable tarball", advice):
+        check_regular(path)
+        state = path.stat()
+    key = digest(str(path.resolve()), repr((state.st_size, state.st_mtime_ns, state.st_ctime_ns, labelled)))
+    frame = pd.read_parquet(cached("sources", key, make) / "reviews.parquet")
+    official_test = frame["official_test"].to_numpy(bool)
+    return Reviews(
+        str(path),
+        frame["review_id"].tolist(),
+        frame["text"].tolist(),
+        frame["label"].to_numpy(np.int8),
+        frame["group"].to_numpy(np.int64),
+        official_test if official_test.any() else None,
+        in_folds=True,
+    )
 
 
-def _tar_members(path: Path) -> Iterable[tuple[str, bytes]]:
-    try:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                parts = PurePosixPath(member.name)
-                if parts.is_absolute() or ".." in parts.parts:
-                    raise LockstepError(f"{path}: refused, its member {member.name!r} climbs out of the archive")
-                if not (REVIEW_FILE.search(member.name) or FILMS_FILE.search(member.name)):
-                    continue
-                content = archive.extractfile(member) if member.isfile() else None
-                if content is None:
-                    raise LockstepError(f"{path}: refused, its member {member.name!r} is not a plain file")
-                yield member.name, content.read()
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        reason = str(error).splitlines()[0]
-        raise LockstepError(f"{path}: not a readable tarball ({reason}); download it again") from error
-
-
-def _directory_members(path: Path) -> Iterable[tuple[str, bytes]]:
-    for folder, _, names in os.walk(path):
+def _directory_members(path: Path, labelled: bool) -> Iterator[tuple[str, bytes]]:
+    for folder, _, names in os.walk(path, onerror=_raise):
         for name in names:
             member = os.path.join(os.path.relpath(folder, path), name).replace(os.sep, "/")
-            if REVIEW_FILE.search(member) or FILMS_FILE.search(member):
-                yield member, Path(folder, name).read_bytes()
+            if _wanted(member, labelled):
+                yield member, read_bytes(Path(folder, name), "a review", LONGEST_REVIEW)
 
 
-def _from_members(source: str, members: Iterable[tuple[str, bytes]], labelled: bool) -> Reviews:
+def _raise(error: OSError) -> NoReturn:
+    raise LockstepError(f"{error.filename}: cannot be read ({error.strerror})") from error
+
+
+def _from_members(
+    source: str, members: Iterable[tuple[str, bytes]], labelled: bool, advice: str = "make or copy it again"
+) -> Reviews:
     """Build the labelled or the other reviews from files of the aclImdb layout, in the order of their ids."""
-    texts: dict[tuple[str, str, int, str], str] = {}
+    contents: dict[tuple[str, str, int, str], bytes] = {}
     films: dict[tuple[str, str], list[str]] = {}
-    for name, content in members:
-        matched = REVIEW_FILE.search(name) or FILMS_FILE.search(name)
-        if matched is None or (matched[2] == "unsup") == labelled:
+    for name, content in members:  # to its end, before anything of it is looked into
+        matched = _wanted(name, labelled)
+        if matched is None:
             continue
-        try:
-            text = content.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise LockstepError(f"{source}: {name} is not UTF-8 (byte {error.start})") from error
-        if matched.re is REVIEW_FILE:
-            part, label, number, stars = matched.groups()
-            texts[part, label, int(number), stars] = text
+        if matched.re is FILMS_FILE:
+            listed = content.decode("utf-8", "replace").split()
+            same = films.setdefault((matched[1], matched[2]), listed) == listed
         else:
-            films[matched[1], matched[2]] = text.split()
-    if not texts:
+            if len(matched[0]) > LONGEST_ID:
+                raise LockstepError(f"{source}: {name!r:.{SHOWN}} … has a name of over {LONGEST_ID} characters")
+            key = (matched[1], matched[2], int(matched[3]), matched[4])
+            same = contents.setdefault(key, content) == content
+        if not same:
+            raise LockstepError(f"{source}: {name} is there twice, with different contents; remove one")
+    if not contents:
         layout = "train/pos/<id>_<stars>.txt and so on" if labelled else "train/unsup/<id>_0.txt"
         raise LockstepError(f"{source}: no reviews in the aclImdb layout ({layout})")
-    keys = sorted(texts)
-    ordered = [texts[key] for key in keys]
+    _check_number(source, Counter(key[:2] for key in contents), films, advice)
+    keys = sorted(contents)
+    texts = [_decoded(source, key, contents.pop(key)) for key in keys]
     official_test = np.array([part == "test" for part, *_ in keys])
     if official_test.all():
         raise LockstepError(f"{source}: has test reviews only")
     return Reviews(
         source,
         [f"{part}/{label}/{number}_{stars}" for part, label, number, stars in keys],
-        ordered,
+        texts,
         np.array([FOLDERS[label] for _, label, _, _ in keys], np.int8),
-        _film_groups([_film(key, films) for key in keys], ordered),
+        _film_groups([_film(key, films) for key in keys], texts),
         official_test if official_test.any() else None,
+        in_folds=True,
     )
+
+
+def _check_number(
+    source: str, found: Counter[tuple[str, str]], films: dict[tuple[str, str], list[str]], advice: str
+) -> None:
+    """Refuse a copy that has fewer reviews than its list of films, which has a line for each."""
+    for (part, label), listed in sorted(films.items()):
+        if found[part, label] < len(listed):
+            raise LockstepError(
+                f"{source}: not whole, {part}/{label} has {found[part, label]:,} reviews and {part}/urls_{label}.txt "
+                f"lists {len(listed):,}; {advice}, or remove {part}/urls_{label}.txt to read what is there"
+            )
+
+
+def _decoded(source: str, key: tuple[str, str, int, str], content: bytes) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        part, label, number, stars = key
+        name = f"{part}/{label}/{number}_{stars}.txt"
+        raise LockstepError(f"{source}: {name} is not UTF-8 (byte {error.start})") from error
 
 
 def _film(key: tuple[str, str, int, str], films: dict[tuple[str, str], list[str]]) -> str:

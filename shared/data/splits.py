@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
+from importlib.metadata import version
+from pathlib import Path
 
-from shared.data.sources import Reviews
+import numpy as np
+
+from shared.data.sources import CLASS_NAMES, Reviews
 from shared.errors import LockstepError
+from shared.files import cached, digest
 from shared.specification import Specification
 
 TRAIN, VALIDATION, TEST, UNLABELLED = 0, 1, 2, 3
 SPLITS = ("train", "validation", "test")
+
+# Part of a cached split's place: raise it when a rule below changes.
+SPLIT_VERSION = 1
+# From so many groups on a split takes longer than reading it from the cache.
+GROUPS_CACHED = 5_000
+# The published results were split by scikit-learn's folds, whose time grows with the square of the groups.
+MOST_GROUPS_IN_FOLDS = 25_000
+BLOCK = 1 << 16  # groups that become Python's numbers at once
 
 
 def sample(reviews: Reviews, size: int | None, seed: int) -> Reviews:
@@ -53,20 +64,39 @@ def split(reviews: Reviews, specification: Specification) -> np.ndarray:
     -------
     <int8>[reviews]
         `TRAIN`, `VALIDATION` or `TEST`. Reviews of one group are on one side of the validation
-        split, and of the test split unless it is official.
+        split, and of the test split unless it is official. What is held out differs from its fraction by
+        one group at most, unless a class would be missing. It is kept in the cache if there are many groups.
 
     Raises
     ------
     LockstepError
         If there are too few reviews or groups for three sides with both labels.
     """
+    if len(np.unique(reviews.groups)) < GROUPS_CACHED:
+        return _split(reviews, specification)
+
+    def make(directory: Path) -> None:
+        np.save(directory / "sides.npy", _split(reviews, specification))
+
+    official = b"" if reviews.official_test is None else reviews.official_test.tobytes()
+    chosen = (specification.test_fraction, specification.validation_fraction, specification.split_seed)
+    rules = (SPLIT_VERSION, version("scikit-learn"), np.__version__, reviews.in_folds)
+    key = digest(repr((rules, chosen)), reviews.labels.tobytes(), reviews.groups.tobytes(), official)
+    return np.load(cached("splits", key, make) / "sides.npy")
+
+
+def _split(reviews: Reviews, specification: Specification) -> np.ndarray:
     sides = np.full(len(reviews), TRAIN, np.int8)
+    seed = specification.split_seed
     if reviews.official_test is not None:
         sides[reviews.official_test] = TEST
+        _check_classes(reviews, np.flatnonzero(sides == TRAIN), parts=2)
     else:
-        sides[_held_out(reviews, np.arange(len(reviews)), specification.test_fraction, specification.split_seed)] = TEST
+        rows = np.arange(len(reviews))
+        _check_classes(reviews, rows, parts=3)
+        sides[_held_out(reviews, rows, specification.test_fraction, seed, least_kept=2)] = TEST
     rest = np.flatnonzero(sides == TRAIN)
-    sides[rest[_held_out(reviews, rest, specification.validation_fraction, specification.split_seed)]] = VALIDATION
+    sides[rest[_held_out(reviews, rest, specification.validation_fraction, seed, least_kept=1)]] = VALIDATION
     for side, name in enumerate(SPLITS):
         if len(np.unique(reviews.labels[sides == side])) < 2:
             raise LockstepError(
@@ -75,12 +105,128 @@ def split(reviews: Reviews, specification: Specification) -> np.ndarray:
     return sides
 
 
-def _held_out(reviews: Reviews, rows: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Positions in `rows` that are held out: one fold of a stratified grouped partition."""
-    folds = max(2, round(1 / fraction))
-    groups = reviews.groups[rows]
-    if len(np.unique(groups)) < folds:
-        raise LockstepError(f"{reviews.source}: too few reviews to hold out {fraction:.0%} of them")
+def _check_classes(reviews: Reviews, rows: np.ndarray, parts: int) -> None:
+    """Refuse reviews of which a class cannot be in every part."""
+    labels, groups = reviews.labels[rows], reviews.groups[rows]
+    classes = np.unique(labels).tolist()
+    if len(classes) < 2:
+        where = "" if reviews.official_test is None else " outside its official test"
+        raise LockstepError(f"{reviews.source}: has {CLASS_NAMES[classes[0]]} reviews only{where}; add others")
+    for label in classes:
+        found = len(np.unique(groups[labels == label]))
+        if found < parts:
+            raise LockstepError(
+                f"{reviews.source}: too few reviews, {parts} sides need {parts} {CLASS_NAMES[label]} ones of different "
+                f"texts and films, there are {found}; add some"
+            )
+
+
+def _held_out(reviews: Reviews, rows: np.ndarray, fraction: float, seed: int, least_kept: int) -> np.ndarray:
+    """Positions in `rows` that are held out; `least_kept` groups of every class are not."""
+    groups, group_of_row = np.unique(reviews.groups[rows], return_inverse=True)
+    classes, class_of_row = np.unique(reviews.labels[rows], return_inverse=True)
+    cells = group_of_row * len(classes) + class_of_row
+    counts = np.bincount(cells, minlength=len(groups) * len(classes)).reshape(len(groups), len(classes))
+    folds = round(1 / fraction)
+    is_one_fold = folds >= 2 and abs(folds * fraction - 1) < 1e-9
+    enough = folds <= len(groups) <= MOST_GROUPS_IN_FOLDS and folds <= counts.sum(axis=0).min()
+    if reviews.in_folds and is_one_fold and enough:
+        return _one_fold(reviews, rows, folds, seed)
+    return np.flatnonzero(_held_groups(counts, fraction, seed, least_kept)[group_of_row])
+
+
+def _one_fold(reviews: Reviews, rows: np.ndarray, folds: int, seed: int) -> np.ndarray:
+    from sklearn.model_selection import StratifiedGroupKFold
+
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    _, held_out = next(splitter.split(rows, reviews.labels[rows], groups))
+    _, held_out = next(splitter.split(rows, reviews.labels[rows], reviews.groups[rows]))
     return held_out
+
+
+def _held_groups(counts: np.ndarray, fraction: float, seed: int, least_kept: int) -> np.ndarray:
+    """Say which groups are held out, ``<bool>[groups]``.
+
+    Parameters
+    ----------
+    counts : <int64>[groups, classes]
+        Reviews of each class in each group.
+    fraction : float
+        Share of the reviews, and of each class, to hold out.
+    seed : int
+        Fixes the order in which groups are looked at.
+    least_kept : int
+        Groups of each class that are not held out, at least; of those that are, there is one.
+    """
+    order = np.random.default_rng([seed, len(counts)]).permutation(len(counts))
+    shuffled, least = counts[order], {True: 1, False: least_kept}
+    targets = _targets(counts.sum(axis=0), fraction)
+    held = _nearest(shuffled, targets)
+    _cover(shuffled > 0, shuffled.sum(axis=1), held, least)
+    _settle(shuffled, held, int(targets.sum() - shuffled[held].sum()), least)
+    result = np.empty(len(counts), bool)
+    result[order] = held
+    return result
+
+
+def _targets(totals: np.ndarray, fraction: float) -> np.ndarray:
+    """Reviews of each class to hold out, ``<int64>[classes]``: rounded so that their sum is right too."""
+    exact = fraction * totals
+    targets = np.floor(exact).astype(np.int64)
+    missing = round(float(exact.sum())) - int(targets.sum())
+    targets[np.argsort(targets - exact, kind="stable")[:missing]] += 1
+    return targets
+
+
+def _nearest(counts: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Hold out each group that brings the counts of its classes nearer to the targets, in one pass."""
+    held = np.zeros(len(counts), bool)
+    missing = targets.tolist()
+    for start in range(0, len(counts), BLOCK):
+        for place, sizes in enumerate(counts[start : start + BLOCK].tolist(), start):
+            # By how much the squared distance to the targets becomes smaller.
+            if sum(size * (2 * short - size) for size, short in zip(sizes, missing, strict=True)) > 0:
+                held[place] = True
+                missing = [short - size for size, short in zip(sizes, missing, strict=True)]
+        if max(missing) <= 0:
+            break
+    return held
+
+
+def _cover(has: np.ndarray, sizes: np.ndarray, held: np.ndarray, least: dict[bool, int]) -> None:
+    """Move the smallest groups that help, until every class is in both parts; the rarest class comes first.
+
+    Parameters
+    ----------
+    has : <bool>[groups, classes]
+        Which groups have reviews of which class.
+    sizes : <int64>[groups]
+        Reviews of each group.
+    held : <bool>[groups]
+        Is changed.
+    least : dict of bool to int
+        Groups of each class that are held out (True) and that are not, at least.
+    """
+    for label in np.argsort(has.sum(axis=0), kind="stable"):
+        for part in (True, False):
+            while np.count_nonzero(has[held == part, label]) < least[part]:
+                other = held != part
+                needed = has[other].sum(axis=0) <= least[not part]  # [classes], of the other part
+                able = np.flatnonzero(other & has[:, label] & ~(has & needed).any(axis=1))
+                if not len(able):
+                    break
+                held[able[sizes[able].argmin()]] = part
+
+
+def _settle(counts: np.ndarray, held: np.ndarray, short: int, least: dict[bool, int]) -> None:
+    """Move groups into the part that has `short` reviews too few (below 0: out of it), while that brings it nearer."""
+    part, short = short > 0, abs(short)
+    places = np.flatnonzero(held != part)
+    spare = (counts[places] > 0).sum(axis=0) - least[not part]  # [classes]
+    for place in places if short else ():
+        sizes = counts[place]
+        if abs(short - sizes.sum()) < short and (spare[sizes > 0] > 0).all():
+            held[place] = part
+            spare -= sizes > 0
+            short -= int(sizes.sum())
+        if short <= 0:
+            break

@@ -8,11 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from shared.errors import LockstepError
-from shared.files import write_text
+from shared.files import read_bytes, reading, save_text
 
 PADDING_ID = 0
 UNKNOWN_ID = 1
 SPECIAL_WORDS = ("<pad>", "<unk>")
+
+# Of a file that is read.
+LARGEST_FILE = 200_000_000  # bytes
+MOST_WORDS = 10_000_000
 
 
 class Vocabulary:
@@ -33,7 +37,7 @@ class Vocabulary:
         self.words = tuple(words)
         self.ids = {word: number for number, word in enumerate(self.words)}
         if self.words[:2] != SPECIAL_WORDS:
-            raise LockstepError(f"a vocabulary starts with {SPECIAL_WORDS}, this one with {self.words[:2]}")
+            raise LockstepError(f"a vocabulary starts with {SPECIAL_WORDS}, this one with {self.words[:2]!r:.80}")
         if len(self.ids) != len(self.words):
             raise LockstepError("a word stands twice in the vocabulary")
 
@@ -64,20 +68,23 @@ class Vocabulary:
         find = self.ids.get
         return np.fromiter((find(token, UNKNOWN_ID) for token in tokens), dtype=np.int32)
 
-    def write(self, path: Path) -> None:
-        """Write one word a line, in UTF-8; line *n* (from 0) is the word with id *n*."""
-        write_text(path, "".join(f"{word}\n" for word in self.words))
+    def save(self, path: Path) -> None:
+        """Make a new file of one word a line, in UTF-8; line *n* (from 0) is the word with id *n*."""
+        save_text(path, "".join(f"{word}\n" for word in self.words))
 
     @classmethod
     def read(cls, path: Path) -> Vocabulary:
-        """Read what :meth:`write` wrote.
+        """Read what :meth:`save` wrote.
 
         Raises
         ------
         LockstepError
             If the file is missing or is not a vocabulary.
         """
-        try:
-            return cls(path.read_text(encoding="utf-8").split("\n")[:-1])
-        except (OSError, UnicodeDecodeError) as error:
-            raise LockstepError(f"{path}: cannot read the vocabulary ({error})") from error
+        with reading(path, "a vocabulary"):
+            content = read_bytes(path, "a vocabulary", LARGEST_FILE)
+            if not content.endswith(b"\n"):
+                raise LockstepError(f"{path}: not a whole vocabulary, its last line does not end")
+            if content.count(b"\n") > MOST_WORDS:
+                raise LockstepError(f"{path}: not a vocabulary, it has over {MOST_WORDS:,} lines")
+            return cls(content.decode("utf-8").split("\n")[:-1])

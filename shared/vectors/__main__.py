@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before the imports that take time
+    from shared.startup import begin
+
+    begin()
+
 import argparse
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 
-from shared.command_line import guarded, positive
+from shared.command_line import Parser, add_output, announce, guarded, natural, output, positive
 from shared.specification import Specification, add_specification_flags, preset
+from shared.terminal import console, say
 
 if TYPE_CHECKING:
     from shared.vectors.space import WordVectors
@@ -30,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(PROGRAM, description="Train word vectors, look at them, measure and mend them.")
+    parser = Parser(PROGRAM, description="Train word vectors, look at them, measure and mend them.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands)
 
@@ -64,9 +69,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"example: {PROGRAM} plot awful wonderful actor music --out words.png",
     )
     plot.add_argument("words", nargs="*", metavar="WORD", help="with its neighbours; default: the most frequent words")
-    plot.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .png or .svg file")
+    add_output(plot, "a .png or .svg file", required=True)
     _add_count(plot, "neighbours of each word; without WORD, words", 20)
-    plot.add_argument("--seed", type=_natural, default=0, metavar="N", help="of the projection; default: 0")
+    plot.add_argument("--seed", type=natural, default=0, metavar="N", help="of the projection; default: 0")
     _add_table_flags(plot)
     plot.set_defaults(run=_plot)
 
@@ -85,8 +90,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Hard debiasing (Bolukbasi et al. 2016): a gender direction from ten pairs of words, taken out of "
         "all words that are not gender-specific; pairs such as aunt and uncle are made to differ in it alone.",
     )
-    debias.add_argument("--out", type=Path, metavar="FILE", help="write the debiased vectors here")
-    debias.add_argument("--record", type=Path, metavar="FILE", help="write what was measured here, as JSON")
+    add_output(debias, "write the debiased vectors here")
+    add_output(debias, "write what was measured here, as JSON", "--record")
     _add_table_flags(debias)
     debias.set_defaults(run=_debias)
     return parser
@@ -103,7 +108,7 @@ def _add_train(commands: Any) -> None:
         epilog=f"example: {PROGRAM} train --method fasttext --out fasttext.txt; "
         "then python -m keras_impl train --vectors fasttext.txt",
     )
-    train.add_argument("--out", type=Path, required=True, metavar="FILE", help="in word2vec's text format")
+    add_output(train, "in word2vec's text format", required=True)
     train.add_argument(
         "--also", nargs="+", default=[], metavar="WORD", help="fasttext: words that the texts lack get a vector too"
     )
@@ -134,10 +139,6 @@ def _add_count(parser: argparse.ArgumentParser, what: str, default: int) -> None
     parser.add_argument("--count", type=positive, default=default, metavar="N", help=f"{what}; default: {default}")
 
 
-def _natural(text: str) -> int:
-    return 0 if text == "0" else positive(text)
-
-
 def _table(arguments: argparse.Namespace) -> WordVectors:
     from shared.vectors.pretrained import read_vectors
 
@@ -145,25 +146,26 @@ def _table(arguments: argparse.Namespace) -> WordVectors:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from shared.files import refuse_directory
     from shared.vectors.corpus import training_texts
-    from shared.vectors.text_format import write_vectors
+    from shared.vectors.text_format import save_vectors
     from shared.vectors.training import TrainingOptions, train_vectors
 
     progress = sys.stderr.isatty()
     options = TrainingOptions.of(**{name: getattr(arguments, name) for name in TrainingOptions.model_fields})
-    refuse_directory(arguments.out)
     # Only these: a name such as epochs means the vectors' here, not the classifier's.
     given = {name: getattr(arguments, name) for name in DATA_FIELDS if getattr(arguments, name) is not None}
-    texts = training_texts(preset(arguments.preset).replaced(**given), progress)
-    started = time.perf_counter()
-    table = train_vectors(texts, options, arguments.also, progress)
-    seconds = time.perf_counter() - started
-    write_vectors(arguments.out, table)
-    print(
-        f"{arguments.out}: {len(table):,} words, {options.embedding_size} dimensions, from {len(texts):,} texts with "
+    with output(arguments, arguments.out) as place:
+        texts = training_texts(preset(arguments.preset).replaced(**given), progress)
+        started = time.perf_counter()
+        table = train_vectors(texts, options, arguments.also, progress)
+        seconds = time.perf_counter() - started
+        with place.written() as temporary:
+            save_vectors(temporary, table)
+    announce(
+        place,
+        f"{len(table):,} words, {options.embedding_size} dimensions, from {len(texts):,} texts with "
         f"{sum(map(len, texts)):,} words, {seconds:.1f} s; use it with "
-        f"--vectors {arguments.out} --embedding-size {options.embedding_size}"
+        f"--vectors {arguments.out} --embedding-size {options.embedding_size}",
     )
     return 0
 
@@ -174,15 +176,15 @@ def _neighbours(arguments: argparse.Namespace) -> int:
     columns = [vectors.neighbours(word, arguments.count) for word in arguments.words]
     for place, row in enumerate(zip(*columns, strict=True), 1):
         shown.add_row(str(place), *(f"{word} {cosine:.3f}" for word, cosine in row))
-    Console(markup=False, emoji=False, highlight=False).print(shown)
+    console().print(shown)
     return 0
 
 
 def _analogy(arguments: argparse.Namespace) -> int:
     first, second, third = arguments.first, arguments.second, arguments.third
     for word, cosine in _table(arguments).analogy(first, second, third, arguments.count):
-        print(f"{cosine:.3f}  {word}")
-    print(f"left out as answers: {first}, {second}, {third}", file=sys.stderr)
+        say(f"{cosine:.3f}  {word}")
+    say(f"left out as answers: {first}, {second}, {third}", aside=True)
     return 0
 
 
@@ -191,10 +193,11 @@ def _plot(arguments: argparse.Namespace) -> int:
     from shared.vectors.map import chosen_words, plot_words
 
     check_format(arguments.out)
-    vectors = _table(arguments)
-    groups = chosen_words(vectors, arguments.words, arguments.count)
-    plot_words(vectors, groups, arguments.out, arguments.seed)
-    print(f"{arguments.out}: {len(groups)} words")
+    with output(arguments, arguments.out) as place:
+        vectors = _table(arguments)
+        groups = chosen_words(vectors, arguments.words, arguments.count)
+        plot_words(vectors, groups, place, arguments.seed)
+    announce(place, f"{len(groups)} words")
     return 0
 
 
@@ -214,20 +217,33 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             f"{score.total:,}",
             f"{score.coverage:.0%}",
         )
-    Console(markup=False, emoji=False, highlight=False).print(shown)
+    console().print(shown)
     return 0
 
 
 def _debias(arguments: argparse.Namespace) -> int:
-    from shared.files import refuse_directory, write_json
+    from shared.files import save_json
     from shared.vectors.bias_report import measure_debiasing
-    from shared.vectors.text_format import write_vectors
+    from shared.vectors.text_format import save_vectors
 
-    for path in filter(None, (arguments.out, arguments.record)):
-        refuse_directory(path)
-    debiased, report = measure_debiasing(_table(arguments))
-    console = Console(markup=False, emoji=False, highlight=False)
-    console.print(
+    with ExitStack() as stack:
+        vectors, record = (
+            stack.enter_context(output(arguments, path)) if path else None for path in (arguments.out, arguments.record)
+        )
+        debiased, report = measure_debiasing(_table(arguments))
+        if vectors is not None:
+            with vectors.written() as temporary:
+                save_vectors(temporary, debiased)
+        if record is not None:
+            with record.written() as temporary:
+                save_json(temporary, {"vectors": str(arguments.vectors), **report})
+    _show_debiasing(report, aside=any(place is not None and place.streams for place in (vectors, record)))
+    return 0
+
+
+def _show_debiasing(report: dict[str, Any], aside: bool) -> None:
+    shown = console(aside=aside)
+    shown.print(
         f"The first principal component of the pairs holds {report['explained'][0]:.0%} of their variance. Direct bias "
         f"of {report['occupations']} occupations: {report['direct_bias']['before']:.3f}, "
         f"debiased {report['direct_bias']['after']:.3f}."
@@ -236,17 +252,12 @@ def _debias(arguments: argparse.Namespace) -> int:
     for asked in report["analogies"]:
         first, second, third = asked["question"]
         analogies.add_row(f"{first} : {second} = {third} : ?", ", ".join(asked["before"]), ", ".join(asked["after"]))
-    console.print(analogies)
+    shown.print(analogies)
     scores = Table("task", "measure", "before", "after", "asked", "of")
     for score in report["scores"]:
         counts = (f"{score['asked']:,}", f"{score['total']:,}")
         scores.add_row(score["task"], score["measure"], f"{score['before']:.3f}", f"{score['after']:.3f}", *counts)
-    console.print(scores)
-    if arguments.out:
-        write_vectors(arguments.out, debiased)
-    if arguments.record:
-        write_json(arguments.record, {"vectors": arguments.vectors, **report})
-    return 0
+    shown.print(scores)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+from pathlib import Path
 from sys import intern
 
 import numpy as np
@@ -10,9 +12,10 @@ from tqdm import tqdm
 from shared.data.encoding import Corpus
 from shared.data.sources import load_reviews, load_unlabelled
 from shared.data.splits import TEST, sample, split
-from shared.files import cache_directory, digest, written_whole
+from shared.files import cached, digest
 from shared.specification import Specification
 from shared.text import UNKNOWN_ID, Pipeline, tokenize
+from shared.text.tokens import TEXT_RULES_VERSION
 from shared.vectors.pretrained import VectorTable, load_vectors
 from shared.vectors.training import TrainingOptions, train_vectors
 
@@ -81,13 +84,13 @@ def vectors_for(specification: Specification, corpus: Corpus, progress: bool = F
     if specification.vectors != "corpus":
         return load_vectors(specification.vectors, corpus.vocabulary, specification.embedding_size, progress)
     options = OPTIONS.model_copy(update={"embedding_size": specification.embedding_size})
-    key = digest(corpus.texts_fingerprint, *corpus.vocabulary.words, repr((options, ROOT_MEAN_SQUARE)))
-    cached = cache_directory() / "vectors" / f"{key}.npy"
-    if not cached.exists():
-        vectors = _vectors_of(corpus, options)
-        with written_whole(cached) as temporary, temporary.open("wb") as file:
-            np.save(file, vectors)
-    vectors = np.load(cached)
+    rules = (options, ROOT_MEAN_SQUARE, specification.cleaning, TEXT_RULES_VERSION, version("gensim"))
+    key = digest(corpus.texts_fingerprint, *corpus.vocabulary.words, repr(rules))
+
+    def make(directory: Path) -> None:
+        np.save(directory / "vectors.npy", _vectors_of(corpus, options))
+
+    vectors = np.load(cached("vectors", key, make) / "vectors.npy")
     return VectorTable(vectors, vectors.any(axis=1))
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from shared.errors import LockstepError
+from shared.output import Output
 from shared.pictures import PALETTE, picture
 from shared.vectors.space import WordVectors
 
@@ -116,7 +116,7 @@ def _covers(box: np.ndarray, others: Sequence[np.ndarray]) -> bool:
     return any((box[:2] < other[2:]).all() and (other[:2] < box[2:]).all() for other in others)
 
 
-def plot_words(table: WordVectors, groups: dict[str, str], path: Path, seed: int = 0) -> None:
+def plot_words(table: WordVectors, groups: dict[str, str], place: Output, seed: int = 0) -> None:
     """Draw words in the plane, each at its place, coloured by group.
 
     Parameters
@@ -125,7 +125,7 @@ def plot_words(table: WordVectors, groups: dict[str, str], path: Path, seed: int
         Where their vectors are.
     groups : dict of str to str
         As :func:`chosen_words` gives them.
-    path : Path
+    place : Output
         A ``.png`` or ``.svg`` file, written whole or not at all.
     seed : int
         Of the projection.
@@ -134,7 +134,7 @@ def plot_words(table: WordVectors, groups: dict[str, str], path: Path, seed: int
     low, high = places.min(axis=0), places.max(axis=0)
     points = MARGIN + (places - low) / np.maximum(high - low, 1e-9) * (np.array(PAGE) - 2 * MARGIN)
     names = list(dict.fromkeys(groups.values()))
-    with picture(path, PAGE[0] / 72, PAGE[1] / 72) as figure:
+    with picture(place, PAGE[0] / 72, PAGE[1] / 72) as figure:
         figure.set_layout_engine("none")
         axes = figure.add_axes((0, 0, 1, 1), xlim=(0, PAGE[0]), ylim=(0, PAGE[1]))
         axes.set_axis_off()

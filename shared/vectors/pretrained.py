@@ -5,20 +5,24 @@ from __future__ import annotations
 import importlib.util
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from shared.errors import LockstepError
-from shared.files import cache_directory, digest, download, written_whole
+from shared.files import cached, check_regular, digest, download, reading
 from shared.text import Vocabulary
 from shared.vectors.space import WordVectors
-from shared.vectors.text_format import numbers_of, refuse_second, vector_lines
+from shared.vectors.text_format import LONGEST_LINE, numbers_of, refuse_second, vector_lines
 
 
 @dataclass(frozen=True)
@@ -109,14 +113,14 @@ def load_vectors(source: str, vocabulary: Vocabulary, embedding_size: int, progr
         raise LockstepError(
             f"{source}: has {ARCHIVES[source].embedding_size} numbers, not --embedding-size {embedding_size}"
         )
-    cached = cache_directory() / "vectors" / digest(*_identity(source), *vocabulary.words, str(embedding_size))
-    if not cached.exists():
+
+    def make(directory: Path) -> None:
         table = _text_rows(_lines(source, progress), source, vocabulary, embedding_size)
-        with written_whole(cached) as temporary:
-            temporary.mkdir()
-            np.save(temporary / "vectors.npy", table.vectors)
-            np.save(temporary / "found.npy", table.found)
-    return VectorTable(np.load(cached / "vectors.npy"), np.load(cached / "found.npy"))
+        np.save(directory / "vectors.npy", table.vectors)
+        np.save(directory / "found.npy", table.found)
+
+    rows = cached("vectors", digest(*_identity(source), *vocabulary.words, str(embedding_size)), make)
+    return VectorTable(np.load(rows / "vectors.npy"), np.load(rows / "found.npy"))
 
 
 def read_vectors(source: str, words: int | None = None, progress: bool = False) -> WordVectors:
@@ -173,16 +177,23 @@ def _identity(source: str) -> tuple[str, ...]:
     """What a cached table depends on: the archive's checksum, or the file's path, size and time."""
     if source in ARCHIVES:
         return ARCHIVES[source].checksum, ARCHIVES[source].member
-    path = Path(source).expanduser()
-    try:
+    with _file_of(source) as path:
         state = path.stat()
-    except OSError as error:
-        raise LockstepError(_unreadable(source, error)) from error
-    return str(path.resolve()), str(state.st_size), str(state.st_mtime_ns)
+        return str(path.resolve()), str(state.st_size), str(state.st_mtime_ns), str(state.st_ctime_ns)
 
 
-def _unreadable(source: str, error: OSError) -> str:
-    return f"{source}: cannot read word vectors ({error.strerror}); known by name: random, glove, {', '.join(ARCHIVES)}"
+@contextmanager
+def _file_of(source: str) -> Iterator[Path]:
+    """Yield the path of a text file; whatever goes wrong while it is read becomes one line."""
+    given = Path(source)
+    with reading(given, "word vectors"):
+        try:
+            path = given.expanduser()
+            check_regular(path)
+            yield path
+        except OSError as error:
+            known = f"known by name: random, glove, {', '.join(ARCHIVES)}"
+            raise LockstepError(f"{source}: cannot read word vectors ({error.strerror}); {known}") from error
 
 
 def _lines(source: str, progress: bool) -> Iterator[bytes]:
@@ -192,12 +203,8 @@ def _lines(source: str, progress: bool) -> Iterator[bytes]:
         path = download(archive.url, archive.checksum, "pass --vectors the path of an unpacked copy")
         yield from member_lines(path, archive.member, progress)
         return
-    try:
-        path = Path(source).expanduser()
-        with path.open("rb") as file:
-            yield from _with_bar(file, path.stat().st_size, progress)
-    except OSError as error:
-        raise LockstepError(_unreadable(source, error)) from error
+    with _file_of(source) as path, path.open("rb") as file:
+        yield from _with_bar(file, path.stat().st_size, progress)
 
 
 def member_lines(path: Path, member: str, progress: bool = False) -> Iterator[bytes]:
@@ -209,18 +216,20 @@ def member_lines(path: Path, member: str, progress: bool = False) -> Iterator[by
         If this is no zip file, has no such member, or the member's checksum is wrong.
     """
     try:
+        check_regular(path)
         with zipfile.ZipFile(path) as archive:
             if member not in archive.namelist():
                 raise LockstepError(f"{path}: has no member {member}")
             with archive.open(member) as file:
-                yield from _with_bar(file, archive.getinfo(member).file_size, progress)
+                yield from _with_bar(BufferedReader(file), archive.getinfo(member).file_size, progress)  # type: ignore[type-var]
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:
         raise LockstepError(f"{path}: not a readable zip file ({error}); download it again") from error
 
 
-def _with_bar(lines: Iterable[bytes], size: int, progress: bool) -> Iterator[bytes]:
+def _with_bar(file: IO[bytes], size: int, progress: bool) -> Iterator[bytes]:
     with tqdm(total=size, unit="B", unit_scale=True, desc="vectors", disable=not progress, leave=False) as bar:
-        for line in lines:
+        # A longer line comes in pieces, and is refused by whoever splits it.
+        for line in iter(partial(file.readline, LONGEST_LINE + 1), b""):
             bar.update(len(line))
             yield line
 

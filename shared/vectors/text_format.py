@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from shared.errors import LockstepError
-from shared.files import refuse_directory, written_whole
 from shared.vectors.space import WordVectors
 
 NUMBER_CHARACTERS = b"0123456789+-.eE "
+LONGEST_LINE = 1_000_000  # bytes; 300 numbers take 4,000
+LONGEST_COUNT = 15  # digits of a number in word2vec's first line
 
 
 def vector_lines(
@@ -45,8 +46,10 @@ def vector_lines(
     expected = f"--embedding-size {embedding_size}" if embedding_size else ""
     announced, number = None, 0
     for number, line in enumerate(lines, 1):
+        if len(line) > LONGEST_LINE:
+            raise LockstepError(f"{where}: line {number}: has over {LONGEST_LINE:,} bytes: no word vectors")
         word, _, numbers = line.rstrip(b"\r\n ").partition(b" ")
-        header = number == 1 and word.isdigit() and numbers.isdigit()
+        header = number == 1 and word.isdigit() and numbers.isdigit() and len(line) <= 2 * LONGEST_COUNT
         size = int(numbers) if header else numbers.count(b" ") + 1
         if not header and size != embedding_size:
             size = len(numbers.split())  # other white space, or too much of it
@@ -76,9 +79,9 @@ def numbers_of(text: bytes, where: str, number: int) -> np.ndarray:
     """
     try:
         with np.errstate(over="ignore"):  # an overflow is infinite, and refused below
-            vector = np.array([float(part) for part in text.split()]).astype(np.float32)
+            vector = np.array([float(part) for part in text.replace(b"_", b"?").split()]).astype(np.float32)
     except ValueError as error:
-        raise LockstepError(f"{where}: line {number}: not a number ({error})") from error
+        raise LockstepError(f"{where}: line {number}: not a number ({error!s:.80})") from error
     if not np.isfinite(vector).all():
         raise LockstepError(f"{where}: line {number}: a number is not finite")
     return vector
@@ -86,23 +89,21 @@ def numbers_of(text: bytes, where: str, number: int) -> np.ndarray:
 
 def refuse_second(word: bytes, where: str, number: int) -> None:
     """Refuse a word that has a vector already."""
-    raise LockstepError(f"{where}: line {number}: the word {word.decode('utf-8', 'replace')!r} stands twice")
+    raise LockstepError(f"{where}: line {number}: the word {word.decode('utf-8', 'replace')!r:.80} stands twice")
 
 
-def write_vectors(path: Path, table: WordVectors) -> None:
-    """Write vectors in word2vec's text format, whole or not at all; reading gives the same float32.
+def save_vectors(path: Path, table: WordVectors) -> None:
+    """Make a new file of vectors in word2vec's text format; reading gives the same float32.
 
     Raises
     ------
     LockstepError
-        If a word is empty or has white space in it, which the format cannot say, or `path` is a
-        directory.
+        If a word is empty or has white space in it, which the format cannot say.
     """
-    refuse_directory(path)
     for word in table.words:
         if not word or word.split() != [word]:
-            raise LockstepError(f"{path}: the word {word!r} is empty or has white space in it")
-    with written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+            raise LockstepError(f"{path.name}: the word {word!r} is empty or has white space in it")
+    with path.open("x", encoding="utf-8") as file:
         file.write(f"{len(table)} {table.vectors.shape[1]}\n")
         for word, vector in zip(table.words, table.vectors.astype(np.float32), strict=True):
             file.write(f"{word} {' '.join(map(str, vector))}\n")

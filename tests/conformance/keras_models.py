@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -360,3 +363,185 @@ REFUSED_KERAS: dict[str, tuple[Callable[[], Any], str]] = {
 
 
 KERAS_MODELS = {**EXACT_KERAS, **{name: build for name, (build, _) in REFUSED_KERAS.items()}}
+
+
+def save_hostile_keras(framework: str, path: Path, name: str) -> None:
+    """Write a file that claims or asks for more than there is."""
+    implementation(framework)
+    HOSTILE_KERAS[name][0](path)
+
+
+def save_harmless_keras(framework: str, path: Path, name: str) -> None:
+    """Write a file whose configuration asks for much that no trained model needs."""
+    implementation(framework)
+    HARMLESS_KERAS[name](path)
+
+
+def members_of(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def write_members(path: Path, members: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def _configured(model: str, change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
+    """A user's model whose configuration was changed."""
+
+    def make(path: Path) -> None:
+        save_keras("keras", model, path)
+        members = members_of(path)
+        configuration = json.loads(members["config.json"])
+        change(configuration["config"])
+        write_members(path, {**members, "config.json": json.dumps(configuration).encode()})
+
+    return make
+
+
+def _set(place: int, **values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda config: config["layers"][place]["config"].update(values)
+
+
+def _built(place: int, shape: list[int | None]) -> Callable[[dict[str, Any]], None]:
+    return lambda config: config["layers"][place].update(build_config={"input_shape": shape})
+
+
+def _arrays(change: Callable[[Any], None]) -> Callable[[Path], None]:
+    """A user's model whose arrays were changed."""
+
+    def make(path: Path) -> None:
+        import h5py
+
+        save_keras("keras", LSTM, path)
+        members = members_of(path)
+        stream = io.BytesIO(members["model.weights.h5"])
+        with h5py.File(stream, "a") as file:
+            change(file)
+        write_members(path, {**members, "model.weights.h5": stream.getvalue()})
+
+    return make
+
+
+KERNEL = "layers/dense/vars/0"
+
+
+def _in_place_of_the_kernel(put: Callable[[Any], None]) -> Callable[[Path], None]:
+    def change(file: Any) -> None:
+        del file[KERNEL]
+        put(file)
+
+    return _arrays(change)
+
+
+def _linked(kind: str) -> Callable[[Any], None]:
+    def put(file: Any) -> None:
+        import h5py
+
+        links = {"external": h5py.ExternalLink("/other.h5", "a"), "soft": h5py.SoftLink("/layers/embedding/vars/0")}
+        file[KERNEL] = links[kind]
+
+    return put
+
+
+def _virtual(file: Any) -> None:
+    import h5py
+
+    layout = h5py.VirtualLayout((HIDDEN, 2), "float32")
+    layout[:] = h5py.VirtualSource("/other.h5", "a", (HIDDEN, 2))
+    file.create_virtual_dataset(KERNEL, layout)
+
+
+def _unwritten(file: Any) -> None:
+    """A matrix of 40 GB of which nothing was ever written."""
+    file.create_dataset(KERNEL, (100_000, 100_000), "float32", chunks=(1_000, 1_000))
+
+
+def _compressed(file: Any) -> None:
+    zeros = np.zeros((10_000, 1_000), np.float32)
+    file.create_dataset(KERNEL, data=zeros, chunks=(1_000, 1_000), compression="gzip")
+
+
+def _bomb(path: Path) -> None:
+    save_keras("keras", LSTM, path)
+    members = members_of(path)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, content in members.items():
+            with archive.open(name, "w", force_zip64=True) as member:
+                member.write(content)
+                for _ in range(600 if name.endswith(".h5") else 0):
+                    member.write(bytes(1 << 20))
+
+
+def _nested_lists(path: Path) -> None:
+    save_keras("keras", LSTM, path)
+    write_members(path, {**members_of(path), "config.json": b"[" * 1_000_000})
+
+
+def _unbuilt(path: Path) -> None:
+    import keras
+
+    layers = _layers()
+    recurrent = layers.LSTM(HIDDEN)
+    keras.Sequential([layers.Embedding(WORDS, SIZE, mask_zero=True), recurrent, layers.Dense(2)]).save(path)
+
+
+LSTM, FUNCTIONAL, UNROLLED = "lstm, dropout, softmax", "gru, functional, sigmoid", "rnn, unrolled, fixed length"
+# Places of layers in the configuration.
+EMBEDDING, RECURRENT_LAYER, HEAD = 1, 2, -1
+
+# How a file is made, and what the refusal says.
+HOSTILE_KERAS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "many words": (_configured(LSTM, _set(EMBEDDING, input_dim=9_000_000)), "bytes of weights where there are"),
+    "far too many words": (_configured(LSTM, _set(EMBEDDING, input_dim=10**15)), "vocabulary-size"),
+    "large vectors": (_configured(LSTM, _set(EMBEDDING, output_dim=4_000)), "bytes of weights where there are"),
+    "many units": (_configured(LSTM, _set(RECURRENT_LAYER, units=4_000)), "bytes of weights where there are"),
+    "many classes": (_configured(LSTM, _set(HEAD, units=10**12)), "bytes of weights where there are"),
+    "units of text": (_configured(LSTM, _set(RECURRENT_LAYER, units="4")), "units='4' is no size"),
+    "units of truth": (_configured(LSTM, _set(RECURRENT_LAYER, units=True)), "units=True is no size"),
+    "negative units": (_configured(FUNCTIONAL, _set(HEAD, units=-1)), "units=-1"),
+    "long reviews": (_configured(UNROLLED, _set(0, batch_shape=[None, 10**9])), "max-length"),
+    "many layers": (
+        _configured(LSTM, lambda config: config.update(layers=config["layers"] * 1_000)),
+        "layers, at most 100 are read",
+    ),
+    "nested lists": (_nested_lists, "damaged"),
+    "bomb": (_bomb, "claims 629,"),
+    "unwritten": (_in_place_of_the_kernel(_unwritten), "claim 40,000,0"),
+    "compressed": (_in_place_of_the_kernel(_compressed), "claim 40,00"),
+    "external link": (_in_place_of_the_kernel(_linked("external")), "'layers/dense/vars/0' leads out of its place"),
+    "soft link": (_in_place_of_the_kernel(_linked("soft")), "leads out of its place"),
+    "virtual": (_in_place_of_the_kernel(_virtual), "lies in another file"),
+    "never built": (_unbuilt, "never built and has no weights"),
+    "other shape": (
+        _in_place_of_the_kernel(lambda file: file.create_dataset(KERNEL, data=np.ones((2, 2), np.float32))),
+        "not the arrays of its layers",
+    ),
+    "other numbers": (
+        _in_place_of_the_kernel(lambda file: file.create_dataset(KERNEL, data=np.ones((HIDDEN, 2)))),
+        "is float64, only float32 is read",
+    ),
+    "text for numbers": (
+        _in_place_of_the_kernel(lambda file: file.create_dataset(KERNEL, data=np.array([[b"a", b"b"]] * HIDDEN))),
+        "only float32 is read",
+    ),
+}
+
+# These ask for 400 GB in what is not looked at: the model is read.
+HARMLESS_KERAS: dict[str, Callable[[Path], None]] = {
+    "built as large": _configured(LSTM, _built(RECURRENT_LAYER, [None, None, 10**10])),
+    "constant": _configured(
+        LSTM,
+        _set(
+            EMBEDDING,
+            embeddings_initializer={
+                "module": "keras.initializers",
+                "class_name": "Lambda",
+                "config": {"value": "open('touched', 'w')"},
+                "registered_name": None,
+            },
+        ),
+    ),
+}

@@ -6,23 +6,24 @@ import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from safetensors import safe_open
 
-from compare.convert import Wishes, convert
+from compare.convert import Wishes
 from compare.parity import PROBABILITIES, random_weights
-from compare.workers import Ask
+from compare.workers import Ask, Workers
 from shared.data.encoding import EncodedReviews
 from shared.errors import LockstepError
 from shared.reference.model import build
 from shared.reference.training import predict_probabilities
 from shared.specification import ARCHITECTURES, POOLINGS, Specification
 from shared.text import Vocabulary
-from shared.weights import Checkpoint, read_checkpoint, write_checkpoint
+from shared.weights import Checkpoint, read_checkpoint, save_checkpoint
 from tests.conformance import keras_models, native_jobs, torch_models
-from tests.conformance.native_jobs import HIDDEN, SIZE, WORDS
+from tests.conformance.native_jobs import HIDDEN, SIZE, WORDS, convert
 from tests.conftest import Command
 
 VOCABULARY = Vocabulary(("<pad>", "<unk>", *(f"word{number}" for number in range(2, WORDS))))
@@ -140,7 +141,7 @@ def test_a_checkpoint_becomes_a_keras_file_and_returns(
     ask: Ask, architecture: str, layers: int, tmp_path: Path
 ) -> None:
     checkpoint = made(architecture, layers)
-    write_checkpoint(tmp_path / "model", checkpoint)
+    save_checkpoint(tmp_path / "model", checkpoint)
     convert(tmp_path / "model", tmp_path / "model.keras", Wishes())
     answers = ask(keras_models.open_keras, "keras", tmp_path / "model.keras")
     assert np.abs(reference(checkpoint) - answers).max() <= PROBABILITIES
@@ -158,7 +159,7 @@ def test_a_checkpoint_becomes_a_keras_file_and_returns(
 )
 def test_our_own_keras_model_returns_too(ask: Ask, architecture: str, pooling: str, tmp_path: Path) -> None:
     checkpoint = made(architecture, 2, pooling)
-    write_checkpoint(tmp_path / "model", checkpoint)
+    save_checkpoint(tmp_path / "model", checkpoint)
     _, notes = convert(tmp_path / "model", tmp_path / "model.keras", Wishes())
     assert any("import keras_impl.model" in note for note in notes)
     logits = ask(keras_models.open_keras, "keras", tmp_path / "model.keras")
@@ -253,7 +254,7 @@ def test_a_checkpoint_becomes_a_plain_state_dict_and_returns(
     ask: Ask, architecture: str, layers: int, suffix: str, tmp_path: Path
 ) -> None:
     checkpoint = made(architecture, layers)
-    write_checkpoint(tmp_path / "model", replace(checkpoint, class_names=("bad", "good")))
+    save_checkpoint(tmp_path / "model", replace(checkpoint, class_names=("bad", "good")))
     path = tmp_path / f"model{suffix}"
     convert(tmp_path / "model", path, Wishes())
     options = {"ways": len(checkpoint.specification.directions), "layers": layers}
@@ -280,7 +281,7 @@ def test_models_of_the_pytorch_room_are_read(ask: Ask, pooling: str, tmp_path: P
 
 
 def test_the_metadata_is_for_all_to_read_and_is_believed(tmp_path: Path) -> None:
-    write_checkpoint(tmp_path / "model", made("bigru", pooling="concat"))
+    save_checkpoint(tmp_path / "model", made("bigru", pooling="concat"))
     path = tmp_path / "model.safetensors"
     convert(tmp_path / "model", path, Wishes())
     with safe_open(path, framework="numpy") as file:
@@ -295,7 +296,7 @@ def test_the_metadata_is_for_all_to_read_and_is_believed(tmp_path: Path) -> None
 
 
 def test_a_pt_file_does_not_say_how_it_pools(tmp_path: Path) -> None:
-    write_checkpoint(tmp_path / "model", made("lstm", pooling="mean"))
+    save_checkpoint(tmp_path / "model", made("lstm", pooling="mean"))
     _, notes = convert(tmp_path / "model", tmp_path / "model.pt", Wishes())
     assert any("pass --pooling mean to read it again" in note for note in notes)
 
@@ -330,3 +331,192 @@ def test_the_command_refuses_in_one_line(command: Command, ask: Ask, tmp_path: P
     assert done.stderr.startswith(f"error: {path}: damaged, or holds objects other than tensors")
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "model.onnx").exists()
+
+
+ROOMS = {".keras": "keras", ".safetensors": "pytorch", ".pt": "pytorch"}
+MOST_MEMORY = 500_000_000  # bytes above what the framework takes to be imported
+
+
+def test_what_claims_more_than_there_is_takes_no_memory_in_pytorch(ask: Ask, tmp_path: Path) -> None:
+    expected = {}
+    for number, (name, (suffix, _, said)) in enumerate(torch_models.HOSTILE_TORCH.items()):
+        path = tmp_path / f"{number}{suffix}"
+        ask(torch_models.save_hostile_torch, "pytorch", path, name)
+        expected[path] = (name, said)
+    refused_cheaply("pytorch", expected)
+
+
+def test_what_claims_more_than_there_is_takes_no_memory_in_keras(ask: Ask, tmp_path: Path) -> None:
+    expected = {}
+    for number, (name, (_, said)) in enumerate(keras_models.HOSTILE_KERAS.items()):
+        path = tmp_path / f"{number}.keras"
+        ask(keras_models.save_hostile_keras, "keras", path, name)
+        expected[path] = (name, said)
+    refused_cheaply("keras", expected)
+
+
+def refused_cheaply(framework: str, expected: dict[Path, tuple[str, str]]) -> None:
+    """In a process of its own: a peak never falls."""
+    with Workers([framework]) as ask:
+        found = ask(native_jobs.peaks, framework, list(expected))
+    for (said, memory), (name, reason) in zip(found, expected.values(), strict=True):
+        assert said.startswith("refused: "), (name, said)
+        assert reason in said, (name, said)
+        assert len(said) < 700, (name, said)
+        assert memory < MOST_MEMORY, (name, memory)
+
+
+@pytest.mark.parametrize("name", keras_models.HARMLESS_KERAS)
+def test_what_is_not_looked_at_cannot_harm(ask: Ask, name: str, tmp_path: Path) -> None:
+    """A configuration says how arrays are drawn, and for what shape: neither is of use for a trained model."""
+    ask(keras_models.save_harmless_keras, "keras", tmp_path / "model.keras", name)
+    converted, _ = convert(tmp_path / "model.keras", tmp_path / "model")
+    assert converted.specification.architecture == "lstm"
+    assert not Path("touched").exists()
+
+
+def torch_name(name: str) -> str:
+    """What PyTorch calls an array, or its last part, of a GRU's first layer."""
+    kinds = {"input_kernel": "weight_ih", "recurrent_kernel": "weight_hh", "bias": "bias_hh"}
+    if name == "embedding":
+        return "embedding.weight"
+    module, *way, kind = name.split(".")
+    if module == "head":
+        return f"head.{kind.replace('kernel', 'weight')}"
+    return f"rnn.{kinds[kind]}_l0" + ("_reverse" if way[1] == "backward" else "")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("suffix", ROOMS)
+def test_what_is_not_finite_is_refused_by_name(ask: Ask, suffix: str, value: float, tmp_path: Path) -> None:
+    for pooling in ("last", "max") if suffix == ".keras" else ("last",):
+        checkpoint = made("bigru", pooling=pooling)
+        for name, array in checkpoint.weights.items():
+            damaged = array.copy()
+            damaged.reshape(-1)[-1] = value
+            path = tmp_path / f"{pooling} {name}{suffix}"
+            weights = {**checkpoint.weights, name: damaged}
+            ask(native_jobs.native, ROOMS[suffix], "write_native", replace(checkpoint, weights=weights), path)
+            with pytest.raises(LockstepError) as error:
+                convert(path, tmp_path / "model", Wishes(pooling=None))
+            said = str(error.value)
+            assert said.startswith(f"{path}: {name if suffix == '.keras' else repr(torch_name(name))}: "), said
+            assert "not finite" in said
+    assert not (tmp_path / "model").exists()
+
+
+def damaged_bytes(content: bytes, generator: np.random.Generator) -> bytes:
+    """A file that was cut, or in which one bit, a few bytes or a block are others."""
+    place = int(generator.integers(len(content)))
+    kind = generator.integers(4)
+    if kind == 0:
+        return content[:place]
+    if kind == 1:
+        return content[:place] + bytes([content[place] ^ (1 << int(generator.integers(8)))]) + content[place + 1 :]
+    length = int(generator.integers(1, 9 if kind == 2 else 513))
+    return content[:place] + generator.bytes(length) + content[place + length :]
+
+
+@pytest.mark.parametrize(("suffix", "cases"), [(".keras", 150), (".safetensors", 250), (".pt", 1_000)])
+def test_a_damaged_file_of_ours_is_refused_in_one_line_or_is_the_same_model(
+    ask: Ask, suffix: str, cases: int, tmp_path: Path
+) -> None:
+    """Bits that nobody reads (dates, padding) may be others; the model may not."""
+    checkpoint = replace(made("gru", 2, "last"), class_names=("bad", "good"))
+    path = tmp_path / f"model{suffix}"
+    ask(native_jobs.native, ROOMS[suffix], "write_native", checkpoint, path)
+    whole = path.read_bytes()
+    generator = np.random.default_rng(12)
+    damaged = [whole, *(damaged_bytes(whole, generator) for _ in range(cases))]
+    expected, *found = ask(native_jobs.outcomes, ROOMS[suffix], path, damaged)
+    assert expected.startswith("read: ")
+    for content, said in zip(damaged[1:], found, strict=True):
+        assert content != whole or said == expected
+        assert said.startswith("refused: ") or said == expected, said
+    assert sum(said.startswith("refused: ") for said in found) > cases / 2
+
+
+WRONG = (None, True, -1, 0, 10**12, 0.5, "text", "", [], [None], {}, {"class_name": "LSTM"})
+
+
+def wrong_json(value: Any, generator: np.random.Generator) -> Any:
+    """A JSON value in which one entry, however deep, is another or missing."""
+    if not isinstance(value, dict | list) or not value or generator.random() < 0.15:
+        return WRONG[generator.integers(len(WRONG))]
+    place = list(value if isinstance(value, dict) else range(len(value)))[generator.integers(len(value))]
+    changed = value.copy()
+    if generator.random() < 0.1:
+        del changed[place]
+    else:
+        changed[place] = wrong_json(value[place], generator)
+    return changed
+
+
+@pytest.mark.parametrize("name", ["lstm, stacked, mask given", "ours"])
+def test_a_configuration_with_wrong_entries_is_refused_in_one_line_or_has_the_same_weights(
+    ask: Ask, name: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.keras"
+    if name == "ours":
+        ask(native_jobs.native, "keras", "write_native", made("bilstm", 2, "max"), path)
+    else:
+        ask(keras_models.save_keras, "keras", name, path)
+    members = keras_models.members_of(path)
+    configuration = json.loads(members["config.json"])
+    generator = np.random.default_rng(34)
+    files = []
+    for _ in range(60):
+        wrong = json.dumps(wrong_json(configuration, generator)).encode()
+        keras_models.write_members(path, {**members, "config.json": wrong})
+        files.append(path.read_bytes())
+    found = ask(native_jobs.outcomes, "keras", path, files)
+    assert not [said for said in found if said.startswith("wrong: ")]
+    assert sum(said.startswith("refused: ") for said in found) > 15
+
+
+def test_a_header_with_wrong_entries_is_refused_in_one_line_or_is_the_same_model(ask: Ask, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    ask(native_jobs.native, "pytorch", "write_native", made("lstm", pooling="mean"), path)
+    whole = path.read_bytes()
+    length = int.from_bytes(whole[:8], "little")
+    header = json.loads(whole[8 : 8 + length])
+    generator = np.random.default_rng(56)
+    files = [whole]
+    for _ in range(200):
+        name = list(header)[generator.integers(len(header))]
+        entry = header[name]
+        if name == "__metadata__" or generator.random() < 0.5:
+            name, entry = "__metadata__", header["__metadata__"]
+            said = list(entry)[generator.integers(len(entry))]
+            place = int(generator.integers(len(entry[said])))
+            other = chr(ord(entry[said][place]) ^ (1 << int(generator.integers(7))))
+            changed = {**entry, said: entry[said][:place] + other + entry[said][place + 1 :]}
+        else:
+            changed = wrong_json(entry, generator)
+        text = json.dumps({**header, name: changed}).encode()
+        files.append(len(text).to_bytes(8, "little") + text + whole[8 + length :])
+    expected, *found = ask(native_jobs.outcomes, "pytorch", path, files)
+    for said in found:
+        assert said.startswith("refused: ") or said == expected, said
+    assert sum(said.startswith("refused: ") for said in found) > 150
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_a_damaged_file_of_another_program_is_refused_in_one_line_or_read(
+    ask: Ask, suffix: str, tmp_path: Path
+) -> None:
+    """Nothing tells whether a number of another program is as it was written; in a .pt file, a right checksum lies."""
+    path = tmp_path / f"model{suffix}"
+    ask(torch_models.save_torch, "pytorch", path, "LSTM", {"ways": 2})
+    generator = np.random.default_rng(78)
+    if suffix == ".safetensors":
+        files = [damaged_bytes(path.read_bytes(), generator) for _ in range(150)]
+    else:
+        members, files = keras_models.members_of(path), []
+        [pickled] = [name for name in members if name.endswith("data.pkl")]
+        for _ in range(150):
+            keras_models.write_members(path, {**members, pickled: damaged_bytes(members[pickled], generator)})
+            files.append(path.read_bytes())
+    found = ask(native_jobs.outcomes, "pytorch", path, files)
+    assert not [said for said in found if said.startswith("wrong: ")]
+    assert sum(said.startswith("refused: ") for said in found) > 50

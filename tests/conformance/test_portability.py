@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from compare.parity import PROBABILITIES
 from compare.portability import EVERYONE
-from compare.report import write_report
+from shared.differences import largest, within
+from shared.runs import run_directory
+from shared.weights import read_checkpoint, save_checkpoint
 from tests.conftest import ARCHITECTURES, Command
+from tests.test_compare import reported
 
 
 @pytest.fixture(scope="module")
 def opened(command: Command, smoke_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    experiment = tmp_path_factory.mktemp("portability") / "smoke"
+    experiment = tmp_path_factory.mktemp("portability") / "[bold]|\x1b[31m<b>\n\u202e$x$"  # a name like any other
     shutil.copytree(smoke_runs, experiment)
     done = command("compare", "portability", experiment, "--reviews", 300)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert not {"\x1b", "\u202e"} & set(done.stdout + done.stderr)
     assert "within the tolerance" in done.stdout
     return experiment
 
@@ -33,12 +39,12 @@ def test_every_checkpoint_opens_everywhere(opened: Path, architecture: str) -> N
     assert len(matrix) == len(EVERYONE)
     for row in matrix:
         assert len(row) == len(EVERYONE)
-        assert max(row) <= PROBABILITIES
+        assert within(largest(row), PROBABILITIES)
     assert any(value > 0 for row in matrix for value in row), "float32 and float64 cannot agree in every digit"
 
 
 def test_the_report_shows_the_matrices(opened: Path, tmp_path: Path) -> None:
-    write_report(opened, tmp_path)
+    reported(opened, tmp_path)
     for name in ("index.html", "report.md"):
         text = (tmp_path / name).read_text()
         assert "LSTM, trained in ↓ opened in →" in text
@@ -50,3 +56,24 @@ def test_an_experiment_without_runs_is_refused(command: Command, tmp_path: Path)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert "no finished runs" in done.stderr
+
+
+@pytest.mark.parametrize("value", [np.nan, 3e38], ids=["not a number", "too large for float32"])
+def test_a_checkpoint_that_answers_with_nan_is_named_and_fails(
+    command: Command, smoke_runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: float
+) -> None:
+    places = {name: run_directory(tmp_path / "smoke", name, "gru", 0) for name in EVERYONE}
+    for name, place in places.items():
+        shutil.copytree(run_directory(smoke_runs, name, "gru", 0), place)
+    wrong = places["pytorch"] / "checkpoint"
+    checkpoint = read_checkpoint(wrong)
+    shutil.rmtree(wrong)
+    kernel = np.full_like(checkpoint.weights["head.kernel"], value)
+    monkeypatch.setattr("shared.weights.refuse_non_finite", lambda *_: None)  # nothing else would write it
+    save_checkpoint(wrong, replace(checkpoint, weights={**checkpoint.weights, "head.kernel": kernel}))
+    done = command("compare", "portability", tmp_path / "smoke", "--reviews", 50)
+    assert done.returncode == 2, done.stdout
+    assert str(wrong) in done.stderr.splitlines()[-1]
+    assert "not finite" in done.stderr.splitlines()[-1]
+    assert "within the tolerance" not in done.stdout
+    assert not (tmp_path / "smoke" / "portability.json").exists()

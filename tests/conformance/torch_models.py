@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -206,4 +208,153 @@ REFUSED_TORCH: dict[str, tuple[tuple[str, dict[str, Any], Callable[[dict[str, An
         ("LSTM", {}, lambda state: "the model itself"),
         "holds objects other than tensors",
     ),
+}
+
+
+def save_hostile_torch(framework: str, path: Path, name: str) -> None:
+    """Write a file that claims or asks for more than there is."""
+    implementation(framework)
+    HOSTILE_TORCH[name][1](path)
+
+
+def _state() -> dict[str, Any]:
+    return dict(plain_torch("LSTM").state_dict())
+
+
+def _saved(change: Callable[[dict[str, Any]], Any], **options: Any) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        import torch
+
+        torch.save(change(_state()), path, **options)
+
+    return make
+
+
+def _safe(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
+    return lambda path: _save_state_dict(change(_state()), path)
+
+
+def _header(header: bytes, length: int | None = None, numbers: int = 0) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        with path.open("wb") as file:
+            file.write((len(header) if length is None else length).to_bytes(8, "little") + header)
+            file.truncate(file.tell() + numbers)  # takes no room on the disk
+
+    return make
+
+
+def _filled(name: str, *shape: int) -> Callable[[dict[str, Any]], Any]:
+    """One number that is said to fill a matrix."""
+
+    def change(state: dict[str, Any]) -> Any:
+        import torch
+
+        return {**state, name: torch.ones(1).expand(shape)}
+
+    return change
+
+
+def _of_a_kind(kind: str) -> Callable[[dict[str, Any]], Any]:
+    def change(state: dict[str, Any]) -> Any:
+        import torch
+
+        kinds = {
+            "sparse": lambda tensor: tensor.to_sparse(),
+            "meta": lambda tensor: tensor.to("meta"),
+            "quantized": lambda tensor: torch.quantize_per_tensor(tensor, 0.1, 0, torch.qint8),
+        }
+        return {**state, "head.weight": kinds[kind](state["head.weight"])}
+
+    return change
+
+
+def _buffer(path: Path) -> None:
+    """A pickle that calls for 100 GB of zeros, which PyTorch holds to be harmless."""
+    size = (100_000_000_000).to_bytes(6, "little")
+    pickled = b"\x80\x02}X\x01\x00\x00\x00ac__builtin__\nbytearray\n\x8a\x06" + size + b"\x85Rs."
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model/data.pkl", pickled)
+        archive.writestr("model/version", "3\n")
+
+
+def _bomb(path: Path) -> None:
+    """Members of zeros, which unpack to a thousand times the file."""
+    plain = path.with_suffix(".plain")
+    _saved(lambda state: state)(plain)
+    with zipfile.ZipFile(plain) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new:
+        for name in old.namelist():
+            with new.open(name, "w", force_zip64=True) as member:
+                for _ in range(600 if name.endswith("data/0") else 0):
+                    member.write(bytes(1 << 20))
+                member.write(old.read(name))
+    plain.unlink()
+
+
+def _twice(path: Path) -> None:
+    _saved(lambda state: state)(path)
+    with zipfile.ZipFile(path, "a") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        name = next(name for name in archive.namelist() if name.endswith("data/0"))
+        archive.writestr(name, archive.read(name)[::-1])
+
+
+LARGE = "99999999999"
+DIGITS = "9" * 5_000
+OBJECTS = "holds objects other than tensors, which are never run"
+
+# The suffix, how it is made, and what the refusal says.
+HOSTILE_TORCH: dict[str, tuple[str, Callable[[Path], None], str]] = {
+    "far layer": (
+        ".safetensors",
+        _safe(_with(f"rnn.weight_ih_l{LARGE}", 16, SIZE)),
+        "a layer or a direction is missing among 100,000,000,000 recurrent layers",
+    ),
+    "far layer, .pt": (".pt", _saved(_with(f"rnn.weight_ih_l{LARGE}", 16, SIZE)), "is missing among 100,000,000,000"),
+    "layer of 5,000 digits": (".safetensors", _safe(_with(f"rnn.weight_ih_l{DIGITS}", 16, SIZE)), "5,015 characters"),
+    "other digits": (".safetensors", _safe(_with("rnn.weight_ih_l\u0663", 16, SIZE)), "has no counterpart"),
+    "far module": (
+        ".pt",
+        _saved(lambda state: _renamed("rnn.", "rnn.0.0.")(state) | _renamed("rnn.", f"rnn.{'9' * 150}.0.")(state)),
+        "is missing among 1,000,",
+    ),
+    "nine layers": (
+        ".pt",
+        lambda path: _save_state_dict(plain_torch("GRU", layers=9).state_dict(), path),
+        "layers: Input should be less than or equal to 8",
+    ),
+    "header of 2 ** 60": (".safetensors", _header(b"{}", 1 << 60), "its header claims"),
+    "header of 150 MB": (".safetensors", _header(b"{}", 150_000_000, 200_000_000), "its header claims"),
+    "header in headers": (".safetensors", _header(b"[" * 9_000_000), "damaged"),
+    "no header": (".safetensors", _header(b"", 0), "damaged"),
+    "empty": (".safetensors", lambda path: path.write_bytes(b""), "damaged"),
+    "many tensors": (
+        ".safetensors",
+        _header(
+            b"{%b}" % b",".join(b'"%d":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}' % n for n in range(100_000))
+        ),
+        "without a number in it",
+    ),
+    "wide and empty": (
+        ".safetensors",
+        _header(b'{"head.weight":{"dtype":"F32","shape":[99999999999,0],"data_offsets":[0,0]}}'),
+        "'head.weight' is [99999999999, 0], without a number in it",
+    ),
+    "wide and empty, .pt": (".pt", _saved(_with("head.weight", 2_000_000_000, 0)), "without a number in it"),
+    "one number": (".pt", _saved(_filled("embedding.weight", 10_000_000, SIZE)), "share their numbers"),
+    "one small number": (".pt", _saved(_filled("head.bias", 2)), "share their numbers"),
+    "shared": (
+        ".pt",
+        _saved(lambda state: {**state, "rnn.bias_hh_l0": state["rnn.bias_ih_l0"]}),
+        "share their numbers",
+    ),
+    "sparse": (".pt", _saved(_of_a_kind("sparse")), OBJECTS),
+    "meta": (".pt", _saved(_of_a_kind("meta")), OBJECTS),
+    "quantized": (".pt", _saved(_of_a_kind("quantized")), OBJECTS),
+    "buffer": (".pt", _buffer, f"{OBJECTS} (__builtin__.bytearray)"),
+    "bomb": (".pt", _bomb, "claims 629,"),
+    "a member twice": (".pt", _twice, "a name stands twice in its archive"),
+    "a number for a name": (".pt", _saved(lambda state: {**state, 7: state["head.bias"]}), "a name in it is a int"),
+    "before 1.6": (".pt", _saved(lambda state: state, _use_new_zipfile_serialization=False), "since PyTorch 1.6"),
+    "empty .pt": (".pt", lambda path: path.write_bytes(b""), "damaged"),
+    "archive of nothing": (".pt", lambda path: zipfile.ZipFile(path, "w").close(), "damaged"),
 }

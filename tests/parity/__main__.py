@@ -7,24 +7,23 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from compare.parity import violations
 from compare.workers import Workers
-from tests.parity.faults import FAULTS, measure_fault
+from tests.parity.faults import FAULTS, noticed
 
 
 def main() -> int:
     console = Console(highlight=False)
     table = Table("fault", "in", "noticed by", title="deliberate faults")
-    noticed = 0
+    count = 0
     with Workers() as ask:
         for number, fault in enumerate(FAULTS):
-            found = violations(measure_fault(ask, number))
-            noticed += bool(found)
+            found = noticed(ask, number)
+            count += bool(found)
             table.add_row(fault.title, fault.framework, "\n".join(found) or "NOTHING")
             console.print(f"{number + 1}/{len(FAULTS)} {fault.title}: {'noticed' if found else 'NOT NOTICED'}")
     console.print(table)
-    console.print(f"{noticed} of {len(FAULTS)} faults are noticed")
-    return 0 if noticed == len(FAULTS) else 1
+    console.print(f"{count} of {len(FAULTS)} faults are noticed")
+    return 0 if count == len(FAULTS) else 1
 
 
 if __name__ == "__main__":

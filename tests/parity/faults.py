@@ -17,6 +17,8 @@ import numpy as np
 
 from compare.parity import Case, Differences, Training, measure, measure_training, violations
 from compare.workers import Ask, implementation
+from shared.differences import largest
+from shared.errors import LockstepError
 from shared.weights import TORCH_GATE_ORDER, to_torch_layout
 
 # Small, but every part of the model and of training is in one of them.
@@ -78,11 +80,19 @@ def measure_fault(ask: Ask, number: int) -> Differences:
     found: Differences = {}
     for case in PASSES:
         for name, value in measure(ask_with_fault, fault.framework, case).items():
-            found[name] = max(value, found.get(name, 0.0))
+            found[name] = largest([value, found.get(name, 0.0)])
     for training in TRAININGS:
         if not violations(found):
             found |= measure_training(ask_with_fault, fault.framework, training)
     return found
+
+
+def noticed(ask: Ask, number: int) -> list[str]:
+    """Return what is said to a fault: what is out of tolerance, or why it was refused; nothing if it passes."""
+    try:
+        return violations(measure_fault(ask, number))
+    except LockstepError as error:
+        return [f"refused: {error}"]
 
 
 def _other_order(cell: str, order: tuple[int, ...]) -> Callable[[Any], Any]:
@@ -195,6 +205,60 @@ def _other_seed(order: Any) -> Any:
     return lambda self, epoch: order(self, epoch + 1)
 
 
+NAN = float("nan")
+ARRAYS = ("embedding", *(f"rnn.0.forward.{kind}" for kind in ("input_kernel", "recurrent_kernel", "bias")))
+ARRAYS = (*ARRAYS, "head.kernel", "head.bias")
+
+
+def _array_of_nan(array: str) -> Callable[[Any], Any]:
+    """Put NaN into every number of one array that a function returns by name."""
+    return lambda export: (
+        lambda model: {name: values * NAN if name == array else values for name, values in export(model).items()}
+    )
+
+
+def _one_nan_in_a_weight(export: Any) -> Any:
+    def exported(parts: Any) -> Any:
+        weights = export(parts)
+        weights["rnn.0.forward.recurrent_kernel"][1, 2] = NAN
+        return weights
+
+    return exported
+
+
+def _one_review_of_nan(forward: Any) -> Any:
+    """Answer one review of a batch with NaN, but not in training."""
+
+    def with_nan(self: Any, *given: Any) -> Any:
+        logits = forward(self, *given)
+        if not self.training:
+            logits[-1] = NAN
+        return logits
+
+    return with_nan
+
+
+def _one_answer_of_nan(softmax: Any) -> Any:
+    def with_nan(logits: Any) -> Any:
+        answers = np.array(softmax(logits))
+        answers[-1] = NAN
+        return answers
+
+    return with_nan
+
+
+def _nan_in_step(step: int) -> Callable[[Any], Any]:
+    """Record NaN as the loss of one step."""
+
+    def change(record: Any) -> Any:
+        def recorded(self: Any, loss: float, *rest: Any) -> None:
+            record(self, NAN if len(self.history.step_losses) == step else loss, *rest)
+
+        return recorded
+
+    return change
+
+
 FAULTS = (
     Fault("GRU: r and z swapped", "pytorch", "shared.weights:TORCH_GATE_ORDER", _other_order("gru", (0, 1, 2))),
     Fault(
@@ -235,4 +299,22 @@ FAULTS = (
         "last weights kept, not averaged", "keras", "shared.history:Recorder._average", lambda _: lambda *given: None
     ),
     Fault("other order of batches", "keras", "shared.data.batches:Batches.order", _other_seed),
+    *(
+        Fault(
+            f"NaN in the gradient of {array}", "pytorch", "pytorch_impl.training:export_gradients", _array_of_nan(array)
+        )
+        for array in ARRAYS
+    ),
+    Fault("NaN in the embedding's gradient", "flair", "flair_impl.training:export_gradients", _array_of_nan(ARRAYS[0])),
+    Fault("NaN in the head's gradient", "fastai", "fastai_impl.training:export_gradients", _array_of_nan(ARRAYS[-1])),
+    Fault("NaN in one trained weight", "pytorch", "pytorch_impl.weights:export_parts", _one_nan_in_a_weight),
+    Fault("NaN in one trained weight", "fastai", "fastai_impl.weights:export_parts", _one_nan_in_a_weight),
+    Fault(
+        "NaN in the answer to one review", "fastai", "fastai_impl.model:SentimentClassifier.forward", _one_review_of_nan
+    ),
+    Fault("NaN in the answer to one review", "keras", "keras_impl.training:ops.softmax", _one_answer_of_nan),
+    *(
+        Fault("NaN as the loss of one step", name, "shared.history:Recorder.step", _nan_in_step(7))
+        for name in ("keras", "pytorch", "flair", "fastai")
+    ),
 )

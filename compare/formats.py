@@ -1,0 +1,254 @@
+"""The JSON files that commands leave for others to read, as far as they are read: one form each."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, model_validator
+
+from compare.figures import ARCHITECTURE_TITLES, TITLES
+from shared.runs import Machine
+
+
+def _known(value: str, names: dict[str, str]) -> str:
+    if value not in names:
+        raise ValueError(f"{value!r} is none of {', '.join(names)}")
+    return value
+
+
+Framework = Annotated[str, AfterValidator(lambda value: _known(value, TITLES))]
+FrameworkOrBaseline = Annotated[str, AfterValidator(lambda value: _known(value, {**TITLES, "baseline": ""}))]
+Architecture = Annotated[str, AfterValidator(lambda value: _known(value, ARCHITECTURE_TITLES))]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
+# What is not a number cannot be said in JSON, and stands as null: never near anything.
+Difference = Annotated[float, Field(ge=0)] | None
+
+
+class Form(BaseModel):
+    """What is in a file beside these fields is not read."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
+
+
+class Values(RootModel[dict[str, Any]]):
+    """A file of which whoever makes a table checks what it reads."""
+
+
+class Parity(Form):
+    """``parity.json``: of each framework and quantity the largest difference, and what is allowed."""
+
+    tolerances: Annotated[dict[str, Positive], Field(min_length=1)]
+    cases: Count
+    trainings: Count
+    largest: Annotated[dict[Framework, dict[str, Difference]], Field(min_length=1)]
+    machine: Machine
+    commit: str
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Parity:
+        for framework, differences in self.largest.items():
+            if differences.keys() != self.tolerances.keys():
+                raise ValueError(f"the differences of {framework} are not those that have a tolerance")
+        return self
+
+
+class Portability(Form):
+    """``portability.json``: of each architecture the largest differences, trained in by opened in."""
+
+    names: Annotated[list[Framework], Field(min_length=1)]
+    reviews: Count
+    tolerance: Positive
+    matrices: Annotated[dict[Architecture, list[list[Difference]]], Field(min_length=1)]
+    machine: Machine
+    commit: str
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Portability:
+        size = len(self.names)
+        for architecture, rows in self.matrices.items():
+            if [len(row) for row in rows] != [size] * size:
+                raise ValueError(f"the matrix of {architecture} is not {size} by {size}")
+        return self
+
+
+class Scored(Form):
+    """Accuracy and its interval."""
+
+    accuracy: Share
+    accuracy_low: Share
+    accuracy_high: Share
+
+
+class ScoredCell(Scored):
+    """A cell of the grid, over its seeds."""
+
+    framework: FrameworkOrBaseline
+    architecture: Architecture
+    seeds: Annotated[list[int], Field(min_length=1)]
+
+
+class Statistics(Form):
+    """``statistics.json`` of a report."""
+
+    cells: Annotated[list[ScoredCell], Field(min_length=1)]
+    baselines: list[ScoredCell]
+    spread: dict[Architecture, Share]
+
+
+class ScoredEnsemble(Scored):
+    """Models that were asked together."""
+
+    name: str
+    models: Count
+    validation_log_loss: Positive
+
+
+class Ensembles(Form):
+    """``ensemble.json``."""
+
+    ensembles: Annotated[list[ScoredEnsemble], Field(min_length=1)]
+
+
+class Quartiles(Form):
+    """Of repeated measurements."""
+
+    low: Positive
+    median: Positive
+    high: Positive
+
+
+class OfRecipes(Form):
+    """A measurement in the lockstep recipe, and in the framework's documented way."""
+
+    lockstep: Quartiles
+    idiomatic: Quartiles
+
+
+class SpeedRow(OfRecipes):
+    """Speed of a cell."""
+
+    framework: Framework
+    architecture: Architecture
+    ratio: Quartiles
+    prediction: OfRecipes
+    share_of_matrix_multiply: Positive
+    harness_share: Positive
+
+
+class LearningRow(Form):
+    """Seconds to an accuracy; null where it was not reached."""
+
+    framework: Framework
+    seconds_to: Annotated[
+        dict[Annotated[str, Field(pattern=r"^0\.\d+$|^1\.0*$")], Positive | None], Field(min_length=1)
+    ]
+
+
+class GrowthRow(Form):
+    """How cost grows with a size."""
+
+    framework: Framework
+    size: str
+    values: Annotated[list[Count], Field(min_length=1)]
+    exponent: float
+
+
+class SpeedRows(Form):
+    """A part of ``benchmark.json``."""
+
+    rows: Annotated[list[SpeedRow], Field(min_length=1)]
+
+
+class LearningRows(Form):
+    """A part of ``benchmark.json``."""
+
+    rows: Annotated[list[LearningRow], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> LearningRows:
+        if any(row.seconds_to.keys() != self.rows[0].seconds_to.keys() for row in self.rows):
+            raise ValueError("the rows have not all the same accuracies")
+        return self
+
+
+class GrowthRows(Form):
+    """A part of ``benchmark.json``."""
+
+    rows: Annotated[list[GrowthRow], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> GrowthRows:
+        sizes = {row.size for row in self.rows}
+        for framework in {row.framework for row in self.rows}:
+            if sorted(row.size for row in self.rows if row.framework == framework) != sorted(sizes):
+                raise ValueError(f"{framework} was not measured once for each of {', '.join(sorted(sizes))}")
+        return self
+
+
+class Speed(Form):
+    """``benchmark.json`` as the table of speed reads it."""
+
+    speed: SpeedRows
+
+
+class Learning(Form):
+    """``benchmark.json`` as the table of learning reads it."""
+
+    learning: LearningRows
+
+
+class Growth(Form):
+    """``benchmark.json`` as the table of growth reads it."""
+
+    growth: GrowthRows
+
+
+class Timed(Form):
+    """A command, its time and the disk after it."""
+
+    command: str
+    seconds: Positive
+    disk_mb: Positive
+
+
+class Commands(Form):
+    """``commands.json``."""
+
+    commands: Annotated[list[Timed], Field(min_length=1)]
+
+
+class Interval(Form):
+    """A mean and its 95 % interval; one seed has none."""
+
+    mean: float
+    low: float | None
+    high: float | None
+
+
+class LadderRow(Form):
+    """A rung; the recipe itself has no differences."""
+
+    name: str
+    title: str
+    whose: str
+    against: str
+    against_title: str
+    accuracy_of_seeds: Annotated[list[Share], Field(min_length=1)]
+    accuracy_difference: Interval | None = None
+    log_loss_difference: Interval | None = None
+    speed_ratio: Interval | None = None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> LadderRow:
+        if len({one is None for one in (self.accuracy_difference, self.log_loss_difference, self.speed_ratio)}) > 1:
+            raise ValueError(f"{self.name}: has some of its differences and lacks others")
+        return self
+
+
+class Ladder(Form):
+    """``ladder.json`` and ``ablation.json``."""
+
+    heading: str = "whose"
+    rungs: Annotated[list[LadderRow], Field(min_length=1)]

@@ -1,0 +1,47 @@
+"""What a command does first, before it imports anything that takes time: streams, and what a signal says.
+
+Every ``__main__`` calls :func:`begin` before its other imports, so this imports the standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import TextIO
+
+EXIT_INTERRUPTED = 130
+INTERRUPTED = "interrupted: nothing half-written was left"
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+def begin() -> None:
+    """Make the three streams safe, and let a signal end the process with one line.
+
+    A stream that was closed is opened on nothing: the next file to be opened would get its number, and
+    receive what libraries print. A character that a terminal cannot show is written as its escape.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass  # it takes the place of one that is closed
+    os.close(descriptor)
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115 (open as long as the process)
+    sys.stdout = _safe(sys.stdout)
+    sys.stderr = _safe(sys.stderr)
+    for number in SIGNALS:
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):  # nohup's stays ignored
+            signal.signal(number, _leave)
+
+
+def _safe(stream: TextIO | None) -> TextIO:
+    if stream is None:
+        return open(os.devnull, "w", encoding="utf-8")
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="backslashreplace")
+    return stream
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """End at once: nothing has begun yet, or all is done."""
+    os.write(2, f"{INTERRUPTED}\n".encode())
+    os._exit(EXIT_INTERRUPTED)

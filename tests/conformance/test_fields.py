@@ -1,0 +1,234 @@
+"""Every field of the specification, in every room and both recipes, is honoured or refused by name, never ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from compare.workers import Ask
+from shared.contract import FRAMEWORKS
+from shared.data.encoding import Corpus
+from shared.errors import LockstepError
+from shared.predictions import Predictions, save_predictions
+from shared.specification import LOCKSTEP_FIELDS, RECIPES, Specification
+from tests.conformance import jobs
+from tests.conformance.jobs import Outcome
+
+# A linear map is put into an embedding, two biases are added to one: rounding of float32, no more.
+REOPENED = 1e-5
+
+# Small, but more than one batch, more than one epoch, and reviews that are longer than what is read.
+BASE: dict[str, Any] = {
+    "vectors": "random",
+    "embedding_size": 8,
+    "max_length": 12,
+    "hidden_size": 6,
+    "dropout": 0.2,
+    "train_embedding": True,
+    "batch_size": 20,
+    "epochs": 2,
+    "learning_rate": 0.01,
+}
+
+# Another value of every field, which no room has of its own accord. What is made of files, `files` makes.
+CHANGED: dict[str, Any] = {
+    "data": "data",
+    "unlabelled": "unlabelled",
+    "pseudo_labels": "pseudo_labels",
+    "reviews": 100,
+    "test_fraction": 0.5,
+    "validation_fraction": 0.25,
+    "split_seed": 1,
+    "cleaning": "html,lower_case,digits",
+    "vocabulary_size": 60,
+    "minimum_count": 4,
+    "max_length": 9,
+    "truncation": "head",
+    "padding": "right",
+    "vectors": "vectors",
+    "architecture": "bigru",
+    "embedding_size": 6,
+    "train_embedding": False,
+    "hidden_size": 5,
+    "layers": 2,
+    "pooling": "max",
+    "initialisation": "pytorch",
+    "start_from": "start_from",
+    "second_bias": True,
+    "dropout": 0.6,
+    "word_dropout": 0.3,
+    "recipe": "idiomatic",
+    "seed": 1,
+    "epochs": 1,
+    "batch_size": 24,
+    "batch_order": "shuffled",
+    "loss_reduction": "sum",
+    "learning_rate": 0.03,
+    "schedule": "one_cycle",
+    "beta_1": 0.5,
+    "beta_2": 0.9,
+    "epsilon": 0.01,
+    "epsilon_place": "before",
+    "gradient_clipping": 0.05,
+    "weight_averaging": 1.0,
+}
+# Where that is a room's own value, or the base's.
+CHANGED_IN: dict[str, dict[str, Any]] = {"idiomatic": {"recipe": "lockstep", "schedule": "linear"}}
+# What has to be there on both sides for the field to mean anything.
+BESIDE = {"pseudo_labels": ("unlabelled",)}
+FILES = ("data", "unlabelled", "pseudo_labels", "vectors", "start_from")
+
+# Only these are refused: a room that refused more would pass by doing less.
+REFUSED: dict[tuple[str, str], set[str]] = {
+    ("keras", "lockstep"): {"second_bias"},
+    ("pytorch", "lockstep"): set(),
+    ("flair", "lockstep"): set(),
+    ("fastai", "lockstep"): set(),
+    ("keras", "idiomatic"): {*LOCKSTEP_FIELDS, "pooling"},
+    ("pytorch", "idiomatic"): {*LOCKSTEP_FIELDS, "pooling"},
+    ("flair", "idiomatic"): {*LOCKSTEP_FIELDS, "pooling", "schedule", "beta_1", "beta_2", "epsilon"},
+    ("fastai", "idiomatic"): {*LOCKSTEP_FIELDS, "schedule", "beta_1"},
+}
+# The steps are the same ones, what is kept of them is not.
+SAME_STEPS = {"weight_averaging"}
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files that fields name, and texts that every model is asked about."""
+
+    data: Path
+    unlabelled: Path
+    pseudo_labels: Path
+    vectors: Path
+    start_from: Path
+    texts: list[str]
+
+
+@pytest.fixture(scope="module")
+def tables(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Tables of the beginnings of real reviews: some shorter than what is read, and no official test."""
+    folder = tmp_path_factory.mktemp("fields")
+    texts = [" ".join(text.split()[: 6 + row % 20]) for row, text in enumerate(corpus.texts[0])]
+    labels = corpus.train.labels
+    paths = {}
+    shuffled = np.random.default_rng(0).permutation(len(texts))[:480]
+    for name, rows in zip(("base", "data", "unlabelled"), np.split(shuffled, 3), strict=True):
+        table = pd.DataFrame({"review_id": [f"{name}-{row}" for row in rows], "text": [texts[row] for row in rows]})
+        if name != "unlabelled":
+            table["label"] = ["neg" if labels[row] == 0 else "pos" for row in rows]
+        paths[name] = folder / f"{name}.csv"
+        table.to_csv(paths[name], index=False)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def files(tables: dict[str, Path], corpus: Corpus, ask: Ask, tmp_path_factory: pytest.TempPathFactory) -> Files:
+    folder = tmp_path_factory.mktemp("sources")
+    texts = ["", "zzxq", *(corpus.texts[1][row] for row in range(12))]  # one batch
+    generator = np.random.default_rng(0)
+    lines = [" ".join([word, *map(str, generator.normal(size=8).round(4))]) for word in common_words(texts)]
+    (folder / "vectors.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    ids = np.array(sorted(pd.read_csv(tables["unlabelled"])["review_id"]), object)
+    positive = generator.random(len(ids)).astype(np.float32)
+    answers = np.stack([1 - positive, positive], axis=1)
+    save_predictions(folder / "labels.parquet", Predictions(ids, np.full(len(ids), -1, np.int8), answers))
+    trained = Specification(data=str(tables["base"]), seed=5, **BASE)
+    ask(jobs.train_and_reopen, "reference", trained, [], texts, folder / "checkpoint")
+    return Files(
+        tables["data"],
+        tables["unlabelled"],
+        folder / "labels.parquet",
+        folder / "vectors.txt",
+        folder / "checkpoint",
+        texts,
+    )
+
+
+def common_words(texts: list[str]) -> list[str]:
+    words = {word for text in texts for word in text.lower().split() if word.isascii() and word.isalpha()}
+    return sorted(words)
+
+
+Train = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="module")
+def train(ask: Ask, tables: dict[str, Path], files: Files, tmp_path_factory: pytest.TempPathFactory) -> Train:
+    """Train a room's base with some fields changed."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+
+    def trained(framework: str, recipe: str, **changes: Any) -> Outcome:
+        asked = {"data": str(tables["base"]), **BASE, "recipe": recipe, **changes}
+        place = folder / f"{len(list(folder.iterdir()))}"
+        specification = Specification().replaced(**asked)
+        return ask(jobs.train_and_reopen, framework, specification, sorted(asked), files.texts, place)
+
+    return trained
+
+
+@pytest.fixture(scope="module")
+def base(train: Train) -> Train:
+    """The same, but the result is kept: many fields are held against one training."""
+    kept: dict[tuple[Any, ...], Outcome] = {}
+
+    def trained(framework: str, recipe: str, **beside: Any) -> Outcome:
+        key = (framework, recipe, *sorted(beside.items()))
+        if key not in kept:
+            kept[key] = train(framework, recipe, **beside)
+        return kept[key]
+
+    return trained
+
+
+def changed_value(name: str, recipe: str, files: Files) -> Any:
+    return str(getattr(files, name)) if name in FILES else CHANGED_IN.get(recipe, {}).get(name, CHANGED[name])
+
+
+def test_the_table_has_every_field() -> None:
+    assert list(CHANGED) == list(Specification.model_fields)
+    assert REFUSED.keys() == {(framework, recipe) for framework in FRAMEWORKS for recipe in RECIPES}
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_nothing_changed_is_the_same(train: Train, base: Train, framework: str, recipe: str) -> None:
+    """Else a change below would prove nothing."""
+    once, again = base(framework, recipe), train(framework, recipe)
+    assert once.step_losses == again.step_losses
+    assert np.array_equal(once.answers, again.answers)
+
+
+@pytest.mark.parametrize("name", Specification.model_fields)
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_field_is_honoured_or_refused(
+    train: Train, base: Train, files: Files, framework: str, recipe: str, name: str
+) -> None:
+    beside = {other: changed_value(other, recipe, files) for other in BESIDE.get(name, ())}
+    change = {name: changed_value(name, recipe, files)}
+    if name in REFUSED[framework, recipe]:
+        with pytest.raises(LockstepError, match=name.replace("_", "-")) as error:
+            train(framework, recipe, **beside, **change)
+        assert "\n" not in str(error.value)
+        return
+    before, after = base(framework, recipe, **beside), train(framework, **{"recipe": recipe, **beside, **change})
+    assert not np.array_equal(before.answers, after.answers), f"{name} changes nothing"
+    if name not in SAME_STEPS:
+        assert before.step_losses != after.step_losses, f"{name} is not trained with"
+    assert after.reopened <= REOPENED, "what is reopened is another model"
+
+
+def test_a_value_that_is_the_rooms_own_is_no_reason_to_refuse(train: Train, base: Train, framework: str) -> None:
+    own = {
+        "keras": {"pooling": "last"},
+        "pytorch": {"pooling": "last"},
+        "flair": {"pooling": "last", "schedule": "constant"},
+        "fastai": {"schedule": "one_cycle"},
+    }
+    same = train(framework, "idiomatic", **own[framework])
+    assert np.array_equal(same.answers, base(framework, "idiomatic").answers)
