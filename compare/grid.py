@@ -29,7 +29,7 @@ from shared.contract import module_name
 from shared.data.encoding import describe_sizes, load_corpus
 from shared.errors import LockstepError
 from shared.files import save_page
-from shared.output import MARK, PAGE, clear_leftovers, is_claimed, written
+from shared.output import PAGE, check_folder, clear_leftovers, is_claimed, remove_page, written
 from shared.runs import Run, is_finished, read_run, run_directory
 from shared.specification import Specification, flags_of
 from shared.startup import EXIT_INTERRUPTED, SIGNALS
@@ -200,6 +200,7 @@ def run_cells(
         If a finished run is not what is asked for; nothing was trained then.
     """
     clear_leftovers(experiment)
+    check_folder(experiment)
     shown = console(aside=True)
     corpus = load_corpus(specification, progress=shown.is_terminal)  # the cells find it in the cache
     sizes = ", ".join(f"{count:,} {name}" for name, count in describe_sizes(corpus).items())
@@ -385,8 +386,7 @@ def _keep_log(cell: Cell, said: str) -> str:
 def _remove_log(cell: Cell) -> None:
     """Take away what an earlier, failed process of this cell said."""
     with suppress(OSError):
-        if MARK.encode() in cell.log.read_bytes():
-            cell.log.unlink()
+        remove_page(cell.log)
 
 
 class _Display:

@@ -21,7 +21,7 @@ from shared.errors import BusyError, LockstepError
 from shared.history import Progress, Silent
 from shared.output import FILE, Kind, Output
 from shared.specification import SOURCE_FIELDS, Specification, add_specification_flags, specification_from_flags
-from shared.startup import EXIT_INTERRUPTED, INTERRUPTED, SIGNALS
+from shared.startup import EXIT_INTERRUPTED, INTERRUPTED, SIGNALS, interrupt
 from shared.terminal import printable, say
 
 if TYPE_CHECKING:
@@ -127,15 +127,15 @@ def _failed(message: str, code: int = EXIT_BAD_INPUT) -> int:
 def _signals_interrupt() -> Iterator[None]:
     """Have the signals that end a process raise KeyboardInterrupt, once; a second one does not disturb the first."""
 
-    def interrupt(*_: object) -> None:
+    def stop(*_: object) -> None:
         for number in taken:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
+            signal.signal(number, lambda *_: None)  # Python complains if one is ignored that is on its way
+        interrupt()
 
     taken = {number: signal.getsignal(number) for number in SIGNALS}
     taken = {number: handler for number, handler in taken.items() if handler is not signal.SIG_IGN}  # as nohup has it
     for number in taken:
-        signal.signal(number, interrupt)
+        signal.signal(number, stop)
     try:
         yield
     finally:

@@ -30,6 +30,7 @@ from pathlib import Path
 from types import TracebackType
 
 from shared.errors import BusyError, LockstepError
+from shared.startup import undisturbed
 
 STANDARD_OUTPUT = Path("-")
 
@@ -154,9 +155,8 @@ class Output:
         if self.place in _CLAIMED:
             raise LockstepError(f"{self.path}: is named twice; each needs a place of its own")
         try:
-            self._made = _make_parents(self.place.parent)
-            self._work = _Work.claim(self.place)
-            _CLAIMED.add(self.place)
+            with undisturbed():
+                self._claim()
             self._look(self.place)  # again: something may have come while another process had the claim
         except OSError as error:
             self._leave()
@@ -175,13 +175,25 @@ class Output:
     ) -> None:
         self._leave()
 
+    def _claim(self) -> None:
+        for last in (False, True):
+            try:
+                self._made += _make_parents(self.place.parent)
+                self._work = _Work.claim(self.place)
+                _CLAIMED.add(self.place)
+                return
+            except FileNotFoundError:  # another process took an empty parent away, which it had made itself
+                if last:
+                    raise
+
     def _leave(self) -> None:
         """Give the place free, and leave nothing that was made for nothing."""
-        if self._work is not None:
-            self._work.release()
-            self._work = None
-            _CLAIMED.discard(self.place)
-        self._unmake()
+        with undisturbed():
+            if self._work is not None:
+                self._work.release()
+                self._work = None
+                _CLAIMED.discard(self.place)
+            self._unmake()
 
     @contextmanager
     def written(self) -> Iterator[Path]:
@@ -289,11 +301,12 @@ class Output:
         assert self._work is not None
         old = self._work.replaced
         _exchange(temporary, self.place, old)
-        strange = self.kind.stranger(old) if self.kind.entries and old.is_dir() and any(old.iterdir()) else None
-        if strange:  # put there between the look and the exchange
+        try:
+            self._look(old)
+        except LockstepError as error:  # put there between the look and the exchange
             kept = _free_name(self.place)
             os.rename(old, kept)
-            raise LockstepError(f"{self.path}: {strange}; it came there meanwhile and is now {kept}")
+            raise LockstepError(f"{error}; it came there meanwhile, and is {kept} now") from error
 
     def _unmake(self) -> None:
         """Take away the parent directories that were made for nothing."""
@@ -307,6 +320,22 @@ def written(path: Path, kind: Kind = FILE, *, overwrite: bool = False, inputs: t
     """Enter an `Output` and write to it in one go."""
     with Output(path, kind, overwrite=overwrite, inputs=inputs) as output, output.written() as temporary:
         yield temporary
+
+
+def remove_page(path: Path) -> None:
+    """Take away a file that its own command makes anew; one without the mark stays."""
+    if stat.S_ISREG(path.lstat().st_mode) and _is_marked(path):
+        path.unlink()
+
+
+def check_folder(folder: Path) -> None:
+    """Raise a LockstepError if nothing can be written into a folder; it need not exist, and is not made."""
+    probe = folder / ".lockstep-probe"
+    try:
+        with Output(probe):
+            pass
+    except LockstepError as error:
+        raise LockstepError(str(error).replace(str(probe), str(folder))) from error
 
 
 class _Work:

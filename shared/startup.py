@@ -8,12 +8,41 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import TextIO
 
 EXIT_INTERRUPTED = 130
 INTERRUPTED = "interrupted: nothing half-written was left"
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+# How many blocks must not be disturbed now, and whether a signal came meanwhile.
+_undisturbed = 0
+_came = False
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let a block end before a signal interrupts the command; for moments only."""
+    global _undisturbed, _came
+    _undisturbed += 1
+    try:
+        yield
+    finally:
+        _undisturbed -= 1
+        if _came and not _undisturbed:
+            _came = False
+            raise KeyboardInterrupt
+
+
+def interrupt() -> None:
+    """Raise KeyboardInterrupt: now, or when the block that must not be disturbed has ended."""
+    global _came
+    if not _undisturbed:
+        raise KeyboardInterrupt
+    _came = True
 
 
 def begin() -> None:

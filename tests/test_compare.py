@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from sklearn.metrics import log_loss
@@ -127,6 +127,7 @@ def test_pool_weights_by_hand() -> None:
     assert pool_weights(np.stack([calibrated, calibrated]), labels) == pytest.approx([0.5, 0.5], abs=1e-3)
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_no_other_weights_are_better(seed: int) -> None:
     generator = np.random.default_rng(seed)

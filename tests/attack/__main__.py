@@ -105,7 +105,8 @@ def _attack(
         if answer["wrong"]:
             counted["wrong"] += 1
             wrong.append(answer)
-            print(f"WRONG {_describe(answer, arguments.seed)}", flush=True)
+            kept = f"\n    kept: {answer['folder']}" if arguments.keep else ""
+            print(f"WRONG {_describe(answer, arguments.seed)}{kept}", flush=True)
         if time.monotonic() - last > (1 if sys.stderr.isatty() else 30) or done == len(chosen):
             last = time.monotonic()
             left = (last - began) / done * (len(chosen) - done)

@@ -39,7 +39,7 @@ def _judge(job: Job, before: dict[str, str], scene: Scene) -> None:
     after = snapshot(scene.folder)
     check_kept(before, after, [job.place])
     check_no_leftovers(scene.folder)
-    if done.code == FINE or (after != before and not job.marked):  # what failed may have come after the exchange
+    if done.code == FINE or (after != before and not job.pages):  # what failed may have come after the exchange
         is_whole(scene, job)
 
 
@@ -75,7 +75,7 @@ def _small_disk(job: Job, kilobytes: int, scene: Scene) -> None:
         before = snapshot(scene.folder)
         done = scene.run(*words)
         check_manners(done, {FINE, REFUSED})
-        check_kept(before, snapshot(scene.folder), [f"disk/{job.place}"] if done.code == FINE or job.marked else [])
+        check_kept(before, snapshot(scene.folder), [f"disk/{job.place}"] if done.code == FINE or job.pages else [])
         check_no_leftovers(scene.folder)
     finally:
         subprocess.run(["umount", disk], check=False)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -31,12 +33,15 @@ class Job:
         The material that stands there when it has to overwrite.
     marked : bool
         Whether it replaces its own without being told to.
+    pages : bool
+        Whether it makes several files in a folder, each of them whole.
     """
 
     words: tuple[str, ...]
     place: str = "made"
     old: str = ""
     marked: bool = False
+    pages: bool = False
 
     @property
     def name(self) -> str:
@@ -48,22 +53,20 @@ JOBS = (
     Job(("compare", "baseline", "majority", *TRAINING, "--out", "made"), old=BASELINE_RUN),
     Job(("compare", "convert", RUN, "made"), old="model"),
     Job((*PREDICT, "--input", "reviews.csv", "--output", "made.parquet"), "made.parquet", "pseudo.parquet"),
-    Job(("compare", "ensemble", "experiment", "--out", "made.json"), "made.json", "results/mine.json"),
-    Job(("compare", "report", "experiment", "--out", "made"), marked=True),
+    Job(("compare", "ensemble", "experiment", "--out", "made.json"), "made.json", "results/mine.json", marked=True),
+    Job(("compare", "report", "experiment", "--out", "made"), marked=True, pages=True),
 )
 
 
 def is_whole(scene: Scene, job: Job) -> None:
     """Raise `Wrong` unless what stands at the place can be read from end to end."""
     place = scene.path(job.place)
-    done = scene.start("whole", call=partial(_read, place, job.marked)).wait()
+    done = scene.start("whole", call=partial(_read, place, job.pages)).wait()
     if done.code:
         raise Wrong(f"{job.place} is not whole: {done.err[-500:]}")
 
 
 def _read(place: Path, page: bool) -> int:
-    import json
-
     from shared.predictions import read_predictions
     from shared.runs import read_run
     from shared.weights import read_checkpoint
@@ -109,7 +112,7 @@ def _killed(job: Job, overwrite: bool, cold: bool, share: float, scene: Scene) -
         )
         if not same:
             is_whole(scene, job)
-    check_manners(scene.run(*job.words, *([] if job.marked else ["--overwrite"])), {FINE})
+    check_manners(scene.run(*job.words, *([] if job.pages else ["--overwrite"])), {FINE})
     is_whole(scene, job)
     if cold:  # what is left of a cache's making goes when the next is made beside it
         check_manners(scene.run(*job.words, "--minimum-count", "2", "--overwrite"), {FINE})
@@ -121,7 +124,7 @@ def _killed_at_a_time(job: Job, seconds: float, scene: Scene) -> None:
     copy(scene.path(job.old), scene.path(job.place))
     old = snapshot(scene.path(job.place))
     started = scene.start(*job.words, "--overwrite", real=True)
-    scene.start("sleep", call=partial(_sleep, seconds)).wait()
+    time.sleep(seconds)
     started.signal(signal.SIGKILL)
     started.wait()
     if snapshot(scene.path(job.place)) != old:
@@ -129,13 +132,6 @@ def _killed_at_a_time(job: Job, seconds: float, scene: Scene) -> None:
     check_manners(scene.run(*job.words, "--overwrite"), {FINE})
     is_whole(scene, job)
     check_no_leftovers(scene.folder.parent)
-
-
-def _sleep(seconds: float) -> int:
-    import time
-
-    time.sleep(seconds)
-    return 0
 
 
 def cases(random: Random) -> Iterator[Case]:

@@ -278,7 +278,9 @@ def _expected(writer: Writer, standing: str, overwrite: bool) -> set[int]:
         return {FINE}
     if writer.makes == DIRECTORY:
         return {FINE} if standing == "an empty directory" else {REFUSED}
-    return {FINE} if standing == "standard output" or (standing == "a file" and overwrite) else {REFUSED}
+    if standing == "standard output":
+        return {REFUSED} if writer.suffix == ".svg" else {FINE}  # of a picture it does not say the format
+    return {FINE} if standing == "a file" and overwrite else {REFUSED}
 
 
 def _attempt(writer: Writer, standing: str, overwrite: bool, scene: Scene) -> None:

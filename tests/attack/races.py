@@ -140,7 +140,7 @@ def cases(random: Random) -> Iterator[Case]:
                 for _ in range(2):
                     said = f"{processes} times {job.name}{' --overwrite' if overwrite else ''} at once"
                     yield Case(said, partial(_together, job, processes, overwrite))
-        if not job.marked:
+        if not job.pages:
             for what in ("a file", "a directory", "a link", "a pipe"):
                 for point in range(POINTS // 2):
                     # A plain file may be replaced by a file when that was asked for.

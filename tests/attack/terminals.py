@@ -10,7 +10,7 @@ from itertools import combinations
 from pathlib import Path
 from random import Random
 
-from tests.attack.harness import FAILED, FINE, REFUSED, Case, Scene, Wrong, check_kept, check_manners, snapshot
+from tests.attack.harness import FAILED, FINE, REFUSED, Case, Done, Scene, Wrong, check_kept, check_manners, snapshot
 from tests.attack.inputs import DESCRIBE, ENSEMBLE, NEIGHBOURS, PREDICTION, REPORT
 from tests.attack.materials import PREDICT, TRAIN
 
@@ -51,7 +51,7 @@ def _closed(name: str, closed: tuple[int, ...], scene: Scene) -> None:
     check_kept(before, {path: state for path, state in snapshot(scene.folder).items() if path in before})
 
 
-def _text(name: str, done):  # type: ignore[no-untyped-def]
+def _text(name: str, done: Done) -> Done:
     """A Parquet file on standard output is no text."""
     if name == "predict to standard output":
         done.out = ""
@@ -97,7 +97,7 @@ def _in_a_shell(name: str, after: str, environment: dict[str, str], scene: Scene
         check_manners(_text(name, done), allowed)
 
 
-SHELL = (*("<&-", ">&-", "2>&-", "<&- >&- 2>&-", "| head -n 1", "| head -c 1", "2>&1 | head -c 1", "| true"),)
+SHELL = ("<&-", ">&-", "2>&-", "<&- >&- 2>&-", "| head -n 1", "| head -c 1", "2>&1 | head -c 1", "| true")
 
 
 def cases(random: Random) -> Iterator[Case]:
@@ -111,9 +111,8 @@ def cases(random: Random) -> Iterator[Case]:
             yield Case(f"{name}, which nobody reads", partial(_nobody_reads, name))
             yield Case(f"{name}, on a full device", partial(_full, name))
     for after in SHELL:
-        if after:
-            for name in random.sample(["predict", "report", "describe", "a refusal"], 2):
-                yield Case(f"a process, {name} {after}", partial(_in_a_shell, name, after, {}))
+        for name in random.sample(["predict", "report", "describe", "a refusal"], 2):
+            yield Case(f"a process, {name} {after}", partial(_in_a_shell, name, after, {}))
     for variables in ({"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}):
         for name in ("predict", "predict, from standard input", "a refusal", "describe"):
             yield Case(f"a process, {name}, {variables}", partial(_in_a_shell, name, "", variables))
