@@ -222,7 +222,12 @@ def fit_baseline(name: str, specification: Specification, corpus: Corpus) -> Fit
         raise LockstepError(f"unknown baseline {name!r}: choose among {', '.join(BASELINES)}")
     baseline = BASELINES[name]
     features = baseline.features(specification, corpus)
-    training, held_out = features.fit_transform(corpus.texts[0]), features.transform(corpus.texts[1])
+    if name != "majority" and not corpus.train.sizes.any():
+        raise LockstepError(f"{corpus.source}: no training review has a word, so {name} has nothing to learn from")
+    try:
+        training, held_out = features.fit_transform(corpus.texts[0]), features.transform(corpus.texts[1])
+    except ValueError as error:  # scikit-learn's, of a vocabulary without a term
+        raise LockstepError(f"{corpus.source}: too few words come twice in training for {name} ({error})") from error
     fitted = [baseline.classifier(penalty).fit(training, corpus.train.labels) for penalty in baseline.penalties]
     scores = [np.mean(classifier.predict(held_out) == corpus.validation.labels) for classifier in fitted]
     best = fitted[int(np.argmax(scores))]

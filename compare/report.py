@@ -144,7 +144,8 @@ def _lowest_agreement(summary: dict[str, Any]) -> dict[str, float]:
     lowest: dict[str, float] = {}
     for architecture in {cell["architecture"] for cell in summary["cells"]}:
         rows = [place for place, name in enumerate(names) if name.split()[1] == architecture]
-        lowest[architecture] = min(matrix[row][column] for row in rows for column in rows)
+        if len(rows) > 1:
+            lowest[architecture] = min(matrix[row][column] for row in rows for column in rows)
     return lowest
 
 

@@ -162,12 +162,12 @@ def _cell(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def _spread(cells: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Largest difference of accuracy between frameworks, for each architecture that one of them trained."""
+    """Largest difference of accuracy between frameworks, for each architecture that two of them trained."""
     by_architecture: defaultdict[str, list[float]] = defaultdict(list)
     for cell in cells:
         if cell["framework"] in FRAMEWORKS:
             by_architecture[cell["architecture"]].append(cell["accuracy"])
-    return {name: max(values) - min(values) for name, values in by_architecture.items()}
+    return {name: max(values) - min(values) for name, values in by_architecture.items() if len(values) > 1}
 
 
 def _agreement(runs: Sequence[Run]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from shared.errors import BusyError, LockstepError
 from shared.history import Progress, Silent
-from shared.output import FILE, Kind, Output
+from shared.output import FILE, Kind, Output, check_standard_output
 from shared.specification import SOURCE_FIELDS, Specification, add_specification_flags, specification_from_flags
 from shared.startup import EXIT_INTERRUPTED, INTERRUPTED, SIGNALS, interrupt
 from shared.terminal import printable, say
@@ -323,6 +323,7 @@ def _predict(framework: str, load: Callable[[], Implementation], arguments: argp
         if empty:
             say(f"{empty} review(s) without a word: the answer is the model's for no input", aside=True)
         if place is None:
+            check_standard_output()
             for text, row in zip(reviews.texts, probabilities, strict=True):
                 say(describe(text, row, checkpoint.class_names))
             return 0
@@ -379,10 +380,12 @@ def _reviews_to_predict(arguments: argparse.Namespace) -> Reviews:
 
 
 def _standard_input() -> list[str]:
+    from shared.data.sources import lines_of
+
     if sys.stdin.isatty():
         say("type a review a line, end with Ctrl-D", aside=True)
     try:
-        lines = sys.stdin.buffer.read().decode("utf-8").splitlines()
+        lines = lines_of(sys.stdin.buffer.read().decode("utf-8"))
     except UnicodeDecodeError as error:
         raise LockstepError(f"standard input is not UTF-8 (byte {error.start})") from error
     if not lines:

@@ -54,6 +54,11 @@ def cached(name: str, key: str, make: Callable[[Path], None]) -> Path:
     place = cache_directory() / name / f"{CACHE_VERSION}-{key}"
     if is_whole(place):
         return place
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        advice = "set LOCKSTEP_CACHE to a folder that can be written"
+        raise LockstepError(f"{place.parent}: the cache cannot be made ({error.strerror}); {advice}") from error
     with alone(place) as temporary:
         if is_whole(place):  # made by another process meanwhile
             return place
@@ -283,7 +288,10 @@ def save_json(path: Path, value: Any) -> None:
     ValueError
         If a number in it is not finite, which JSON cannot say.
     """
-    save_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    if any("\ud800" <= letter <= "\udfff" for letter in text):  # of a file name that is no UTF-8
+        text = json.dumps(value, indent=2, allow_nan=False)
+    save_text(path, f"{text}\n")
 
 
 def seal(values: Mapping[str, Any]) -> dict[str, Any]:

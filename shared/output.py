@@ -30,7 +30,7 @@ from pathlib import Path
 from types import TracebackType
 
 from shared.errors import BusyError, LockstepError
-from shared.startup import undisturbed
+from shared.startup import CLOSED, undisturbed
 
 STANDARD_OUTPUT = Path("-")
 
@@ -219,6 +219,7 @@ class Output:
         self.overwrite = True  # what stands there now is its own
 
     def _check_stream(self) -> None:
+        check_standard_output()
         if self.kind.entries:
             raise LockstepError(f"-: {self.kind.name} is a directory, which standard output cannot take; name a place")
 
@@ -320,6 +321,12 @@ def written(path: Path, kind: Kind = FILE, *, overwrite: bool = False, inputs: t
     """Enter an `Output` and write to it in one go."""
     with Output(path, kind, overwrite=overwrite, inputs=inputs) as output, output.written() as temporary:
         yield temporary
+
+
+def check_standard_output() -> None:
+    """Raise a LockstepError if standard output was closed: what is asked for would be lost."""
+    if 1 in CLOSED:
+        raise LockstepError("standard output is closed, and the answer would be lost; name a file with --output")
 
 
 def remove_page(path: Path) -> None:

@@ -119,12 +119,13 @@ def save_predictions(path: Path, predictions: Predictions) -> None:
         pa.array(predictions.classes, pa.int8()),
         *(pa.array(column, pa.float32()) for column in predictions.probabilities.T),
     ]
-    pq.write_table(pa.Table.from_arrays(columns, schema=schema_of(predictions.class_names)), path)
+    with path.open("xb") as file:  # a path need not be UTF-8, as pyarrow wants it
+        pq.write_table(pa.Table.from_arrays(columns, schema=schema_of(predictions.class_names)), file)
 
 
 def _read_table(path: Path) -> pa.Table:
     """Read a table whose rows and ids are bounded, before they take memory, by the size of the file."""
-    file = pq.ParquetFile(path, read_dictionary=["review_id"])
+    file = pq.ParquetFile(pa.BufferReader(path.read_bytes()), read_dictionary=["review_id"])
     rows, size = file.metadata.num_rows, path.stat().st_size
     if rows > ROWS_A_BYTE * size:
         raise LockstepError(f"{path}: claims {rows:,} rows in {size:,} bytes")

@@ -220,6 +220,8 @@ def read_run(directory: Path) -> Run:
     if len(history) != epochs:
         raise LockstepError(f"{directory / 'history.csv'}: has {len(history)} epochs, its record {epochs}")
     _check_checkpoint(directory, record)
+    for name, expected in record.files.items():
+        check_file(directory / name, expected)
     return Run(directory, record, history, _scored_predictions(directory, record, "test"))
 
 

@@ -327,6 +327,10 @@ def specification_from_flags(arguments: argparse.Namespace) -> Specification:
     flags = {name: getattr(arguments, name, None) for name in Specification.model_fields}
     given = {name: value for name, value in flags.items() if value is not None}
     if given.get("recipe") == "idiomatic":
+        for name in LOCKSTEP_FIELDS:
+            if name in given:
+                flag = name.replace("_", "-")
+                raise LockstepError(f"in the idiomatic recipe the framework decides on {flag}: leave it out")
         given = {**{name: Specification.model_fields[name].default for name in LOCKSTEP_FIELDS}, **given}
     return preset(arguments.preset).replaced(**given)
 

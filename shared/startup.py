@@ -18,6 +18,9 @@ INTERRUPTED = "interrupted: nothing half-written was left"
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
+# The streams that were closed when the process began, by their numbers.
+CLOSED: set[int] = set()
+
 # How many blocks must not be disturbed now, and whether a signal came meanwhile.
 _undisturbed = 0
 _came = False
@@ -52,7 +55,7 @@ def begin() -> None:
     receive what libraries print. A character that a terminal cannot show is written as its escape.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass  # it takes the place of one that is closed
+        CLOSED.add(descriptor)  # it takes the place of one that is closed
     os.close(descriptor)
     sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115 (open as long as the process)
     sys.stdout = _safe(sys.stdout)

@@ -350,6 +350,7 @@ def read_checkpoint(directory: Path) -> Checkpoint:
     if (directory / "checkpoint").is_dir():
         directory = directory / "checkpoint"
     with reading(directory, "a checkpoint", "name a directory that train, pretraining or convert wrote"):
+        _check_against_run(directory)
         described = _described(directory / "model.json")
         for name in ("weights.safetensors", "vocabulary.txt"):
             check_file(directory / name, described.files.get(name))
@@ -364,6 +365,20 @@ def read_checkpoint(directory: Path) -> Checkpoint:
         if len(described.class_names) != classes:
             raise LockstepError(f"{len(described.class_names)} class names, the head has {classes} classes")
     return Checkpoint(specification, vocabulary, weights, described.class_names)
+
+
+def _check_against_run(checkpoint: Path) -> None:
+    """Hold a checkpoint that stands in a run against the run's record, which names its checksum."""
+    record = checkpoint.parent / "record.json"
+    if checkpoint.name != "checkpoint" or not record.is_file():
+        return
+    expected = None
+    with reading(record, "a record", "remove the run and train it again"):
+        values = json.loads(read_bytes(record, "a record", LARGEST_MODEL_FILE))
+        if values["record_version"] > 1:
+            check_seal(values)
+            expected = values["files"]["checkpoint/model.json"]
+    check_file(checkpoint / "model.json", expected)
 
 
 def read_specification(directory: Path) -> Specification:

@@ -29,6 +29,7 @@ from shared.files import seal
 from shared.output import PAGE, Output, is_claimed
 from shared.runs import read_runs
 from tests.conftest import ARCHITECTURES, ROOT, Command
+from tests.sealed import reseal_run
 
 
 def reported(experiment: Path, out: Path) -> Path:
@@ -195,12 +196,11 @@ def test_review_text_cannot_become_markup(report: Path) -> None:
 
 def change_record(run: Path, **changes: object) -> None:
     """Change what a record says, and its seal with it, as if the run had been made so."""
-    path = run / "record.json"
-    record = json.loads(path.read_text())
+    record = json.loads((run / "record.json").read_text())
     for name, value in changes.items():
         section = record["data"] if name == "fingerprint" else record["specification"]
         section[name] = value
-    path.write_text(json.dumps(seal(record)))
+    reseal_run(run, data=record["data"], specification=record["specification"])
 
 
 def test_runs_that_cannot_be_compared_are_refused_by_name(smoke_runs: Path, tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_a_run_from_before_a_field_existed_had_its_default(smoke_runs: Path, tmp
     path = tmp_path / "smoke" / "pytorch" / "gru" / "seed-0" / "record.json"
     record = json.loads(path.read_text())
     del record["specification"]["padding"]
-    path.write_text(json.dumps(seal(record)))
+    reseal_run(path.parent, specification=record["specification"])
     check_comparable(read_runs(tmp_path / "smoke"))
     change_record(path.parent, padding="left")
     with pytest.raises(LockstepError, match="differ in padding: 'left' and 'masked'"):

@@ -137,6 +137,22 @@ def bad_sources(folder: Path) -> Iterator[tuple[str, str]]:
     yield "nothing.csv", "cannot be read"
     (folder / "no-rows.csv").write_text("text,label\n")
     yield "no-rows.csv", "holds no reviews"
+    (folder / "wide.csv").write_text("text,label\nGood, really good,1\nBad, really bad,0\n")
+    yield "wide.csv", "line 2 has 3 fields, the header has 2; put texts with commas between quotes"
+    (folder / "one-wide.csv").write_text('text,label\n"two\nlines",1\nGood, really good,1\n')
+    yield "one-wide.csv", "line 4 has 3 fields"
+    (folder / "trailing.csv").write_text("text,label\ngood,1,\nbad,0,\n")
+    yield "trailing.csv", "line 2 has 3 fields"
+    (folder / "narrow.csv").write_text("text,label\ngood,1\nbad\n")
+    yield "narrow.csv", "line 3 has 1 field, the header has 2"
+    (folder / "open-quote.csv").write_text('text,label\ngood,1\n"bad,0\ngood,1\n')
+    yield "open-quote.csv", "the row that begins in line 3 is damaged"
+    (folder / "stray-quote.csv").write_text('text,label\ngood,1\n"bad" it is,0\n')
+    yield "stray-quote.csv", "the row that begins in line 3 is damaged"
+    (folder / "same-name.csv").write_text("text,text,label\ngood,bad,1\n")
+    yield "same-name.csv", "has 2 columns 'text'; rename all but one"
+    (folder / "reviews.txt").write_text("good\nbad\n")
+    yield "reviews.txt", "is none of the forms that are read"
     (folder / "latin.csv").write_bytes("text,label\nna\u00efve,1\n".encode("latin-1"))
     yield "latin.csv", "not UTF-8"
     (folder / "twice.csv").write_text("review_id,text,label\na,x,1\na,y,0\n")

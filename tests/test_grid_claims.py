@@ -20,11 +20,11 @@ import pytest
 from compare.__main__ import main as lockstep
 from compare.grid import Cell, cells_of_grid, run_cells
 from shared.errors import LockstepError
-from shared.files import seal
 from shared.output import WORK, Output, is_claimed
 from shared.runs import RUN, is_finished
 from shared.specification import Specification, preset
 from tests.conftest import ROOT, Command
+from tests.sealed import reseal_run
 from tests.test_compare import Page, change_record
 
 # The reference trains: it starts in a moment, and the machinery is the same for all.
@@ -127,7 +127,7 @@ def test_in_the_idiomatic_recipe_the_framework_may_have_chosen_what_was_not_give
     shutil.copytree(runs / "smoke" / "reference" / "lstm" / "seed-0", place)
     change_record(place, recipe="idiomatic", learning_rate=1e-3, pooling="last")
     record = json.loads((place / "record.json").read_text())
-    (place / "record.json").write_text(json.dumps(seal({**record, "framework": "pytorch", "recipe": "idiomatic"})))
+    reseal_run(place, specification=record["specification"], framework="pytorch", recipe="idiomatic")
 
     def run(**given: object) -> int:
         cells = grid_cells(runs / "smoke", "pytorch", recipe="idiomatic", **given)
@@ -313,13 +313,11 @@ def test_a_log_replaces_only_logs(runs: Path, capsys: pytest.CaptureFixture[str]
     assert f"what it said is not kept: {broken.log}: exists" in capsys.readouterr().err
 
 
-def test_runs_that_cannot_be_written_fail_in_one_line_each(command: Command, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_found_before_the_first_cell(command: Command, tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file")
     done = command("compare", "run", *FLAGS, *GRID, "--architectures", "lstm", "gru", "--runs", tmp_path / "runs")
-    assert done.returncode == 1, done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stderr.count("FAILED") == 2
-    assert "0 cells are finished, 2 failed" in done.stderr
+    assert done.returncode == 2
+    assert done.stderr == f"error: {tmp_path / 'runs' / 'smoke'}: cannot be written (Not a directory)\n"
 
 
 @pytest.fixture(scope="module")

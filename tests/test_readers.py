@@ -20,9 +20,10 @@ from safetensors.numpy import load_file, save_file
 
 from compare.__main__ import main as lockstep
 from shared.command_line import main
-from shared.files import checksum, manifest, seal
+from shared.files import manifest, seal
 from shared.reference.__main__ import load
 from shared.runs import FILES, run_directory
+from tests.sealed import reseal_run
 
 TINY = shlex.split(
     "--preset smoke --reviews 200 --max-length 12 --vectors random --embedding-size 4 --hidden-size 3 --epochs 1"
@@ -94,7 +95,7 @@ def readers(experiment: Path, run: Path, folder: Path) -> dict[str, tuple[Callab
     return {
         "ensemble": (
             lambda: lockstep(["ensemble", str(experiment), "--out", str(folder / "ensemble.json")]),
-            (*FILES, "checkpoint/model.json"),
+            EVERY_FILE,
         ),
         "predict": (lambda: reference("predict", "--checkpoint", run, "good"), OF_THE_CHECKPOINT),
         "convert": (lambda: lockstep(["convert", str(run), str(folder / "model.onnx")]), OF_THE_CHECKPOINT),
@@ -127,7 +128,7 @@ def test_a_damaged_file_is_named_by_every_reader(
 
 
 def reseal(run: Path, **changes: object) -> None:
-    """Have the record say other things, and its checksums agree, as no accident would."""
+    """Have the record say other things, and its checksums agree; the checkpoint stays as it is."""
     files = {name: value for name, value in manifest(run).items() if name != "record.json"}
     values = json.loads((run / "record.json").read_text())
     (run / "record.json").write_text(json.dumps(seal({**values, "files": files, **changes})))
@@ -276,16 +277,36 @@ def test_weights_that_are_no_numbers_are_refused_by_every_reader(
     weights = load_file(run / "checkpoint" / "weights.safetensors")
     weights["rnn.0.forward.bias"][0, 1] = value
     save_file(weights, run / "checkpoint" / "weights.safetensors")
-    model = run / "checkpoint" / "model.json"
-    values = json.loads(model.read_text())
-    files = {name: checksum(run / "checkpoint" / name) for name in values["files"]}
-    model.write_text(json.dumps(seal({**values, "files": files})))
+    reseal_run(run)
     for reader in ("predict", "convert", "train"):
         command, _ = readers(tmp_path / "tiny", run, tmp_path)[reader]
         assert command() == 2
         said = capsys.readouterr().err
         assert "rnn.0.forward.bias" in said
         assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("damage", ["another model", "cut weights", "a word less"])
+def test_a_run_is_held_against_its_record_by_who_opens_its_checkpoint(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    shutil.copytree(whole, tmp_path / "tiny")
+    run, other = (run_directory(tmp_path / "tiny", "reference", name, 0) for name in ("gru", "lstm"))
+    if damage == "another model":
+        shutil.rmtree(run / "checkpoint")
+        shutil.copytree(other / "checkpoint", run / "checkpoint")
+    elif damage == "cut weights":
+        os.truncate(run / "checkpoint" / "weights.safetensors", 1_000)
+    else:
+        path = run / "checkpoint" / "vocabulary.txt"
+        path.write_text(path.read_text().rpartition("\n")[0].rpartition("\n")[0])
+    for reader in ("predict", "convert", "train"):
+        command, _ = readers(tmp_path / "tiny", run, tmp_path)[reader]
+        assert command() == 2, reader
+        assert str(run / "checkpoint") in capsys.readouterr().err
+    command, _ = readers(tmp_path / "tiny", run, tmp_path)["ensemble"]
+    assert command() == 0
+    assert f"left out: {run / 'checkpoint'}" in capsys.readouterr().err
 
 
 def test_an_experiment_of_nothing_but_damage_is_refused(

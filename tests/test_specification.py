@@ -176,3 +176,9 @@ def test_a_record_with_an_unknown_field_is_refused() -> None:
 )
 def test_size_of_the_features(architecture: str, pooling: str, features: int) -> None:
     assert Specification(architecture=architecture, pooling=pooling, hidden_size=48).features == features
+
+
+@pytest.mark.parametrize("name", LOCKSTEP_FIELDS)
+def test_what_the_framework_decides_cannot_be_asked_for_even_by_its_default(name: str) -> None:
+    with pytest.raises(LockstepError, match=name.replace("_", "-")):
+        parse("--recipe", "idiomatic", *flags_of({name: Specification.model_fields[name].default}))

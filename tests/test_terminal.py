@@ -67,6 +67,32 @@ def test_closed_streams_are_no_error(checkpoint: Path, tmp_path: Path, closed: s
     assert "Traceback" not in done.stderr
 
 
+def test_an_answer_that_nobody_can_receive_is_refused(checkpoint: Path) -> None:
+    for output in ("", "--output -"):
+        done = run(f"$PYTHON -m shared.reference predict --checkpoint '{checkpoint}' good {output} >&-")
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: standard output is closed")
+        assert done.stderr.count("\n") == 1
+
+
+def test_names_of_files_need_not_be_text(checkpoint: Path, tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path)
+    train = [sys.executable, "-m", "shared.reference", "train", *TINY.split(), "--out", folder + b"/run\xff"]
+    predict = [sys.executable, "-m", "shared.reference", "predict", "--checkpoint", folder + b"/run\xff", "good"]
+    for command in (train, [*predict, "--output", folder + b"/out\xff.parquet"]):
+        done = subprocess.run(command, cwd=ROOT, capture_output=True)
+        assert done.returncode == 0, done.stderr
+    assert os.path.exists(folder + b"/out\xff.parquet")
+
+
+def test_only_a_line_feed_ends_a_review(checkpoint: Path) -> None:
+    said = "one\\xe2\\x80\\xa8two\\x0cthree\\xc2\\x85four\\nfive\\r\\n"  # for printf
+    line = f"printf '{said}' | $PYTHON -m shared.reference predict --checkpoint '{checkpoint}'"
+    done = run(line)
+    assert done.returncode == 0, done.stderr
+    assert [answer.rpartition("  ")[2] for answer in done.stdout.splitlines()] == ["one two three four", "five"]
+
+
 def test_a_closed_standard_input_is_no_reviews(checkpoint: Path) -> None:
     done = run(f"$PYTHON -m shared.reference predict --checkpoint '{checkpoint}' <&-")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

@@ -14,6 +14,8 @@ from typing import IO, Any, cast
 from shared.errors import LockstepError
 from shared.files import check_regular, reading
 
+PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
+TAR_MAGIC = 257  # where a tar archive says that it is one
 PIECE = 1 << 20  # bytes read at once where nothing is kept
 LARGEST_HEADER = 1 << 20  # bytes: all that describes one member, such as a long name
 # xz says how much memory unpacking takes; its highest level says 65 MB.
@@ -70,6 +72,13 @@ def tar_members(
                     yield member.name, stream.content(member)
                 stream.header = 0
             stream.finish()
+
+
+def is_tarball(path: Path) -> bool:
+    """Whether a file begins as a packed file or a plain tar archive does."""
+    with path.open("rb") as file:
+        beginning = file.read(TAR_MAGIC + 5)
+    return beginning.startswith(PACKED) or beginning[TAR_MAGIC:] == b"ustar"
 
 
 def _unpacked(file: BufferedReader) -> IO[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import os
 import re
@@ -14,7 +15,7 @@ from typing import NoReturn
 import numpy as np
 import pandas as pd
 
-from shared.data.archive import LARGEST_KEPT, SPARE, tar_members
+from shared.data.archive import LARGEST_KEPT, SPARE, is_tarball, tar_members
 from shared.errors import LockstepError
 from shared.files import cached, check_regular, digest, download, read_bytes, reading
 
@@ -135,11 +136,17 @@ def load_unlabelled(source: str) -> Reviews:
     return replace(reviews, labels=np.full(len(reviews), -1, np.int8), official_test=None)
 
 
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text; only a line feed ends one, for texts hold all the other signs that might."""
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    return lines if lines[-1] else lines[:-1]
+
+
 def _text_lines(path: Path) -> Reviews:
     with reading(path, "a text file"):
         check_regular(path.expanduser())
         try:
-            texts = path.expanduser().read_text(encoding="utf-8").splitlines()
+            texts = lines_of(path.expanduser().read_bytes().decode("utf-8"))
         except UnicodeDecodeError as error:
             _refuse_bytes(path, error)
     if not any(text.strip() for text in texts):
@@ -175,6 +182,13 @@ def _load(source: str, labelled: bool) -> Reviews:
         raise LockstepError(f"{source}: no such file or directory, nor one of the sources {names}")
     if path.suffix in (".csv", ".parquet"):
         return load_table(path, labelled)
+    check_regular(path)
+    with reading(given, "a source of reviews"):
+        if not is_tarball(path):
+            raise LockstepError(
+                f"{source}: is none of the forms that are read: a .csv or .parquet file with a text column, or a "
+                "directory or tarball in the aclImdb layout; a review a line goes to predict's standard input"
+            )
     return _tarball(path, labelled)
 
 
@@ -206,6 +220,8 @@ def load_table(path: Path, labelled: bool) -> Reviews:
         If the file cannot be read, a column is missing, or a label is another.
     """
     with reading(path, "a table of reviews"):
+        if path.suffix == ".csv":
+            _check_rows(path)
         frame = _read_frame(path)
         text = next((name for name in TEXT_COLUMNS if name in frame), None)
         label = next((name for name in LABEL_COLUMNS if name in frame), None)
@@ -225,6 +241,36 @@ def load_table(path: Path, labelled: bool) -> Reviews:
         _refuse_long(path, "row", "text", texts, LONGEST_REVIEW)
         labels = np.full(len(frame), -1, np.int8) if label is None else _table_labels(path, frame[label], labelled)
         return Reviews(str(path), review_ids, texts, labels, _text_groups(texts, np.arange(len(texts))))
+
+
+def _check_rows(path: Path) -> None:
+    """Refuse a CSV file in which a row has another number of fields than the header, or a quote never closes.
+
+    pandas takes the first of too many fields for an index, which shifts every column, and the rows after an
+    open quote for one text.
+    """
+    check_regular(path)
+    csv.field_size_limit(LONGEST_REVIEW)
+    line = 1
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.reader(file, strict=True)
+            header = next(rows, [])
+            for name in {*TEXT_COLUMNS, *LABEL_COLUMNS, ID_COLUMN}:
+                if header.count(name) > 1:
+                    raise LockstepError(f"{path}: has {header.count(name)} columns {name!r}; rename all but one")
+            for row in rows:
+                if row and len(row) != len(header):
+                    fields = f"{len(row)} field{'s' if len(row) > 1 else ''}, the header has {len(header)}"
+                    raise LockstepError(f"{path}: line {line + 1} has {fields}; put texts with commas between quotes")
+                line = rows.line_num
+    except UnicodeDecodeError as error:
+        _refuse_bytes(path, error)
+    except csv.Error as error:
+        raise LockstepError(
+            f"{path}: the row that begins in line {line + 1} is damaged ({error}); "
+            "put quotes around a text, and double those in it"
+        ) from error
 
 
 def _names(frame: pd.DataFrame) -> str:

@@ -23,6 +23,7 @@ def configure(device: str, threads: int | None, seed: int) -> str:
     return "cpu"
 
 
+@np.errstate(all="ignore")  # the recorder refuses what is not finite, in one line
 def train(
     model: SentimentClassifier,
     train_reviews: EncodedReviews,

@@ -16,6 +16,7 @@ from shared.differences import largest, within
 from shared.runs import run_directory
 from shared.weights import read_checkpoint, save_checkpoint
 from tests.conftest import ARCHITECTURES, Command
+from tests.sealed import reseal_run
 from tests.test_compare import reported
 
 
@@ -71,6 +72,7 @@ def test_a_checkpoint_that_answers_with_nan_is_named_and_fails(
     kernel = np.full_like(checkpoint.weights["head.kernel"], value)
     monkeypatch.setattr("shared.weights.refuse_non_finite", lambda *_: None)  # nothing else would write it
     save_checkpoint(wrong, replace(checkpoint, weights={**checkpoint.weights, "head.kernel": kernel}))
+    reseal_run(places["pytorch"])
     done = command("compare", "portability", tmp_path / "smoke", "--reviews", 50)
     assert done.returncode == 2, done.stdout
     assert str(wrong) in done.stderr.splitlines()[-1]
