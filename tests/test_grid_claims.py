@@ -180,7 +180,13 @@ def test_what_stands_twice_is_refused_in_one_line(
 @contextmanager
 def driver(runs: Path, *flags: object) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "compare", "run", *FLAGS, *GRID, "--runs", str(runs), *map(str, flags)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+    ) as process:
         try:
             yield process
         finally:

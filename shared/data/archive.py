@@ -75,7 +75,9 @@ def tar_members(
 
 
 def is_tarball(path: Path) -> bool:
-    """Whether a file begins as a packed file or a plain tar archive does."""
+    """Whether a file is named as a tar archive, or begins as one or as a packed file does."""
+    if ".tar" in path.suffixes or path.suffix in (".tgz", ".tbz2", ".txz"):
+        return True
     with path.open("rb") as file:
         beginning = file.read(TAR_MAGIC + 5)
     return beginning.startswith(PACKED) or beginning[TAR_MAGIC:] == b"ustar"

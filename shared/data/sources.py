@@ -250,8 +250,8 @@ def _check_rows(path: Path) -> None:
     open quote for one text.
     """
     check_regular(path)
-    csv.field_size_limit(LONGEST_REVIEW)
-    line = 1
+    csv.field_size_limit(2 * LONGEST_REVIEW)  # the exact bound is held where the text is known
+    line = number = 1
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.reader(file, strict=True)
@@ -263,10 +263,15 @@ def _check_rows(path: Path) -> None:
                 if row and len(row) != len(header):
                     fields = f"{len(row)} field{'s' if len(row) > 1 else ''}, the header has {len(header)}"
                     raise LockstepError(f"{path}: line {line + 1} has {fields}; put texts with commas between quotes")
-                line = rows.line_num
+                line, number = rows.line_num, number + 1
     except UnicodeDecodeError as error:
         _refuse_bytes(path, error)
     except csv.Error as error:
+        if "field limit" in str(error):
+            most = f"{LONGEST_REVIEW:,}"
+            raise LockstepError(
+                f"{path}: row {number} has a text of over {most} characters, at most {most} are read"
+            ) from error
         raise LockstepError(
             f"{path}: the row that begins in line {line + 1} is damaged ({error}); "
             "put quotes around a text, and double those in it"

@@ -188,6 +188,7 @@ def _start_real(
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
             start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
         )
     os.close(out_end)
     os.close(err_end)
