@@ -25,7 +25,7 @@ def _field(description: str, default: Any, **constraints: Any) -> Any:
 class TrainingOptions(BaseModel):
     """Every choice that changes trained vectors. Validated and immutable."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     method: Literal["word2vec", "fasttext", "glove"] = _field("fasttext is word2vec with sub-words", "word2vec")
     architecture: Literal["skip-gram", "cbow"] = _field(
@@ -34,19 +34,21 @@ class TrainingOptions(BaseModel):
     objective: Literal["negative-sampling", "hierarchical-softmax"] = _field(
         "of word2vec and fasttext: what stands for the softmax over all words", "negative-sampling"
     )
-    embedding_size: int = _field("dimensions of a word's vector; the classifier's default is 50 too", 50, ge=1)
-    window: int = _field("words on either side that are context", 5, ge=1)
-    minimum_count: int = _field("rarer words get no vector", 5, ge=1)
-    epochs: int | None = _field("passes over the corpus (default: 5; glove: 25, over the pairs)", None, ge=1)
-    learning_rate: float | None = _field("at the beginning (default: 0.025; glove: AdaGrad's, 0.5)", None, gt=0)
-    negative: int = _field("noise words for each true one in negative sampling", 5, ge=1)
+    embedding_size: int = _field(
+        "dimensions of a word's vector; the classifier's default is 50 too", 50, ge=1, le=4_096
+    )
+    window: int = _field("words on either side that are context", 5, ge=1, le=10_000)
+    minimum_count: int = _field("rarer words get no vector", 5, ge=1, le=10**9)
+    epochs: int | None = _field("passes over the corpus (default: 5; glove: 25, over the pairs)", None, ge=1, le=10_000)
+    learning_rate: float | None = _field("at the beginning (default: 0.025; glove: AdaGrad's, 0.5)", None, gt=0, le=100)
+    negative: int = _field("noise words for each true one in negative sampling", 5, ge=1, le=1_000)
     sample: float = _field(
         "word2vec and fasttext leave out occurrences of words more frequent than this share; 0: none", 1e-3, ge=0, lt=1
     )
-    shortest_subword: int = _field("letters of fasttext's sub-words, at least", 3, ge=1)
-    longest_subword: int = _field("and at most", 6, ge=1)
-    buckets: int = _field("rows that fasttext's sub-words share by their hash", 2_000_000, ge=1)
-    x_max: float = _field("glove: a pair seen as often has full weight", 100, gt=0)
+    shortest_subword: int = _field("letters of fasttext's sub-words, at least", 3, ge=1, le=100)
+    longest_subword: int = _field("and at most", 6, ge=1, le=100)
+    buckets: int = _field("rows that fasttext's sub-words share by their hash", 2_000_000, ge=1, le=20_000_000)
+    x_max: float = _field("glove: a pair seen as often has full weight", 100, gt=0, le=1e9)
     alpha: float = _field("glove: the exponent of a rarer pair's weight", 0.75, gt=0, le=1)
     seed: int = _field("same seed, same texts, same options: the same bytes", 0, ge=0, lt=2**32)
 

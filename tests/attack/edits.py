@@ -107,7 +107,7 @@ def edit_table(path: Path, change: Callable[[dict[str, list[Any]]], Any]) -> Non
         try:
             array = pa.array(values, kind)
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-            array = pa.array(values)
+            array = pa.array([None if value is None else str(value) for value in values])
         arrays.append(array)
         fields.append(pa.field(name, array.type, nullable=name == "label" or None in values))
     pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), path)

@@ -295,7 +295,8 @@ def _attempt(writer: Writer, standing: str, overwrite: bool, scene: Scene) -> No
     if done.code:
         check_kept(before, after)
     elif writer.makes == FOLDER:
-        pages = [os.path.normpath(f"{place}/{name}") for name in ("index.html", "report.md", "statistics.json")]
+        folder = "precious" if standing == "a link to a directory" else place
+        pages = [os.path.normpath(f"{folder}/{name}") for name in ("index.html", "report.md", "statistics.json")]
         check_kept(before, after, pages if overwrite else [], pages)
     else:
         check_kept(before, after, [] if place == "-" else [place])

@@ -33,6 +33,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 STDIN = f"a great film\n{HOSTILE}\n".encode()
 
 
+# What these say goes to standard output and nowhere else.
+ANSWERS = ("predict", "predict, from standard input", "predict to standard output")
+
+
 def _encoded(name: str, encoding: str, scene: Scene) -> None:
     done = scene.run(*COMMANDS[name], encoding=encoding, stdin=STDIN)
     check_manners(_text(name, done), {REFUSED} if name in ("a refusal", "a bad flag") else {FINE})
@@ -42,6 +46,7 @@ def _closed(name: str, closed: tuple[int, ...], scene: Scene) -> None:
     before = snapshot(scene.folder)
     done = scene.run(*COMMANDS[name], closed=closed, stdin=STDIN)
     refused = name in ("a refusal", "a bad flag") or (0 in closed and "standard input" in name)
+    refused |= 1 in closed and name in ANSWERS
     done = _text(name, done)
     if 2 in closed and done.code == REFUSED:
         if not refused:
