@@ -27,9 +27,9 @@ from shared.contract import module_name
 from shared.data.batches import Batches
 from shared.data.encoding import load_corpus
 from shared.errors import LockstepError
-from shared.files import LARGEST_JSON, read_bytes, reading, save_page
+from shared.files import LARGEST_JSON, check_seal, read_bytes, reading, save_page
 from shared.history import Recorder, Silent, read_history
-from shared.output import Output
+from shared.output import MARK, Output
 from shared.runs import Record, read_record, this_commit, this_machine
 from shared.specification import RECIPES, Specification, flags_of
 from shared.terminal import console
@@ -150,7 +150,9 @@ def _earlier_parts(path: Path) -> dict[str, Any]:
         return {}
     with reading(path, "what a benchmark wrote", "pass another --out"):
         earlier: dict[str, Any] = json.loads(read_bytes(path, "what a benchmark wrote", LARGEST_JSON))
-        earlier.pop("made_by", None)
+        if earlier.pop("made_by", None):
+            check_seal({"made_by": MARK, **earlier})
+        earlier.pop("checksum", None)
         if not set(earlier) <= set(PARTS):
             raise LockstepError(f"{path}: is not what a benchmark wrote; pass another --out")
     return earlier

@@ -253,7 +253,10 @@ def read_json(path: Path, what: str, model: type[Model], advice: str = "") -> Mo
     """
     with reading(path, what, advice):
         content = read_bytes(path, what, LARGEST_JSON)
-        return model.model_validate(json.loads(content.decode("utf-8"), parse_constant=_refuse_constant))
+        values = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+        if isinstance(values, dict) and {"made_by", "checksum"} & values.keys():  # earlier ones had no seal
+            check_seal(values)
+        return model.model_validate(values)
 
 
 def _refuse_constant(name: str) -> None:
@@ -277,7 +280,7 @@ def save_page(path: Path, content: str | Mapping[str, Any]) -> None:
     if isinstance(content, str):
         save_text(path, f"{content}<!-- {MARK} -->\n")
     else:
-        save_json(path, {"made_by": MARK, **content})
+        save_json(path, seal({"made_by": MARK, **content}))
 
 
 def save_json(path: Path, value: Any) -> None:

@@ -9,6 +9,7 @@ import pytest
 from compare import benchmark
 from compare.benchmark import MEASURED, PARTS, Plan, run_benchmark, training_operations
 from shared.errors import LockstepError
+from shared.files import seal
 from shared.output import MARK, PAGE, Output
 from shared.specification import Specification
 
@@ -41,7 +42,7 @@ def test_a_small_benchmark_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(benchmark, "GROWTH", {"reviews": ((64, 640), {"length": 10, "hidden_size": 4})})
     benchmarked(Plan(("pytorch",), ("lstm",), 1, "packaged", "none", PARTS), tmp_path / "benchmark.json")
     found = json.loads((tmp_path / "benchmark.json").read_text())
-    assert tuple(found) == ("made_by", *PARTS)
+    assert tuple(found) == ("made_by", *PARTS, "checksum")
     (result,) = found["speed"]["rows"]
     assert result["ratio"]["median"] == pytest.approx(result["lockstep"]["median"] / result["idiomatic"]["median"])
     assert 0 < result["share_of_matrix_multiply"] < 1
@@ -59,7 +60,7 @@ def test_parts_that_are_not_measured_stay(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(benchmark, "GROWTH", {"reviews": ((64, 640), {"length": 10, "hidden_size": 4})})
     out = tmp_path / "benchmark.json"
     earlier = {"made_by": MARK, "speed": {"rows": ["as it was"]}, "growth": {"rows": ["to be replaced"]}}
-    out.write_text(json.dumps(earlier))
+    out.write_text(json.dumps(seal(earlier)))
     benchmarked(Plan(("pytorch",), ("lstm",), 1, None, None, ("growth",)), out)
     found = json.loads(out.read_text())
     assert found["speed"] == {"rows": ["as it was"]}
