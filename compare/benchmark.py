@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from rich.markdown import Markdown
 
 from compare import workers
 from compare.figures import growth_figure
+from compare.formats import Values
 from compare.parity import random_reviews, random_weights
 from compare.results import growth_table, learning_table, speed_table
 from compare.workers import Ask, Workers
@@ -27,9 +27,9 @@ from shared.contract import module_name
 from shared.data.batches import Batches
 from shared.data.encoding import load_corpus
 from shared.errors import LockstepError
-from shared.files import LARGEST_JSON, check_seal, read_bytes, reading, save_page
+from shared.files import read_json, reading, save_page
 from shared.history import Recorder, Silent, read_history
-from shared.output import MARK, Output
+from shared.output import Output
 from shared.runs import Record, read_record, this_commit, this_machine
 from shared.specification import RECIPES, Specification, flags_of
 from shared.terminal import console
@@ -149,10 +149,9 @@ def _earlier_parts(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     with reading(path, "what a benchmark wrote", "pass another --out"):
-        earlier: dict[str, Any] = json.loads(read_bytes(path, "what a benchmark wrote", LARGEST_JSON))
-        if earlier.pop("made_by", None):
-            check_seal({"made_by": MARK, **earlier})
-        earlier.pop("checksum", None)
+        earlier = read_json(path, "what a benchmark wrote", Values, "pass another --out").root
+        for name in ("made_by", "checksum"):
+            earlier.pop(name, None)
         if not set(earlier) <= set(PARTS):
             raise LockstepError(f"{path}: is not what a benchmark wrote; pass another --out")
     return earlier

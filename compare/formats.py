@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from compare.figures import ARCHITECTURE_TITLES, TITLES
-from shared.runs import Machine
+from shared.runs import Count, Machine, Positive, Share
 
 
 def _known(value: str, names: dict[str, str]) -> str:
@@ -19,9 +19,6 @@ def _known(value: str, names: dict[str, str]) -> str:
 Framework = Annotated[str, AfterValidator(lambda value: _known(value, TITLES))]
 FrameworkOrBaseline = Annotated[str, AfterValidator(lambda value: _known(value, {**TITLES, "baseline": ""}))]
 Architecture = Annotated[str, AfterValidator(lambda value: _known(value, ARCHITECTURE_TITLES))]
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=0)]
 # What is not a number cannot be said in JSON, and stands as null: never near anything.
 Difference = Annotated[float, Field(ge=0)] | None
 

@@ -215,13 +215,13 @@ def read_run(directory: Path) -> Run:
     """
     record = read_record(directory / "record.json")
     epochs = 0 if record.framework == "baseline" else from_record(record.specification).epochs
-    check_file(directory / "history.csv", record.files.get("history.csv"), largest=(epochs + 1) * LONGEST_ROW)
+    check_file(directory / "history.csv", None, largest=(epochs + 1) * LONGEST_ROW)
+    for name, expected in record.files.items():
+        check_file(directory / name, expected)
     history = read_history(directory / "history.csv")
     if len(history) != epochs:
         raise LockstepError(f"{directory / 'history.csv'}: has {len(history)} epochs, its record {epochs}")
     _check_checkpoint(directory, record)
-    for name, expected in record.files.items():
-        check_file(directory / name, expected)
     return Run(directory, record, history, _scored_predictions(directory, record, "test"))
 
 
@@ -230,7 +230,6 @@ def _check_checkpoint(directory: Path, record: Record) -> None:
     model = directory / "checkpoint" / "model.json"
     if record.framework == "baseline" and not model.exists():
         return
-    check_file(model, record.files.get("checkpoint/model.json"))
     if read_specification(model.parent) != from_record(record.specification):
         raise LockstepError(
             f"{model}: describes another model than the run's record; remove the run and train it again"
@@ -240,7 +239,6 @@ def _check_checkpoint(directory: Path, record: Record) -> None:
 def _scored_predictions(directory: Path, record: Record, split: Literal["validation", "test"]) -> Predictions:
     """Read the predictions of a split, and compute its metrics again."""
     path = directory / {"test": "predictions.parquet", "validation": "validation.parquet"}[split]
-    check_file(path, record.files.get(path.name))
     predictions = read_predictions(path)
     if len(predictions.review_ids) != record.data.sizes[split]:
         expected = f"{record.data.sizes[split]:,} {split} reviews"
