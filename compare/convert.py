@@ -20,7 +20,7 @@ from shared.native import NativeModel
 from shared.output import FILE, Kind, Output
 from shared.text import Vocabulary
 from shared.text.vocabulary import SPECIAL_WORDS
-from shared.weights import CHECKPOINT, Checkpoint, check, check_class_names, read_checkpoint, save_checkpoint
+from shared.weights import CHECKPOINT, Checkpoint, check_class_names, read_checkpoint, save_checkpoint
 
 # Whose room reads and writes a file with this suffix.
 FRAMEWORK_OF = {".keras": "keras", ".safetensors": "pytorch", ".pt": "pytorch", ".pth": "pytorch"}
@@ -128,10 +128,6 @@ def _kind(path: Path) -> str:
 def _read(source: Path, wishes: Wishes) -> tuple[Checkpoint, list[str]]:
     """Return the source's model with the wishes put over it, and what to say of it."""
     native, words = _native(source, wishes)
-    try:
-        check(native.weights, native.specification)
-    except LockstepError as error:
-        raise LockstepError(f"{source}: {error}") from error
     specification = native.specification
     if specification.padding != "masked":
         advice = "no other format says that; train it with --padding masked"
