@@ -8,13 +8,9 @@ from fastai.torch_core import Module, default_device
 from torch import Tensor, nn
 
 from fastai_impl.weights import load_weights
-from shared.specification import POOLED, Specification
+from shared.specification import Specification
 from shared.weights import Weights
-from torch_layers.gru import GRU
-from torch_layers.pooling import mirrored_places, pool, take_places
-
-DOCUMENTED_CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
-CELLS = {**DOCUMENTED_CELLS, "gru": GRU}  # the same layer, trained faster on a CPU
+from torch_layers.encoder import Encoder
 
 # In the idiomatic recipe fastai decides on these: one cycle of the learning rate and, against it, of the first moment.
 DECIDED_FIELDS = ("schedule", "beta_1")
@@ -48,22 +44,14 @@ class SentimentClassifier(Module):
     """Embedding, recurrent layers, pooling over real tokens, dropout, linear head.
 
     fastai's `Module` needs no ``super().__init__()``; its `Embedding` starts from a truncated
-    normal. No packing: on a CPU it is the slow way. Each direction is a layer of its own that reads
-    from left to right, the backward one after each review was reversed within its own length.
-    Padding then comes after the real tokens in both, and what is never read cannot matter.
+    normal. No packing: on a CPU it is the slow way (see `torch_layers.encoder`).
     """
 
     def __init__(self, specification: Specification, vocabulary_size: int, classes: int) -> None:
         self.specification = specification
         self.embedding = Embedding(vocabulary_size, specification.embedding_size)
         self.embedding.weight.requires_grad_(specification.train_embedding)
-        cells = CELLS if specification.recipe == "lockstep" else DOCUMENTED_CELLS
-        cell, size = cells[specification.cell], specification.embedding_size
-        self.rnn = nn.ModuleList()  # layer by layer; in each, one cell a direction
-        for _ in range(specification.layers):
-            ways = [cell(size, specification.hidden_size, batch_first=True) for _ in specification.directions]
-            self.rnn.append(nn.ModuleList(ways))
-            size = specification.hidden_size * len(specification.directions)
+        self.rnn = Encoder(specification)
         self.dropout = nn.Dropout(specification.dropout)
         self.head = nn.Linear(specification.features, classes)
 
@@ -84,17 +72,9 @@ class SentimentClassifier(Module):
         <float32>[batch, classes]
         """
         real = tokens != self.specification.unread_id  # [batch, time]
-        mirror = mirrored_places(real)  # [batch, time]
         inputs = self.embedding(tokens)  # [batch, time, embedding]
         if word_mask is not None:
             inputs = inputs * word_mask
-        outputs: list[Tensor] = []  # of each direction, in its own order: [batch, time, hidden]
-        for number, layer in enumerate(self.rnn):
-            if number > 0:
-                inputs = torch.cat([outputs[0], *(take_places(y, mirror) for y in outputs[1:])], dim=2)
-            outputs = [cell(take_places(inputs, mirror) if back else inputs)[0] for back, cell in enumerate(layer)]
-        features = torch.cat(
-            [pool(y, real, how) for how in POOLED[self.specification.pooling] for y in outputs], dim=1
-        )  # [batch, features]
+        features = self.rnn(inputs, real)  # [batch, features]
         dropped = self.dropout(features) if dropout_mask is None else features * dropout_mask
         return self.head(dropped)  # [batch, classes]

@@ -29,6 +29,7 @@ from shared.memory import keep_freed_memory
 from shared.specification import Specification
 from shared.text import PADDING_ID
 from shared.weights import Weights
+from torch_layers.parts import side_by_side
 
 
 def configure(device: str, threads: int | None, seed: int) -> str:
@@ -65,7 +66,7 @@ def train(
             fused=True,  # one pass over the embedding instead of ten
         )
         learner = _learner(model, SharedBatches(batches), opt_func=adam, cbs=[recording, *clipping])
-        with learner.no_bar(), learner.no_logging():
+        with learner.no_bar(), learner.no_logging(), side_by_side(model):
             learner.fit(specification.epochs, specification.learning_rate)
     else:
         loader = PaddedReviews(train_reviews, bs=specification.batch_size, shuffle=True)
@@ -179,10 +180,11 @@ def forward_and_backward(
     """Return logits, loss and gradients of one batch (see `shared.contract`)."""
     model.train()
     tokens = torch.from_numpy(reviews.padded(np.arange(len(reviews)))).to(default_device())  # [batch, time]
-    logits = model(tokens, *(torch.from_numpy(mask).to(default_device()) for mask in masks))  # [batch, classes]
-    loss = CrossEntropyLossFlat()(logits, torch.from_numpy(reviews.labels).long().to(default_device()))
-    model.zero_grad()
-    loss.backward()
+    with side_by_side(model):
+        logits = model(tokens, *(torch.from_numpy(mask).to(default_device()) for mask in masks))  # [batch, classes]
+        loss = CrossEntropyLossFlat()(logits, torch.from_numpy(reviews.labels).long().to(default_device()))
+        model.zero_grad()
+        loss.backward()
     return logits.detach().cpu().numpy(), loss.item(), export_gradients(model)
 
 
@@ -190,7 +192,7 @@ def predict_probabilities(model: Module, reviews: EncodedReviews) -> np.ndarray:
     """Return ``<float32>[reviews, classes]`` in the order of the reviews."""
     loader = PredictionBatches(reviews)
     learner = _learner(model, loader)
-    with learner.no_bar():
+    with learner.no_bar(), side_by_side(model):
         predictions, _ = learner.get_preds(dl=loader, reorder=False)  # softmax is the loss's activation
     probabilities = np.zeros((len(reviews), model.head.out_features), np.float32)
     probabilities[np.concatenate(loader.rows)] = predictions.cpu().numpy()

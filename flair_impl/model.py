@@ -13,12 +13,10 @@ from flair_impl.weights import load_weights
 from shared.data.encoding import EncodedReviews
 from shared.data.sources import CLASS_NAMES
 from shared.errors import LockstepError
-from shared.specification import POOLED, Specification
+from shared.specification import Specification
 from shared.weights import Weights
-from torch_layers.gru import GRU
-from torch_layers.pooling import mirrored_places, pool, take_places
+from torch_layers.encoder import Encoder
 
-CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": GRU}
 LABEL_TYPE = "sentiment"
 
 # In the idiomatic recipe Flair decides on these: what `DocumentRNNEmbeddings` reads, and SGD, which has no moments.
@@ -114,9 +112,7 @@ class EncodedReview(Sentence):
 class ReviewEmbeddings(DocumentEmbeddings):
     """Embedding, recurrent layers and pooling over real tokens: a vector for each review.
 
-    No packing: on a CPU it is the slow way. Each direction is a layer of its own that reads from
-    left to right, the backward one after each review was reversed within its own length. Padding
-    then comes after the real tokens in both, and what is never read cannot matter.
+    No packing: on a CPU it is the slow way (see `torch_layers.encoder`).
     """
 
     name = "review"
@@ -126,12 +122,7 @@ class ReviewEmbeddings(DocumentEmbeddings):
         self.specification = specification
         self.embedding = nn.Embedding(vocabulary_size, specification.embedding_size)
         self.embedding.weight.requires_grad_(specification.train_embedding)
-        cell, size = CELLS[specification.cell], specification.embedding_size
-        self.rnn = nn.ModuleList()  # layer by layer; in each, one cell a direction
-        for _ in range(specification.layers):
-            ways = [cell(size, specification.hidden_size, batch_first=True) for _ in specification.directions]
-            self.rnn.append(nn.ModuleList(ways))
-            size = specification.hidden_size * len(specification.directions)
+        self.rnn = Encoder(specification)
         self.masks: list[Tensor] = []  # of the batch under way, see shared.data.batches
         self.to(flair.device)
 
@@ -149,19 +140,11 @@ class ReviewEmbeddings(DocumentEmbeddings):
     def forward(self, tokens: Tensor) -> Tensor:
         """Return features ``[batch, features]`` of padded tokens ``<int32>[batch, time]``."""
         real = tokens != self.specification.unread_id  # [batch, time]
-        mirror = mirrored_places(real)  # [batch, time]
         inputs = self.embedding(tokens)  # [batch, time, embedding]
         masks = self.masks if self.training else []
         if len(masks) == 2:
             inputs = inputs * masks[1]
-        outputs: list[Tensor] = []  # of each direction, in its own order: [batch, time, hidden]
-        for number, layer in enumerate(self.rnn):
-            if number > 0:
-                inputs = torch.cat([outputs[0], *(take_places(y, mirror) for y in outputs[1:])], dim=2)
-            outputs = [cell(take_places(inputs, mirror) if back else inputs)[0] for back, cell in enumerate(layer)]
-        features = torch.cat(
-            [pool(y, real, how) for how in POOLED[self.specification.pooling] for y in outputs], dim=1
-        )  # [batch, features]
+        features = self.rnn(inputs, real)  # [batch, features]
         return features * masks[0] if masks else features
 
 

@@ -28,6 +28,7 @@ from shared.history import History, Progress, Recorder, epsilon_at, learning_rat
 from shared.memory import keep_freed_memory
 from shared.specification import Specification
 from shared.weights import Weights
+from torch_layers.parts import side_by_side
 
 
 def configure(device: str, threads: int | None, seed: int) -> str:
@@ -74,14 +75,15 @@ def train(
         }
         trainer = ModelTrainer(model, corpus)
         if lockstep:
-            trainer.train_custom(
-                **options,
-                sampler=SharedOrder(batches),
-                optimizer=torch.optim.Adam,
-                betas=(specification.beta_1, specification.beta_2),
-                eps=specification.epsilon,
-                fused=True,  # one pass over the embedding instead of ten
-            )
+            with side_by_side(model):
+                trainer.train_custom(
+                    **options,
+                    sampler=SharedOrder(batches),
+                    optimizer=torch.optim.Adam,
+                    betas=(specification.beta_1, specification.beta_2),
+                    eps=specification.epsilon,
+                    fused=True,  # one pass over the embedding instead of ten
+                )
         else:
             trainer.train(**options)
     return recorder.history
@@ -170,11 +172,12 @@ def forward_and_backward(
     """Return logits, loss and gradients of one batch (see `shared.contract`)."""
     model.train()
     set_masks(model, masks)
-    loss, count = model.forward_loss(_sentences(model, reviews))
-    if model.loss_function.reduction == "sum":
-        loss = loss / count
-    model.zero_grad()
-    loss.backward()
+    with side_by_side(model):
+        loss, count = model.forward_loss(_sentences(model, reviews))
+        if model.loss_function.reduction == "sum":
+            loss = loss / count
+        model.zero_grad()
+        loss.backward()
     return model.step_logits.cpu().numpy(), loss.item(), export_gradients(model)
 
 
@@ -186,10 +189,11 @@ def predict_probabilities(model: SentimentClassifier, reviews: EncodedReviews) -
         empty = model.decoder(nothing).softmax(dim=1).cpu().numpy()[0]
     probabilities = np.tile(empty, (len(reviews), 1))
     sentences = _sentences(model, reviews)
-    for rows, _ in prediction_batches(reviews):
-        chosen = [sentences[row] for row in rows]
-        model.predict(chosen, PREDICTION_BATCH_SIZE, return_probabilities_for_all_classes=True, label_name="predicted")
-        for row, sentence in zip(rows, chosen, strict=True):
-            if len(sentence):
-                probabilities[row] = [label.score for label in sentence.get_labels("predicted")]
+    with side_by_side(model):
+        for rows, _ in prediction_batches(reviews):
+            chosen = [sentences[row] for row in rows]
+            model.predict(chosen, PREDICTION_BATCH_SIZE, return_probabilities_for_all_classes=True, label_name="predicted")
+            for row, sentence in zip(rows, chosen, strict=True):
+                if len(sentence):
+                    probabilities[row] = [label.score for label in sentence.get_labels("predicted")]
     return probabilities

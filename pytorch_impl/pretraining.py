@@ -36,7 +36,8 @@ from shared.runs import this_commit, this_machine
 from shared.specification import Specification, add_specification_flags, specification_from_flags
 from shared.text import PADDING_ID, UNKNOWN_ID
 from shared.weights import CHECKPOINT, Checkpoint, save_checkpoint
-from torch_layers.pooling import mirrored_places
+from torch_layers.parts import side_by_side
+from torch_layers.encoder import mirrored_places
 
 # Words that each batch's right words are told apart from, drawn by frequency to the power of 3/4
 # (Mikolov et al. 2013, "Distributed representations", section 2.2).
@@ -70,14 +71,15 @@ class LanguageModel(nn.Module):
         tokens : <int32>[batch, time]
             Right-padded word ids.
         """
-        mirror = mirrored_places(tokens != PADDING_ID)  # [batch, time]
+        real = tokens != PADDING_ID  # [batch, time]
+        mirror = mirrored_places(real.t()).t()  # [batch, time]
         sampled = torch.multinomial(self.frequency, SAMPLED_WORDS, replacement=True)  # [sampled]
         losses = []
-        for back, cell in enumerate(self.classifier.rnn[0]):
+        states = self.classifier.rnn.states(self.classifier.embedding(tokens), real)  # [batch, time, directions * hidden]
+        for back, outputs in enumerate(states.chunk(len(self.project), dim=2)):
             words = tokens.long().gather(1, mirror) if back else tokens.long()  # [batch, time]
-            outputs = cell(self.classifier.embedding(words[:, :-1]))[0]  # [batch, time - 1, hidden]
             known = words[:, 1:] > UNKNOWN_ID  # [batch, time - 1]
-            losses.append(self._loss(self.project[back](outputs[known]), words[:, 1:][known], sampled))
+            losses.append(self._loss(self.project[back](outputs[:, :-1][known]), words[:, 1:][known], sampled))
         return torch.stack(losses).mean()
 
     def _loss(self, states: Tensor, targets: Tensor, sampled: Tensor) -> Tensor:
@@ -127,7 +129,8 @@ def pretrain(specification: Specification, corpus: Corpus) -> tuple[Checkpoint, 
     steps = specification.epochs * len(batches)
     optimizer = torch.optim.Adam(model.parameters(), lr=specification.learning_rate, fused=True)
     losses = []
-    with tqdm(total=steps, desc="language model", unit=" steps", disable=None) as bar:
+    bar = tqdm(total=steps, desc="language model", unit=" steps", disable=None)
+    with bar, side_by_side(classifier, threads_elsewhere=torch.get_num_threads()):
         for epoch in range(specification.epochs):
             total = 0.0
             for number in range(len(batches)):

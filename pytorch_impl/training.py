@@ -20,6 +20,7 @@ from shared.memory import keep_freed_memory
 from shared.specification import Specification
 from shared.text import PADDING_ID
 from shared.weights import Weights
+from torch_layers.parts import side_by_side
 
 
 def configure(device: str, threads: int | None, seed: int) -> str:
@@ -60,24 +61,25 @@ def train(
     access = partial(export_weights, model), partial(load_weights, model)
     recorder = Recorder(specification, len(batches), validation_reviews.labels, progress, *access)
     device = next(model.parameters()).device
-    for epoch in range(specification.epochs):
-        model.train()
-        recorder.start_epoch()
-        for *inputs, labels in _training_batches(batches, epoch, device):
-            logits = model(*inputs)  # [batch, classes]
-            loss = nn.functional.cross_entropy(logits, labels, reduction=specification.loss_reduction)
-            optimizer.zero_grad()
-            loss.backward()
-            if specification.gradient_clipping:
-                nn.utils.clip_grad_norm_(parameters, specification.gradient_clipping)
-            learning_rate = optimizer.param_groups[0]["lr"]
-            optimizer.param_groups[0]["eps"] = epsilon_at(specification, len(recorder.history.step_losses))
-            optimizer.step()
-            schedule.step()
-            correct = (logits.argmax(dim=1) == labels).sum()
-            mean = mean_loss(specification, loss.item(), len(labels))
-            recorder.step(mean, correct.item(), len(labels), learning_rate)
-        recorder.end_epoch(lambda: predict_probabilities(model, validation_reviews))
+    with side_by_side(model):
+        for epoch in range(specification.epochs):
+            model.train()
+            recorder.start_epoch()
+            for *inputs, labels in _training_batches(batches, epoch, device):
+                logits = model(*inputs)  # [batch, classes]
+                loss = nn.functional.cross_entropy(logits, labels, reduction=specification.loss_reduction)
+                optimizer.zero_grad()
+                loss.backward()
+                if specification.gradient_clipping:
+                    nn.utils.clip_grad_norm_(parameters, specification.gradient_clipping)
+                learning_rate = optimizer.param_groups[0]["lr"]
+                optimizer.param_groups[0]["eps"] = epsilon_at(specification, len(recorder.history.step_losses))
+                optimizer.step()
+                schedule.step()
+                correct = (logits.argmax(dim=1) == labels).sum()
+                mean = mean_loss(specification, loss.item(), len(labels))
+                recorder.step(mean, correct.item(), len(labels), learning_rate)
+            recorder.end_epoch(lambda: predict_probabilities(model, validation_reviews))
     return recorder.history
 
 
@@ -109,10 +111,11 @@ def forward_and_backward(
     model.train()
     device = next(model.parameters()).device
     tokens = torch.from_numpy(reviews.padded(np.arange(len(reviews)))).to(device)  # [batch, time]
-    logits = model(tokens, *(torch.from_numpy(mask).to(device) for mask in masks))  # [batch, classes]
-    loss = nn.functional.cross_entropy(logits, torch.from_numpy(reviews.labels).long().to(device))
-    model.zero_grad()
-    loss.backward()
+    with side_by_side(model):
+        logits = model(tokens, *(torch.from_numpy(mask).to(device) for mask in masks))  # [batch, classes]
+        loss = nn.functional.cross_entropy(logits, torch.from_numpy(reviews.labels).long().to(device))
+        model.zero_grad()
+        loss.backward()
     return logits.detach().cpu().numpy(), loss.item(), export_gradients(model)
 
 
@@ -122,7 +125,8 @@ def predict_probabilities(model: nn.Module, reviews: EncodedReviews) -> np.ndarr
     model.eval()
     device = next(model.parameters()).device
     probabilities = np.zeros((len(reviews), model.head.out_features), np.float32)
-    for rows, tokens in prediction_batches(reviews):
-        logits = model(torch.from_numpy(tokens).to(device))  # [batch, classes]
-        probabilities[rows] = logits.softmax(dim=1).cpu().numpy()
+    with side_by_side(model):
+        for rows, tokens in prediction_batches(reviews):
+            logits = model(torch.from_numpy(tokens).to(device))  # [batch, classes]
+            probabilities[rows] = logits.softmax(dim=1).cpu().numpy()
     return probabilities

@@ -43,7 +43,7 @@ SOURCE_FIELDS = ("data", "unlabelled", "pseudo_labels", "vectors", "start_from")
 # What only the lockstep recipe does: defaults of single frameworks, to be switched one at a time, and
 # what makes all four better. The idiomatic recipe refuses them, for it leaves these to the framework.
 LOCKSTEP_FIELDS = (
-    *("padding", "initialisation", "second_bias", "batch_order", "loss_reduction", "epsilon_place"),
+    *("padding", "initialisation", "second_bias", "batch_parts", "batch_order", "loss_reduction", "epsilon_place"),
     *("start_from", "word_dropout", "weight_averaging"),
 )
 
@@ -133,6 +133,9 @@ class Specification(BaseModel):
     seed: int = _field("training", "seed of initial weights, batches and dropout", 0, ge=0, le=LARGEST_SEED)
     epochs: int = _field("training", "passes over the training reviews", 2, ge=1, le=100_000)
     batch_size: int = _field("training", "reviews in one step", 128, ge=1, le=100_000)
+    batch_parts: int = _field(
+        "training", "parts of a batch that are computed side by side, each by one thread", 2, ge=1, le=256
+    )
     batch_order: BatchOrder = _field("training", "which reviews share a batch", "like_length")
     loss_reduction: LossReduction = _field("training", "what is minimised, of a batch's losses", "mean")
     learning_rate: float = _field("training", "Adam's step size, at its highest", 6e-3, gt=0, le=LARGEST_RATE)
@@ -271,13 +274,15 @@ def preset(name: str) -> Specification:
 def from_record(values: Mapping[str, Any]) -> Specification:
     """Read a specification that a record or a checkpoint stored.
 
+    Before there were ``batch_parts``, a batch was computed as a whole.
+
     Raises
     ------
     LockstepError
         If a field is missing, unknown or out of range.
     """
     try:
-        return Specification.model_validate(dict(values))
+        return Specification.model_validate({"batch_parts": 1, **values})
     except ValidationError as error:
         raise LockstepError(_one_line(error)) from error
 

@@ -132,19 +132,35 @@ def _pool_everywhere(pool: Any) -> Any:
     return lambda outputs, real, how: pool(outputs, real | True, how)
 
 
+def _pooled_otherwise(name: str, wrong: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Pool in one of the ways by a function of an output ``[time, batch, hidden]`` and of what is real of it."""
+    torch = importlib.import_module("torch")
+
+    def change(pool: Any) -> Any:
+        def pooled(outputs: Any, real: Any, how: Any) -> Any:
+            right = pool(outputs, real, how).chunk(len(how), dim=1)
+            other = torch.cat([wrong(y, real.unsqueeze(2)) for y in outputs], dim=1)
+            return torch.cat([other if each == name else part for each, part in zip(how, right, strict=True)], dim=1)
+
+        return pooled
+
+    return change
+
+
 def _last_column(pool: Any) -> Any:
-    return lambda outputs, real, how: outputs[:, -1] if how == "last" else pool(outputs, real, how)
+    return _pooled_otherwise("last", lambda y, real: y[-1])(pool)
 
 
 def _mean_over_padding(pool: Any) -> Any:
-    def pooled(outputs: Any, real: Any, how: str) -> Any:
-        return (outputs * real.unsqueeze(2)).mean(dim=1) if how == "mean" else pool(outputs, real, how)
-
-    return pooled
+    return _pooled_otherwise("mean", lambda y, real: (y * real).mean(dim=0))(pool)
 
 
 def _maximum_with_zero(pool: Any) -> Any:
-    return lambda outputs, real, how: pool(outputs, real, how).clamp(min=0 if how == "max" else -1)
+    return _pooled_otherwise("max", lambda y, real: (y * real).amax(dim=0))(pool)
+
+
+def _first_part_only(_: Any) -> Any:
+    return lambda add, of_parts: of_parts[0]
 
 
 def _shifted_ids(padded: Any) -> Any:
@@ -157,7 +173,7 @@ def _shifted_ids(padded: Any) -> Any:
 
 def _reversed_whole(_: Any) -> Any:
     torch = importlib.import_module("torch")
-    return lambda real: torch.arange(real.shape[1]).flip(0).expand(real.shape)
+    return lambda real: torch.arange(len(real)).flip(0)[:, None].expand(real.shape)
 
 
 def _no_reversal(_: Any) -> Any:
@@ -277,13 +293,14 @@ FAULTS = (
         "LSTM: the bias stands in both of PyTorch's", "pytorch", "torch_layers.weights:to_torch_layout", _both_biases
     ),
     Fault("LSTM: PyTorch's second bias is trained", "fastai", "fastai_impl.model:load_weights", _second_bias_trained),
-    Fault("pooling without a mask", "pytorch", "pytorch_impl.model:pool", _pool_everywhere),
-    Fault("last output read after the padding", "flair", "flair_impl.model:pool", _last_column),
-    Fault("mean over padding too", "fastai", "fastai_impl.model:pool", _mean_over_padding),
-    Fault("maximum with padding as zero", "pytorch", "pytorch_impl.model:pool", _maximum_with_zero),
+    Fault("pooling without a mask", "pytorch", "torch_layers.encoder:pool", _pool_everywhere),
+    Fault("last output read after the padding", "flair", "torch_layers.encoder:pool", _last_column),
+    Fault("mean over padding too", "fastai", "torch_layers.encoder:pool", _mean_over_padding),
+    Fault("maximum with padding as zero", "pytorch", "torch_layers.encoder:pool", _maximum_with_zero),
     Fault("pooled parts in another order", "keras", "keras_impl.model:POOLED", _other_parts),
     Fault("backward direction reads forward", "keras", "keras_impl.model:Mirror.call", _no_reversal),
-    Fault("backward direction starts in the padding", "fastai", "fastai_impl.model:mirrored_places", _reversed_whole),
+    Fault("backward direction starts in the padding", "fastai", "torch_layers.encoder:mirrored_places", _reversed_whole),
+    Fault("gradients of the first part only", "pytorch", "torch_layers.parts:reduce", _first_part_only),
     Fault("word ids shifted by one", "keras", "shared.data.encoding:EncodedReviews.padded", _shifted_ids),
     Fault("loss summed over the batch", "flair", "flair_impl.model:SentimentClassifier", _summed),
     Fault("epsilon before Adam's bias correction", "keras", "keras_impl.training:BiasCorrectedAdam", _epsilon_before),

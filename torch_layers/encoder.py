@@ -1,0 +1,120 @@
+"""From word vectors to a review's features: recurrent layers and pooling, a batch in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx, once_differentiable
+
+from shared.specification import POOLED, Specification
+from torch_layers.cells import GRU, LSTM, RNN
+from torch_layers.parts import in_parts
+from torch_layers.pooling import pool
+
+DOCUMENTED_CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+CELLS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}  # the same layers, trained faster on a CPU
+
+
+class Encoder(nn.ModuleList):
+    """Recurrent layers, one above the other; in each, a layer of PyTorch for each direction.
+
+    No packing: on a CPU it is the slow way. Each direction reads from left to right, the backward one after each
+    review was reversed within its own length. Padding then comes after the real tokens in both, and what is never
+    read cannot matter.
+
+    In the lockstep recipe on a CPU the batch is cut into ``specification.batch_parts``, and each part is computed by
+    one thread from here to the features (see `torch_layers.parts`). Else the framework's own layers compute the whole
+    batch; on a GPU that has not been tried.
+
+    Parameters
+    ----------
+    specification : Specification
+        Of the model.
+    """
+
+    def __init__(self, specification: Specification) -> None:
+        super().__init__()
+        self.specification = specification
+        cells = CELLS if specification.recipe == "lockstep" else DOCUMENTED_CELLS
+        cell, size = cells[specification.cell], specification.embedding_size
+        for _ in range(specification.layers):
+            self.append(nn.ModuleList(cell(size, specification.hidden_size) for _ in specification.directions))
+            size = specification.hidden_size * len(specification.directions)
+
+    def forward(self, inputs: Tensor, real: Tensor) -> Tensor:
+        """Return features ``<float32>[batch, features]``.
+
+        Parameters
+        ----------
+        inputs : <float32>[batch, time, size]
+            Word vectors.
+        real : <bool>[batch, time]
+            Which of them are read; the rest is padding on the right.
+        """
+        return self._in_parts(self._features, inputs, real)
+
+    def states(self, inputs: Tensor, real: Tensor) -> Tensor:
+        """Return instead the last layer's outputs, ``<float32>[batch, time, directions * hidden]``.
+
+        Each direction's are in its own order.
+        """
+        return self._in_parts(self._states, inputs, real)
+
+    def _in_parts(self, function: Callable[[Tensor, Tensor], Tensor], inputs: Tensor, real: Tensor) -> Tensor:
+        if self.specification.recipe != "lockstep":
+            return function(inputs, real)
+        return in_parts(function, self.specification.batch_parts, list(self.parameters()), inputs, real)
+
+    def _features(self, inputs: Tensor, real: Tensor) -> Tensor:
+        return pool(self._outputs(inputs, real), real.t(), POOLED[self.specification.pooling])
+
+    def _states(self, inputs: Tensor, real: Tensor) -> Tensor:
+        return torch.cat(self._outputs(inputs, real), dim=2).transpose(0, 1)
+
+    def _outputs(self, inputs: Tensor, real: Tensor) -> list[Tensor]:
+        """Return the last layer's outputs of each direction, in its own order, ``<float32>[time, batch, hidden]``."""
+        mirror = mirrored_places(real.t())
+        values = inputs.transpose(0, 1).contiguous()  # [time, batch, size]
+        outputs: list[Tensor] = []
+        for layer in self:
+            if outputs:
+                values = torch.cat([outputs[0], *(mirrored(y, mirror) for y in outputs[1:])], dim=2)
+            outputs = [cell(mirrored(values, mirror) if back else values)[0] for back, cell in enumerate(layer)]
+        return outputs
+
+
+def mirrored_places(real: Tensor) -> Tensor:
+    """Return for each place the one that reverses a review within its length; padding stays.
+
+    Parameters
+    ----------
+    real : <bool>[time, batch]
+
+    Returns
+    -------
+    <int64>[time, batch]
+    """
+    time = torch.arange(len(real), device=real.device)[:, None]  # [time, 1]
+    return torch.where(real, real.sum(dim=0) - 1 - time, time)
+
+
+def mirrored(values: Tensor, places: Tensor) -> Tensor:
+    """Reverse each review of ``[time, batch, size]`` within its length, given `mirrored_places` of it."""
+    return _Mirrored.apply(values, (places * places.shape[1] + torch.arange(places.shape[1], device=places.device)))
+
+
+class _Mirrored(torch.autograd.Function):
+    """A reversal within the length undoes itself, so its gradient is the same copying of rows."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, values: Tensor, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(rows)
+        return values.reshape(-1, values.shape[2]).index_select(0, rows.flatten()).view_as(values)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, None]:
+        (rows,) = ctx.saved_tensors
+        return _Mirrored.apply(gradient, rows), None

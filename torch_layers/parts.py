@@ -1,0 +1,137 @@
+"""Parts of a batch, side by side: each on a thread of its own, and they wait for each other once.
+
+A kernel of which every thread has a share waits for the slowest at its end. A recurrent layer calls thousands of
+small ones in a step; beside another busy process each of them can wait for a thread that is not running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from functools import partial, reduce
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx, once_differentiable
+
+Answer = TypeVar("Answer")
+
+_pool: ThreadPoolExecutor | None = None
+
+
+@contextmanager
+def side_by_side(model: nn.Module, threads_elsewhere: int = 1) -> Iterator[None]:
+    """Give PyTorch's threads to the parts of a batch; the rest of the model is computed by one thread.
+
+    The sums are the same, and in the same order, on any number of threads. A model of the idiomatic recipe, or on
+    another device than the CPU, keeps PyTorch's own way.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Has a ``specification``.
+    threads_elsewhere : int
+        Threads of the rest, for a model in which it is large; its sums may then depend on their number.
+    """
+    global _pool
+    threads = torch.get_num_threads()
+    own_way = model.specification.recipe != "lockstep" or next(model.parameters()).device.type != "cpu"
+    if own_way or _pool is not None or threads == 1:
+        yield
+        return
+    torch.set_num_threads(threads_elsewhere)
+    try:
+        # PyTorch's number of threads is each thread's own.
+        with ThreadPoolExecutor(threads, "part", torch.set_num_threads, (1,)) as _pool:
+            yield
+    finally:
+        _pool = None
+        torch.set_num_threads(threads)
+
+
+def in_parts(
+    function: Callable[[Tensor, Tensor], Tensor], parts: int, parameters: Sequence[Tensor], inputs: Tensor, real: Tensor
+) -> Tensor:
+    """Return ``function(inputs, real)``, of which each row depends on the same row of the inputs only.
+
+    Parameters
+    ----------
+    function : (inputs, real) -> outputs
+        Differentiable; rows of the outputs ``<float32>[batch, size]`` are those of the inputs.
+    parts : int
+        That the batch is cut into. It does not depend on the machine: sums over parts would be rounded differently.
+        On another device than a CPU the batch stays whole.
+    parameters : sequence of tensors
+        That the function reads and that get gradients.
+    inputs : <float32>[batch, ...]
+        Get a gradient too, if they ask for it.
+    real : tensor of [batch, ...]
+        Gets none.
+    """
+    if inputs.device.type != "cpu":
+        return function(inputs, real)
+    return _InParts.apply(function, parts, torch.is_grad_enabled(), inputs, real, *parameters)
+
+
+class _InParts(torch.autograd.Function):
+    """Every part is a graph of its own, from its rows of the inputs and the parameters to its rows of the outputs."""
+
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx,
+        function: Callable[[Tensor, Tensor], Tensor],
+        parts: int,
+        learning: bool,
+        inputs: Tensor,
+        real: Tensor,
+        *parameters: Tensor,
+    ) -> Tensor:
+        def compute(rows: slice) -> tuple[Tensor, Tensor]:
+            x = inputs[rows].detach().requires_grad_(learning and inputs.requires_grad)
+            with torch.set_grad_enabled(learning):
+                return x, function(x, real[rows])
+
+        ctx.rows = _rows_of_parts(len(inputs), parts)
+        graphs = _computed([partial(compute, rows) for rows in ctx.rows])
+        ctx.graphs, ctx.parameters = (graphs, parameters) if learning else ([], ())
+        return torch.cat([y.detach() for _, y in graphs])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, d_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        needs_inputs, needs = ctx.needs_input_grad[3], ctx.needs_input_grad[5:]
+        trained = [parameter for parameter, needed in zip(ctx.parameters, needs, strict=True) if needed]
+
+        def differentiate(rows: slice, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+            return torch.autograd.grad(y, [*trained, x] if needs_inputs else trained, d_outputs[rows])
+
+        jobs = [partial(differentiate, rows, *graph) for rows, graph in zip(ctx.rows, ctx.graphs, strict=True)]
+        found = list(zip(*_computed(jobs), strict=True))
+        ctx.graphs = ctx.parameters = None
+        d_inputs = torch.cat(found.pop()) if needs_inputs else None
+        # Part by part: the order of a sum must not depend on which thread was ready first.
+        sums = (reduce(torch.add, of_parts) for of_parts in found)
+        return None, None, None, d_inputs, None, *(next(sums) if needed else None for needed in needs)
+
+
+def _computed(jobs: Sequence[Callable[[], Answer]]) -> list[Answer]:
+    """Do jobs, side by side inside of `side_by_side`, and return their answers in the same order."""
+    if _pool is None or len(jobs) == 1:
+        return [job() for job in jobs]
+    futures = [_pool.submit(_in_mode, torch.is_inference_mode_enabled(), job) for job in jobs]
+    wait(futures)
+    return [future.result() for future in futures]
+
+
+def _in_mode(inference: bool, job: Callable[[], Answer]) -> Answer:
+    with torch.inference_mode(inference), torch.no_grad():  # the modes are each thread's own too
+        return job()
+
+
+def _rows_of_parts(rows: int, parts: int) -> list[slice]:
+    """Cut rows into parts, as equal as can be."""
+    parts = max(1, min(rows, parts))
+    ends = [rows * number // parts for number in range(parts + 1)]
+    return [slice(*pair) for pair in zip(ends, ends[1:], strict=False)]
