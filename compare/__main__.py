@@ -9,6 +9,7 @@ if __name__ == "__main__":  # before the imports that take time
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -87,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     benchmark = commands.add_parser(
         "benchmark",
         help="measure speed: of every cell, of each framework's documented way, of learning, and how it grows",
-        description="For an idle machine: nothing else should run. All of it takes about forty minutes on two cores.",
+        description="For an idle machine: nothing else should run. All of it takes about fifty minutes on two cores.",
     )
     benchmark.add_argument(
         "--frameworks", nargs="+", default=list(FRAMEWORKS), metavar="NAME", help="default: all four"
@@ -106,6 +107,13 @@ def _parser() -> argparse.ArgumentParser:
         help="speed, learning (needs --data), growth; default: all. What --out has of other parts stays",
     )
     benchmark.add_argument("--repeats", type=positive, default=3, metavar="N", help="pairs of measurements; default: 3")
+    benchmark.add_argument(
+        "--busy",
+        type=positive,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="busy processes that run beside the training; default: one for each core",
+    )
     benchmark.add_argument(
         "--data", metavar="SOURCE", help="official reviews, for learning: the seconds to an accuracy"
     )
@@ -331,7 +339,7 @@ def _benchmark(arguments: argparse.Namespace) -> int:
     if "learning" in parts and not arguments.data:
         raise LockstepError("--parts learning: pass --data with the official reviews")
     cells = tuple(arguments.frameworks), tuple(arguments.architectures)
-    plan = Plan(*cells, arguments.repeats, arguments.data, arguments.unlabelled, tuple(parts))
+    plan = Plan(*cells, arguments.repeats, arguments.data, arguments.unlabelled, tuple(parts), arguments.busy)
     with (
         output(arguments, arguments.out, PAGE) as place,
         output(arguments, arguments.out.with_suffix(".svg"), PAGE) as picture,

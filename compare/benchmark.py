@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from rich.console import Console
 from rich.markdown import Markdown
+from threadpoolctl import threadpool_limits
 
 from compare import workers
 from compare.figures import growth_figure
@@ -78,7 +81,12 @@ GROWTH: dict[str, tuple[tuple[int, ...], dict[str, int]]] = {
     "hidden_size": ((32, 64, 128, 256, 512), {"reviews": 512, "length": 100}),
 }
 
-MATRIX = 2_048  # rows and columns of the product that tells the machine's rate
+RATE_SECONDS = 0.15  # for which each matrix product is repeated to find its rate
+
+# The training that is timed beside busy processes: about the mean length of the measured reviews.
+CONTENDED_LENGTH = 230  # words of each review
+CONTENDED_BATCHES = 8  # of an epoch
+BUSY = (sys.executable, "-c", "while True: pass")
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,8 @@ class Plan:
         Of the official reviews, for the seconds to an accuracy.
     parts : tuple of str
         Of `PARTS`.
+    busy : int
+        Busy processes that run beside the training; by default one for each core.
     """
 
     frameworks: tuple[str, ...]
@@ -103,13 +113,36 @@ class Plan:
     data: str | None
     unlabelled: str | None
     parts: tuple[str, ...]
+    busy: int = os.cpu_count() or 1
 
 
 class Speed(NamedTuple):
-    """Reviews a second."""
+    """Reviews a second, and the threads of the training."""
 
     training: float
     prediction: float
+    threads: int
+
+
+class Product(NamedTuple):
+    """The product of two matrices, ``[rows, inner]`` and ``[inner, columns]``."""
+
+    rows: int
+    inner: int
+    columns: int
+
+    @property
+    def operations(self) -> int:
+        """Floating-point operations, a multiplication and an addition for each pair of numbers."""
+        return 2 * self.rows * self.inner * self.columns
+
+
+class Pair(NamedTuple):
+    """Two trainings, and operations a second of the products beside the first, in one thread."""
+
+    lockstep: Speed
+    idiomatic: Speed
+    rates: dict[Product, float]
 
 
 def run_benchmark(plan: Plan, place: Output, picture: Output) -> None:
@@ -158,10 +191,9 @@ def _earlier_parts(path: Path) -> dict[str, Any]:
 
 
 def _speed_part(plan: Plan, console: Console) -> dict[str, Any]:
-    rates, harness = _matrix_multiply_rates(), _harness_seconds()
-    console.print(f"matrix multiply: {rates['median'] / 1e9:,.0f} GFLOP/s")
-    rows = [_speeds(plan, *cell, rates["median"], harness, console) for cell in _cells(plan)]
-    return {"specification": MEASURED.model_dump(), "matrix_multiply": rates, "harness": harness, "rows": rows}
+    harness = _harness_seconds()
+    rows = [_speeds(plan, *cell, harness, console) for cell in _cells(plan)]
+    return {"specification": MEASURED.model_dump(), "busy": plan.busy, "harness": harness, "rows": rows}
 
 
 def _learning_part(plan: Plan, console: Console) -> dict[str, Any]:
@@ -184,66 +216,229 @@ def _cells(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _speeds(
-    plan: Plan, framework: str, architecture: str, rate: float, harness: dict[str, float], console: Console
+    plan: Plan, framework: str, architecture: str, harness: dict[str, float], console: Console
 ) -> dict[str, Any]:
-    """Measure one cell and its framework's documented way, pair by pair."""
-    pairs: list[dict[str, Speed]] = []
+    """Measure one cell and its framework's documented way, pair by pair, and the cell beside busy processes."""
+    chosen = MEASURED.replaced(architecture=architecture)
+    words = round(chosen.batch_size * harness["tokens_a_review"])
+    products = matrix_products(chosen, words)
+    pairs = []
     for repeat in range(plan.repeats):
-        pair = {recipe: _speed(framework, architecture, recipe) for recipe in RECIPES}
+        pairs.append(_pair(framework, architecture, products))
         console.print(
-            f"{framework} {architecture} {repeat + 1}/{plan.repeats}: "
-            f"lockstep {pair['lockstep'].training:,.0f}, as documented {pair['idiomatic'].training:,.0f} reviews/s"
+            f"{framework} {architecture} {repeat + 1}/{plan.repeats}: lockstep {pairs[-1].lockstep.training:,.0f}, "
+            f"as documented {pairs[-1].idiomatic.training:,.0f} reviews/s"
         )
-        pairs.append(pair)
-    lockstep, documented = (np.array([pair[recipe] for pair in pairs]) for recipe in RECIPES)  # [repeats, 2]
-    training = float(np.median(lockstep[:, 0]))
-    operations = training_operations(MEASURED.replaced(architecture=architecture), harness["tokens_a_review"])
+    contended = _contended_ratios(plan, framework, chosen)
+    console.print(f"{framework} {architecture} beside {plan.busy} busy processes: {np.median(contended):.2f}")
     return {
         "framework": framework,
         "architecture": architecture,
-        "pairs": [{recipe: speed._asdict() for recipe, speed in pair.items()} for pair in pairs],
+        "operations": training_operations(chosen, words),
+        "products": _products_and_rates(products, pairs),
+        "share_of_same_shape_products": _quartiles(_shares(products, pairs, chosen.batch_size)),
+        "contended_ratio": _quartiles(contended),
+        **_both_recipes(pairs, harness),
+    }
+
+
+def _both_recipes(pairs: Sequence[Pair], harness: dict[str, float]) -> dict[str, Any]:
+    """Return the speeds of the pairs, their ratio, and the harness' share of the lockstep training."""
+    lockstep, documented = (np.array([getattr(pair, recipe) for pair in pairs]) for recipe in RECIPES)  # [repeats, 3]
+    return {
+        "pairs": [{recipe: getattr(pair, recipe)._asdict() for recipe in RECIPES} for pair in pairs],
         "lockstep": _quartiles(lockstep[:, 0]),
         "idiomatic": _quartiles(documented[:, 0]),
         "ratio": _quartiles(lockstep[:, 0] / documented[:, 0]),
         "prediction": {"lockstep": _quartiles(lockstep[:, 1]), "idiomatic": _quartiles(documented[:, 1])},
-        "share_of_matrix_multiply": operations * training / rate,
-        "harness_share": harness["seconds"] / harness["reviews"] * training,
+        "harness_share": harness["seconds"] / harness["reviews"] * float(np.median(lockstep[:, 0])),
     }
 
 
-def training_operations(specification: Specification, tokens: float) -> float:
-    """Return the floating-point operations of training on `tokens` words, those of its matrix products.
+def _pair(framework: str, architecture: str, products: Iterable[Product]) -> Pair:
+    """Train in both recipes; rates from before and after the first, for the machine's speed changes."""
+    before = same_shape_rates(products)
+    lockstep = _speed(framework, architecture, "lockstep")
+    after = same_shape_rates(products)
+    documented = _speed(framework, architecture, "idiomatic")
+    return Pair(lockstep, documented, {product: (before[product] + after[product]) / 2 for product in products})
 
-    A product of ``[1, in]`` and ``[in, out]`` takes ``2 in out`` of them; the backward pass takes two
-    such products for every one of the forward pass. Padding is not counted, and neither is the head.
+
+def _products_and_rates(products: Mapping[Product, float], pairs: Sequence[Pair]) -> list[dict[str, Any]]:
+    """Each product, its times in a training step, and its operations a second beside each pair."""
+    return [
+        {**product._asdict(), "times": times, "rates": [pair.rates[product] for pair in pairs]}
+        for product, times in products.items()
+    ]
+
+
+def _shares(products: Mapping[Product, float], pairs: Sequence[Pair], batch_size: int) -> np.ndarray:
+    """Share of the same-shape products in the lockstep training of each pair."""
+    return np.array(
+        [
+            share_of_products(products, pair.rates, pair.lockstep.threads, batch_size / pair.lockstep.training)
+            for pair in pairs
+        ]
+    )
+
+
+def matrix_products(specification: Specification, words: int) -> dict[Product, float]:
+    """Return the matrix products of one training step of the recurrent layers.
+
+    The batch has `words` words and no padding. The head is left out.
+
+    Parameters
+    ----------
+    specification : Specification
+        Its sizes and its batch size count.
+    words : int
+        Of the batch.
+
+    Returns
+    -------
+    dict of Product to float
+        How many times the step takes each product.
     """
-    hidden, gates = specification.hidden_size, GATES[specification.cell]
-    size, products = specification.embedding_size, 0
+    batch, hidden, directions = specification.batch_size, specification.hidden_size, len(specification.directions)
+    gates, size, steps = GATES[specification.cell] * hidden, specification.embedding_size, words / batch
+    products: dict[Product, float] = defaultdict(float)
     for _ in range(specification.layers):
-        products += len(specification.directions) * (size + hidden) * gates * hidden
-        size = hidden * len(specification.directions)
-    return 3 * 2 * products * tokens
+        for product, times in (
+            (Product(words, size, gates), 1),  # forward: the inputs of all steps at once
+            (Product(batch, hidden, gates), steps),  # forward: the state of one step
+            (Product(batch, gates, hidden), steps),  # gradient of the state of one step
+            (Product(words, gates, size), 1),  # gradient of the inputs
+            (Product(size, words, gates), 1),  # gradient of the input kernel
+            (Product(hidden, words, gates), 1),  # gradient of the recurrent kernel
+        ):
+            products[product] += directions * times
+        size = hidden * directions
+    return dict(products)
 
 
-def _matrix_multiply_rates() -> dict[str, float]:
-    """Floating-point operations a second of NumPy's product of two large float32 matrices."""
+def training_operations(specification: Specification, tokens: int) -> float:
+    """Return the operations of a training step.
+
+    Parameters
+    ----------
+    specification : Specification
+        Its sizes count.
+    tokens : int
+        Words of the batch. Padding is not counted, and neither is the head.
+
+    Returns
+    -------
+    float
+        Floating-point operations of the matrix products, forward and backward.
+    """
+    return sum(times * product.operations for product, times in matrix_products(specification, tokens).items())
+
+
+def same_shape_rates(products: Iterable[Product]) -> dict[Product, float]:
+    """Measure how fast NumPy computes products of these shapes, in float32 and in one thread.
+
+    Parameters
+    ----------
+    products : iterable of Product
+        The shapes.
+
+    Returns
+    -------
+    dict of Product to float
+        Floating-point operations a second, the median of at least `RATE_SECONDS` seconds for each.
+    """
+    with threadpool_limits(1):
+        return {product: _rate(product) for product in products}
+
+
+def _rate(product: Product) -> float:
     generator = np.random.default_rng(0)
-    left, right = (generator.standard_normal((MATRIX, MATRIX), np.float32) for _ in range(2))
-    seconds = []
-    for _ in range(12):
+    left = generator.standard_normal((product.rows, product.inner), np.float32)
+    right = generator.standard_normal((product.inner, product.columns), np.float32)
+    out = np.empty((product.rows, product.columns), np.float32)
+    np.matmul(left, right, out=out)  # the first one also warms caches
+    seconds: list[float] = []
+    end = time.perf_counter() + RATE_SECONDS
+    while not seconds or time.perf_counter() < end:
         started = time.perf_counter()
-        left @ right
+        np.matmul(left, right, out=out)
         seconds.append(time.perf_counter() - started)
-    return _quartiles(2 * MATRIX**3 / np.array(seconds[2:]))
+    return product.operations / float(np.median(seconds))
+
+
+def share_of_products(
+    products: Mapping[Product, float], rates: Mapping[Product, float], threads: int, seconds: float
+) -> float:
+    """Return the share of a training step that its matrix products would take at these rates.
+
+    Parameters
+    ----------
+    products : mapping of Product to float
+        How many times the step takes each product.
+    rates : mapping of Product to float
+        Floating-point operations a second of each product, in one thread.
+    threads : int
+        Over which the products are spread.
+    seconds : float
+        Of the training step.
+
+    Returns
+    -------
+    float
+        1 if the step takes as long as its products alone, spread evenly over the threads.
+    """
+    alone = sum(times * product.operations / rates[product] for product, times in products.items())
+    return alone / threads / seconds
+
+
+@contextmanager
+def busy_processes(number: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Keep `number` processes busy, and end them whatever happens.
+
+    Parameters
+    ----------
+    number : int
+        Each takes all it can get of one core.
+
+    Yields
+    ------
+    list of subprocess.Popen
+        The processes.
+    """
+    with ExitStack() as stack:
+        started = []
+        for _ in range(number):
+            started.append(stack.enter_context(subprocess.Popen(BUSY, stderr=subprocess.DEVNULL)))  # waits at the end
+            stack.callback(started[-1].kill)  # is called before the wait
+        yield started
+
+
+def _contended_ratios(plan: Plan, framework: str, chosen: Specification) -> np.ndarray:
+    """Seconds of a training step beside busy processes, over those of a fair share of the machine.
+
+    As many threads as cores, beside `plan.busy` processes, are entitled to cores / (cores + busy) of
+    the machine: a step should take (cores + busy) / cores times what it takes on an idle one.
+    """
+    specification = chosen.replaced(max_length=CONTENDED_LENGTH, epochs=2)
+    cores, reviews = os.cpu_count() or 1, CONTENDED_BATCHES * chosen.batch_size
+    ratios = []
+    with Workers([framework]) as ask:
+        for _ in range(plan.repeats):
+            idle = _second_epoch(ask, framework, specification, reviews)
+            with busy_processes(plan.busy):
+                beside = _second_epoch(ask, framework, specification, reviews)
+            ratios.append(beside / idle / ((cores + plan.busy) / cores))
+    return np.array(ratios)
 
 
 def _speed(framework: str, architecture: str, recipe: str) -> Speed:
-    """Train in a process of its own; the speed of its second epoch, and of predicting the test reviews."""
+    """Train in a process of its own; the speed of its second epoch, of predicting the test reviews, its threads."""
     chosen = MEASURED.replaced(recipe=recipe, architecture=architecture)
     with _trained(framework, flags_of(chosen.model_dump(include=SIZES))) as run:
         seconds = read_history(run / "history.csv")[-1].seconds
         record = read_record(run / "record.json")
-    return Speed(record.data.sizes["train"] / seconds, record.reviews_per_second["prediction"])
+    training = record.data.sizes["train"] / seconds
+    return Speed(training, record.reviews_per_second["prediction"], record.threads)
 
 
 @contextmanager
@@ -313,13 +508,15 @@ def _growth(plan: Plan, console: Console) -> list[dict[str, Any]]:
 def _epoch_seconds(ask: Ask, framework: str, repeats: int, reviews: int, length: int, hidden_size: int) -> float:
     """Median seconds of a second epoch on random reviews of one length."""
     specification = GROWING.replaced(max_length=length, hidden_size=hidden_size)
+    return float(np.median([_second_epoch(ask, framework, specification, reviews) for _ in range(repeats)]))
+
+
+def _second_epoch(ask: Ask, framework: str, specification: Specification, reviews: int) -> float:
+    """Seconds of a second epoch on random reviews, each of the greatest length."""
     weights = random_weights(specification, specification.vocabulary_size)
-    made = random_reviews([length] * reviews, specification.vocabulary_size)
+    made = random_reviews([specification.max_length] * reviews, specification.vocabulary_size)
     few = made.take(np.arange(2))
-    epochs = [
-        ask(workers.train, framework, specification, weights, made, few).epoch_seconds[-1] for _ in range(repeats)
-    ]
-    return float(np.median(epochs))
+    return ask(workers.train, framework, specification, weights, made, few).epoch_seconds[-1]
 
 
 def _quartiles(values: np.ndarray) -> dict[str, float]:

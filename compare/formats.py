@@ -124,13 +124,14 @@ class OfRecipes(Form):
 
 
 class SpeedRow(OfRecipes):
-    """Speed of a cell."""
+    """Speed of a cell; a file of an earlier version lacks what has a default."""
 
     framework: Framework
     architecture: Architecture
     ratio: Quartiles
     prediction: OfRecipes
-    share_of_matrix_multiply: Positive
+    share_of_same_shape_products: Quartiles | None = None
+    contended_ratio: Quartiles | None = None
     harness_share: Positive
 
 
@@ -155,6 +156,7 @@ class GrowthRow(Form):
 class SpeedRows(Form):
     """A part of ``benchmark.json``."""
 
+    busy: Count | None = None
     rows: Annotated[list[SpeedRow], Field(min_length=1)]
 
 

@@ -136,20 +136,43 @@ def ensemble_table(ensemble: dict[str, Any]) -> str:
 
 
 def speed_table(benchmark: dict[str, Any]) -> str:
-    """Reviews a second of each cell, its framework's documented way, the ratio, and what the rate comes to."""
+    """Make the table of speed.
+
+    Training and prediction are in reviews a second, in the lockstep recipe and in the framework's
+    documented way. The share of the same-shape products and the harness' share are in per cent. The
+    ratio of the two recipes, and that beside busy processes, have no unit.
+
+    Parameters
+    ----------
+    benchmark : dict
+        What ``benchmark.json`` has.
+
+    Returns
+    -------
+    str
+        A table in Markdown, one row for each cell.
+    """
     rows = [
         [
             f"{TITLES[result['framework']]} {ARCHITECTURE_TITLES[result['architecture']]}",
             *(f"{result[recipe]['median']:,.0f}" for recipe in ("lockstep", "idiomatic")),
-            f"{result['ratio']['median']:.2f} ({result['ratio']['low']:.2f}–{result['ratio']['high']:.2f})",
+            _quartiles(result["ratio"]),
             *(f"{result['prediction'][recipe]['median']:,.0f}" for recipe in ("lockstep", "idiomatic")),
-            f"{result['share_of_matrix_multiply']:.0%}",
+            _quartiles(result.get("share_of_same_shape_products"), ".0%"),
+            _quartiles(result.get("contended_ratio")),
             f"{result['harness_share']:.2%}",
         ]
         for result in benchmark["speed"]["rows"]
     ]
     heading = ["reviews/s", "training", "as documented", "ratio (quartiles)", "prediction", "as documented"]
-    return table([*heading, "of matrix multiply", "harness' share"], rows)
+    beside = f"beside {benchmark['speed'].get('busy') or ''} busy processes".replace("  ", " ")
+    return table([*heading, "of same-shape products", beside, "harness' share"], rows)
+
+
+def _quartiles(values: dict[str, float] | None, form: str = ".2f") -> str:
+    if values is None:
+        return "–"
+    return f"{values['median']:{form}} ({values['low']:{form}}–{values['high']:{form}})"
 
 
 def learning_table(benchmark: dict[str, Any]) -> str:

@@ -62,7 +62,7 @@ def implementation(framework: str) -> Implementation:
     """Return the implementation, loaded once in this process."""
     if framework not in _loaded:
         _loaded[framework] = load_implementation(framework)
-        _loaded[framework].configure("cpu", multiprocessing.cpu_count(), 0)
+        _loaded[framework].configure("cpu", multiprocessing.cpu_count(), Specification())
     return _loaded[framework]
 
 

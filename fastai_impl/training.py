@@ -32,12 +32,12 @@ from shared.weights import Weights
 from torch_layers.parts import side_by_side
 
 
-def configure(device: str, threads: int | None, seed: int) -> str:
+def configure(device: str, threads: int | None, specification: Specification) -> str:
     """Choose the device, the threads and the seeds of fastai's generators."""
     keep_freed_memory()
     if threads is not None:
         torch.set_num_threads(threads)
-    set_seed(seed)
+    set_seed(specification.seed)
     accelerated = default_device(use=None if device == "auto" else device != "cpu").type
     if device not in ("auto", accelerated):
         raise LockstepError(f"--device {device}: fastai finds no such device; use --device cpu or auto")

@@ -31,13 +31,13 @@ from shared.weights import Weights
 from torch_layers.parts import side_by_side
 
 
-def configure(device: str, threads: int | None, seed: int) -> str:
+def configure(device: str, threads: int | None, specification: Specification) -> str:
     """Choose the device, the threads and the seeds of Flair's generators."""
     logging.getLogger("flair").setLevel(logging.ERROR)
     keep_freed_memory()
     if threads is not None:
         torch.set_num_threads(threads)
-    flair.set_seed(seed)
+    flair.set_seed(specification.seed)
     found = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     chosen = next(name for name in ("cuda", "mps", "cpu") if found[name]) if device == "auto" else device
     if not found[chosen]:
@@ -192,7 +192,9 @@ def predict_probabilities(model: SentimentClassifier, reviews: EncodedReviews) -
     with side_by_side(model):
         for rows, _ in prediction_batches(reviews):
             chosen = [sentences[row] for row in rows]
-            model.predict(chosen, PREDICTION_BATCH_SIZE, return_probabilities_for_all_classes=True, label_name="predicted")
+            model.predict(
+                chosen, PREDICTION_BATCH_SIZE, return_probabilities_for_all_classes=True, label_name="predicted"
+            )
             for row, sentence in zip(rows, chosen, strict=True):
                 if len(sentence):
                     probabilities[row] = [label.score for label in sentence.get_labels("predicted")]

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import keras
+import tensorflow as tf
 from keras import KerasTensor, layers, ops
 
-from keras_impl.lstm import LSTM
+from keras_impl.recurrent import GRU, LSTM
 from keras_impl.weights import load_weights
 from shared.specification import POOLED, Specification
 from shared.weights import Weights
 
 CELLS = {"rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
-TRAINED_CELLS = {**CELLS, "lstm": LSTM}  # the same, trained faster
+TRAINED_CELLS = {**CELLS, "lstm": LSTM, "gru": GRU}  # the same, trained faster
 
 # In the idiomatic recipe Keras decides on these: its layers return the last output.
 DECIDED_FIELDS = ("pooling",)
@@ -34,7 +35,8 @@ def build(specification: Specification, weights: Weights) -> keras.Model:
         if specification.vectors != "random":
             model.get_layer("embedding").set_weights([weights["embedding"]])
     else:
-        model = sentiment_classifier(specification, vocabulary_size, classes, TRAINED_CELLS)
+        parts = 1 if tf.config.list_logical_devices("GPU") else specification.batch_parts
+        model = sentiment_classifier(specification, vocabulary_size, classes, TRAINED_CELLS, parts)
         load_weights(model, weights)
     model.compile(jit_compile=False)  # XLA would compile anew for each length
     return model
@@ -45,6 +47,7 @@ def sentiment_classifier(
     vocabulary_size: int,
     classes: int,
     cells: Mapping[str, type[layers.RNN]] = CELLS,
+    parts: int = 1,
 ) -> keras.Model:
     """Embedding, recurrent layers, pooling over real tokens, linear head; from tokens to logits.
 
@@ -52,26 +55,40 @@ def sentiment_classifier(
     its own that reads from left to right, the backward one after each review was reversed within
     its own length. Padding then comes after the real tokens in both, and what is never read cannot
     matter.
+
+    From word vectors to features the rows of a batch are cut into parts, which TensorFlow computes
+    side by side: they have the layers in common and nothing to wait for.
     """
     tokens = keras.Input((None,), dtype="int32", name="tokens")  # [batch, time]
-    inputs = layers.Embedding(
+    words = layers.Embedding(
         vocabulary_size, specification.embedding_size, trainable=specification.train_embedding, name="embedding"
     )(tokens)  # [batch, time, embedding]
-    cell = cells[specification.cell]
-    mirror = Mirror(specification.unread_id)
-    outputs: list[KerasTensor] = []  # of each direction, in its own order: [batch, time, hidden]
-    for number in range(specification.layers):
-        if number > 0:
-            both = [outputs[0], *(mirror([y, tokens]) for y in outputs[1:])]
-            inputs = layers.Concatenate()(both) if len(both) > 1 else both[0]
-        outputs = [
-            cell(specification.hidden_size, return_sequences=True, name=f"rnn.{number}.{way}")(
-                mirror([inputs, tokens]) if way == "backward" else inputs
-            )
+    recurrent = [
+        [
+            cells[specification.cell](specification.hidden_size, return_sequences=True, name=f"rnn.{number}.{way}")
             for way in specification.directions
         ]
-    pooling = MaskedPooling(specification.pooling, specification.unread_id, name="features")
-    features = pooling([tokens, *outputs])  # [batch, features]
+        for number in range(specification.layers)
+    ]
+    mirror = Mirror(specification.unread_id)
+    pooling = MaskedPooling(
+        specification.pooling, specification.unread_id, name="features" if parts == 1 else "pooling"
+    )
+
+    def encoded(inputs: KerasTensor, tokens: KerasTensor) -> KerasTensor:
+        outputs: list[KerasTensor] = []  # of each direction, in its own order: [batch, time, hidden]
+        for layer in recurrent:
+            if outputs:
+                both = [outputs[0], *(mirror([y, tokens]) for y in outputs[1:])]
+                inputs = layers.Concatenate()(both) if len(both) > 1 else both[0]
+            outputs = [cell(mirror([inputs, tokens]) if back else inputs) for back, cell in enumerate(layer)]
+        return pooling([tokens, *outputs])  # [batch, features]
+
+    if parts == 1:
+        features = encoded(words, tokens)
+    else:
+        each = zip(Parts(parts)(words), Parts(parts)(tokens), strict=True)
+        features = layers.Concatenate(axis=0, name="features")([encoded(*part) for part in each])
     return keras.Model(tokens, layers.Dense(classes, name="head")(features))
 
 
@@ -85,6 +102,23 @@ def with_masks(model: keras.Model, word_dropout: bool) -> keras.Model:
         after_embedding = keras.Model([tokens, words], features)
         features = after_embedding([tokens, layers.Multiply()([words, masks[1]])])
     return keras.Model([tokens, *masks], model.get_layer("head")(layers.Multiply()([features, masks[0]])))
+
+
+class Parts(layers.Layer):
+    """Cuts the rows of a batch into parts, as equal as can be; how many does not depend on the machine."""
+
+    def __init__(self, parts: int, **options: object) -> None:
+        super().__init__(**options)
+        self.parts = parts
+
+    def call(self, inputs: KerasTensor) -> list[KerasTensor]:
+        """Return the parts of ``[batch, ...]``."""
+        ends = tf.shape(inputs)[0] * tf.range(self.parts + 1) // self.parts
+        return tf.split(inputs, ends[1:] - ends[:-1], num=self.parts)
+
+    def compute_output_spec(self, inputs: KerasTensor) -> list[KerasTensor]:
+        """Return the shapes: the number of rows is not known."""
+        return [KerasTensor((None, *inputs.shape[1:]), dtype=inputs.dtype) for _ in range(self.parts)]
 
 
 @keras.saving.register_keras_serializable("lockstep")
@@ -148,12 +182,12 @@ def pool(outputs: KerasTensor, real: KerasTensor, how: str) -> KerasTensor:
     """Pool ``[batch, time, hidden]`` to ``[batch, hidden]`` by ``first``, ``last``, ``max`` or ``mean``."""
     lengths = ops.sum(ops.cast(real, "int32"), axis=1, keepdims=True)  # [batch, 1]
     not_empty = ops.cast(lengths > 0, outputs.dtype)  # [batch, 1]
-    mask = ops.expand_dims(real, 2)  # [batch, time, 1]
+    mask = ops.cast(real, outputs.dtype)  # [batch, time]
     if how == "mean":
-        total = ops.sum(outputs * ops.cast(mask, outputs.dtype), axis=1)  # [batch, hidden]
-        return total / ops.cast(ops.maximum(lengths, 1), outputs.dtype)
-    if how == "max":  # outputs lie between -1 and 1
-        return ops.max(ops.where(mask, outputs, -1.0), axis=1) * not_empty
+        weights = mask / ops.cast(ops.maximum(lengths, 1), outputs.dtype)  # [batch, time]
+        return ops.squeeze(ops.matmul(ops.expand_dims(weights, 1), outputs), axis=1)
+    if how == "max":  # outputs lie between -1 and 1; a part may have no rows
+        return ops.max(outputs - ops.expand_dims(4 * (1 - mask), 2), axis=1, initial=-5) * not_empty
     place = ops.zeros_like(lengths) if how == "first" else ops.maximum(lengths - 1, 0)  # [batch, 1]
     return ops.squeeze(take_places(outputs, place), axis=1) * not_empty
 

@@ -24,13 +24,17 @@ from shared.weights import Weights
 REDUCTIONS = {"mean": "sum_over_batch_size", "sum": "sum"}
 
 
-def configure(device: str, threads: int | None, seed: int) -> str:
-    """Choose the device, the threads and the seed of Keras' own generators."""
+def configure(device: str, threads: int | None, specification: Specification) -> str:
+    """Choose the device, the threads and the seed of Keras' own generators.
+
+    In the lockstep recipe the threads are for operations side by side, each of them on one.
+    """
     keep_freed_memory()
     if threads is not None:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        lockstep = specification.recipe == "lockstep"
+        tf.config.threading.set_intra_op_parallelism_threads(1 if lockstep else threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(specification.seed)
     accelerated = bool(tf.config.list_physical_devices("GPU"))
     if device == "mps" or (device == "cuda" and not accelerated):
         raise LockstepError(f"--device {device}: TensorFlow finds no such device; use --device cpu or auto")

@@ -78,7 +78,7 @@ def profiled(framework: str, architecture: str) -> list[Operation]:
         Of the model.
     """
     room = load_implementation(framework)
-    room.configure("cpu", 1, 0)
+    room.configure("cpu", 1, Specification())
     specification = PROFILED.replaced(architecture=architecture)
     reviews = random_reviews([LENGTH] * STEPS * specification.batch_size, specification.vocabulary_size)
     model = room.build(specification, random_weights(specification, specification.vocabulary_size))

@@ -36,8 +36,8 @@ from shared.runs import this_commit, this_machine
 from shared.specification import Specification, add_specification_flags, specification_from_flags
 from shared.text import PADDING_ID, UNKNOWN_ID
 from shared.weights import CHECKPOINT, Checkpoint, save_checkpoint
-from torch_layers.parts import side_by_side
 from torch_layers.encoder import mirrored_places
+from torch_layers.parts import side_by_side
 
 # Words that each batch's right words are told apart from, drawn by frequency to the power of 3/4
 # (Mikolov et al. 2013, "Distributed representations", section 2.2).
@@ -75,7 +75,9 @@ class LanguageModel(nn.Module):
         mirror = mirrored_places(real.t()).t()  # [batch, time]
         sampled = torch.multinomial(self.frequency, SAMPLED_WORDS, replacement=True)  # [sampled]
         losses = []
-        states = self.classifier.rnn.states(self.classifier.embedding(tokens), real)  # [batch, time, directions * hidden]
+        states = self.classifier.rnn.states(
+            self.classifier.embedding(tokens), real
+        )  # [batch, time, directions * hidden]
         for back, outputs in enumerate(states.chunk(len(self.project), dim=2)):
             words = tokens.long().gather(1, mirror) if back else tokens.long()  # [batch, time]
             known = words[:, 1:] > UNKNOWN_ID  # [batch, time - 1]
@@ -172,7 +174,7 @@ def _parser() -> argparse.ArgumentParser:
 def _pretrain(arguments: argparse.Namespace) -> int:
     specification = specification_from_flags(arguments)
     with output(arguments, arguments.out, CHECKPOINT) as place:
-        configure(arguments.device, arguments.threads or os.cpu_count() or 1, specification.seed)
+        configure(arguments.device, arguments.threads or os.cpu_count() or 1, specification)
         checkpoint, losses = pretrain(specification, load_corpus(specification, progress=True))
         with place.written() as temporary:
             made = {"machine": this_machine().model_dump(), "commit": this_commit()}

@@ -23,12 +23,12 @@ from shared.weights import Weights
 from torch_layers.parts import side_by_side
 
 
-def configure(device: str, threads: int | None, seed: int) -> str:
+def configure(device: str, threads: int | None, specification: Specification) -> str:
     """Choose the device, the threads and the seed of PyTorch's own generator."""
     keep_freed_memory()
     if threads is not None:
         torch.set_num_threads(threads)
-    torch.manual_seed(seed)
+    torch.manual_seed(specification.seed)
     found = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     chosen = next(name for name in ("cuda", "mps", "cpu") if found[name]) if device == "auto" else device
     if not found[chosen]:

@@ -110,7 +110,7 @@ def train_cell(
     specification = followed(implementation, specification, given)
     inputs = inputs_of(specification)  # now: they may be others when training is done
     threads = threads or os.cpu_count() or 1
-    device_used = implementation.configure(device, threads, specification.seed)
+    device_used = implementation.configure(device, threads, specification)
     corpus = load_corpus(specification)
     model = implementation.build(specification, initial_weights(specification, corpus))
     setup = time.perf_counter() - started

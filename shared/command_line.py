@@ -315,8 +315,9 @@ def _predict(framework: str, load: Callable[[], Implementation], arguments: argp
             reviews.texts, checkpoint.vocabulary, checkpoint.specification, reviews.review_ids, reviews.labels
         )
         implementation = load()
-        implementation.configure(arguments.device, arguments.threads, checkpoint.specification.seed)
-        model = implementation.build(checkpoint.specification.replaced(recipe="lockstep"), checkpoint.weights)
+        specification = checkpoint.specification.replaced(recipe="lockstep")
+        implementation.configure(arguments.device, arguments.threads or os.cpu_count() or 1, specification)
+        model = implementation.build(specification, checkpoint.weights)
         probabilities = implementation.predict_probabilities(model, encoded)
         predictions = Predictions.of(encoded, probabilities, checkpoint.class_names)
         empty = int((encoded.sizes == 0).sum())

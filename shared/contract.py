@@ -31,9 +31,10 @@ class Implementation:
         One of `FRAMEWORKS`, or `REFERENCE`.
     version : str
         The framework's version.
-    configure : (device, threads, seed) -> str
+    configure : (device, threads, specification) -> str
         Called once, before anything else: sets device (``auto``, ``cpu``, ``cuda``, ``mps``),
-        threads (None leaves the framework's default) and the framework's own random generators.
+        threads (None leaves the framework's default), what they are for in this recipe, and the
+        framework's own random generators by the specification's seed.
         Returns the device that is used; raises LockstepError if there is none such.
     idiomatic : (specification) -> specification
         The specification with the values that the framework's documentation would have you write,
@@ -60,7 +61,7 @@ class Implementation:
 
     framework: str
     version: str
-    configure: Callable[[str, int | None, int], str]
+    configure: Callable[[str, int | None, Specification], str]
     idiomatic: Callable[[Specification], Specification]
     decided_fields: tuple[str, ...]
     build: Callable[[Specification, Weights], Any]

@@ -274,7 +274,7 @@ def preset(name: str) -> Specification:
 def from_record(values: Mapping[str, Any]) -> Specification:
     """Read a specification that a record or a checkpoint stored.
 
-    Before there were ``batch_parts``, a batch was computed as a whole.
+    In records from before there were ``batch_parts``, a batch was computed as a whole.
 
     Raises
     ------
@@ -282,7 +282,8 @@ def from_record(values: Mapping[str, Any]) -> Specification:
         If a field is missing, unknown or out of range.
     """
     try:
-        return Specification.model_validate({"batch_parts": 1, **values})
+        whole = {"batch_parts": 1} if values.get("recipe") == "lockstep" else {}
+        return Specification.model_validate({**whole, **values})
     except ValidationError as error:
         raise LockstepError(_one_line(error)) from error
 

@@ -1,13 +1,25 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from compare import benchmark
-from compare.benchmark import MEASURED, PARTS, Plan, run_benchmark, training_operations
+from compare.benchmark import (
+    MEASURED,
+    PARTS,
+    Plan,
+    Product,
+    busy_processes,
+    matrix_products,
+    run_benchmark,
+    share_of_products,
+    training_operations,
+)
+from compare.results import TABLES, speed_table
 from shared.errors import LockstepError
 from shared.files import seal
 from shared.output import MARK, PAGE, Output
@@ -33,19 +45,76 @@ def test_operations_by_hand() -> None:
     assert deep == 2 * training_operations(one, 1) + 2 * 3 * 2 * (4 * 8 + 2 * 8)
 
 
+def test_products_by_hand() -> None:
+    one = Specification(architecture="lstm", vectors="random", embedding_size=3, hidden_size=2, batch_size=4)
+    assert matrix_products(one, words=20) == {
+        Product(20, 3, 8): 1,
+        Product(4, 2, 8): 5,
+        Product(4, 8, 2): 5,
+        Product(20, 8, 3): 1,
+        Product(3, 20, 8): 1,
+        Product(2, 20, 8): 1,
+    }
+    # What is of the same shape is counted together: here both kernels' gradients, in two directions.
+    square = one.replaced(architecture="bilstm", embedding_size=2)
+    assert matrix_products(square, words=20)[Product(2, 20, 8)] == 4
+    # The second layer reads both directions.
+    assert matrix_products(square.replaced(layers=2), words=20)[Product(20, 4, 8)] == 2
+
+
+def test_share_of_a_training_that_takes_as_long_as_its_products() -> None:
+    one = Specification(architecture="gru", vectors="random", embedding_size=3, hidden_size=2, batch_size=4)
+    products = matrix_products(one, words=20)
+    rates = {product: product.operations / 1e-3 for product in products}  # each takes a millisecond
+    seconds = (4 + 2 * 5) * 1e-3  # four products of all words, two of each of five steps
+    assert share_of_products(products, rates, threads=1, seconds=seconds) == pytest.approx(1)
+    assert share_of_products(products, rates, threads=2, seconds=seconds) == pytest.approx(0.5)
+
+
+def end_early(started: list[subprocess.Popen[bytes]], error: type[BaseException]) -> None:
+    with busy_processes(2) as processes:
+        started.extend(processes)
+        assert all(process.poll() is None for process in processes)
+        raise error
+
+
+@pytest.mark.parametrize("error", [LockstepError, KeyboardInterrupt])
+def test_busy_processes_end_with_an_error(error: type[BaseException]) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    with pytest.raises(error):
+        end_early(started, error)
+    assert len(started) == 2
+    assert all(process.poll() is not None for process in started)
+
+
+def test_a_table_of_an_earlier_version_is_shown() -> None:
+    quartiles = {"low": 1.0, "median": 2.0, "high": 3.0}
+    both = {"lockstep": quartiles, "idiomatic": quartiles}
+    row = {"framework": "keras", "architecture": "lstm", "ratio": quartiles, "prediction": both, "harness_share": 0.01}
+    lines = speed_table({"speed": {"rows": [{**both, **row}]}}).splitlines()
+    assert lines[0].endswith("| of same-shape products | beside busy processes | harness' share |")
+    assert lines[2] == "| Keras LSTM | 2 | 2 | 2.00 (1.00–3.00) | 2 | 2 | – | – | 1.00% |"
+
+
 def test_a_small_benchmark_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = MEASURED.replaced(reviews=300, max_length=20, hidden_size=4, embedding_size=4, data="packaged")
     monkeypatch.setattr(benchmark, "MEASURED", small)
+    monkeypatch.setattr(benchmark, "RATE_SECONDS", 0.01)
     monkeypatch.setattr(benchmark, "LEARNING", benchmark.LEARNING.replaced(reviews=300, vectors="random"))
     monkeypatch.setattr(benchmark, "LENGTHS_READ", (5, 10))
     monkeypatch.setattr(benchmark, "ACCURACIES", (0.1, 1.0))
     monkeypatch.setattr(benchmark, "GROWTH", {"reviews": ((64, 640), {"length": 10, "hidden_size": 4})})
-    benchmarked(Plan(("pytorch",), ("lstm",), 1, "packaged", "none", PARTS), tmp_path / "benchmark.json")
+    benchmarked(Plan(("pytorch",), ("lstm",), 1, "packaged", "none", PARTS, busy=2), tmp_path / "benchmark.json")
     found = json.loads((tmp_path / "benchmark.json").read_text())
     assert tuple(found) == ("made_by", *PARTS, "checksum")
     (result,) = found["speed"]["rows"]
     assert result["ratio"]["median"] == pytest.approx(result["lockstep"]["median"] / result["idiomatic"]["median"])
-    assert 0 < result["share_of_matrix_multiply"] < 1
+    share = result["share_of_same_shape_products"]
+    assert 0 < share["low"] <= share["median"] <= share["high"] < 1
+    assert result["contended_ratio"]["median"] > 0
+    assert found["speed"]["busy"] == 2
+    assert all(len(product["rates"]) == 1 and product["rates"][0] > 0 for product in result["products"])
+    assert "| of same-shape products | beside 2 busy processes |" in TABLES["benchmark"][1](found)
     assert result["prediction"]["lockstep"]["median"] > 0
     (learning,) = found["learning"]["rows"]
     fastest = min(run["seconds"] for run in learning["runs"])

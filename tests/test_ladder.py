@@ -51,7 +51,8 @@ def test_every_rung_switches_one_default() -> None:
         assert rung.whose
     parts = ablation("model", "labels.parquet").rungs
     switched = {name for rung in (*RUNGS, *parts) for name in rung.changes}
-    assert switched >= set(LOCKSTEP_FIELDS)
+    # Into how many parts a batch is cut is no framework's default, and no more than rounding.
+    assert switched >= set(LOCKSTEP_FIELDS) - {"batch_parts"}
 
 
 def test_every_part_of_the_full_recipe_is_switched_alone() -> None:

@@ -44,10 +44,12 @@ class LSTM(nn.LSTM):
         if inputs.device.type != "cpu":
             return super().forward(inputs)
         gates = inputs.shape[0] * inputs.shape[1] * 4 * self.hidden_size * inputs.element_size()  # bytes
-        outputs, state = [], None
+        outputs: list[Tensor] = []
+        state = None
         for steps in inputs.chunk(-(-gates // GATES_AT_ONCE)):
             y, state = super().forward(steps, state)
             outputs.append(y)
+        assert state is not None
         return torch.cat(outputs), state
 
 

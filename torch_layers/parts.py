@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial, reduce
+from itertools import pairwise
 from typing import TypeVar
 
 import torch
@@ -134,4 +135,4 @@ def _rows_of_parts(rows: int, parts: int) -> list[slice]:
     """Cut rows into parts, as equal as can be."""
     parts = max(1, min(rows, parts))
     ends = [rows * number // parts for number in range(parts + 1)]
-    return [slice(*pair) for pair in zip(ends, ends[1:], strict=False)]
+    return [slice(*pair) for pair in pairwise(ends)]

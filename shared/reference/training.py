@@ -16,7 +16,7 @@ from shared.specification import Specification
 from shared.weights import Weights
 
 
-def configure(device: str, threads: int | None, seed: int) -> str:
+def configure(device: str, threads: int | None, specification: Specification) -> str:
     """Accept the CPU; NumPy takes its threads from its BLAS, and nothing here is random."""
     if device not in ("auto", "cpu"):
         raise LockstepError(f"--device {device}: the reference runs on the cpu only")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 
-from compare.workers import implementation, predict_with_checkpoint
+from compare.workers import forward_and_backward, implementation, predict_with_checkpoint
 from shared.cell import initial_weights
 from shared.contract import followed
 from shared.data.encoding import EncodedReviews, encode_texts, load_corpus
@@ -48,7 +49,7 @@ def train_and_reopen(
     """Train as the command does, answer some texts, write a checkpoint, open it in the lockstep recipe, ask again."""
     room = implementation(framework)
     specification = followed(room, specification, given)
-    room.configure("auto", None, specification.seed)  # or the generators go on where the training before left them
+    room.configure("auto", None, specification)  # or the generators go on where the training before left them
     corpus = load_corpus(specification)
     model = room.build(specification, initial_weights(specification, corpus))
     history = room.train(model, corpus.train, corpus.validation, specification, Silent())
@@ -58,3 +59,42 @@ def train_and_reopen(
     save_checkpoint(checkpoint, Checkpoint(specification, corpus.vocabulary, weights, corpus.class_names))
     again = predict_with_checkpoint(framework, checkpoint, reviews)
     return Outcome(history.step_losses, answers, largest_difference(again, answers))
+
+
+def forward_and_backward_in_pieces(
+    framework: str,
+    specification: Specification,
+    weights: Weights,
+    reviews: EncodedReviews,
+    masks: tuple[np.ndarray, ...],
+    steps: int,
+) -> tuple[np.ndarray, float, Weights]:
+    """Do what `forward_and_backward` does where few steps are computed at once; for rooms on PyTorch."""
+    implementation(framework)  # before PyTorch is imported here
+    from torch_layers import cells
+
+    gates = -(-len(reviews) // specification.batch_parts) * 4 * specification.hidden_size * 4  # bytes of a step
+    with patch.object(cells, "GATES_AT_ONCE", steps * gates), patch.object(cells, "STEPS_AT_ONCE", steps):
+        return forward_and_backward(framework, specification, weights, reviews, masks)
+
+
+def threads_after_a_failure(framework: str) -> tuple[int, int, str]:
+    """PyTorch's threads before and after a part of a batch failed, and what the failure said."""
+    implementation(framework)
+    import torch
+
+    from torch_layers.parts import in_parts, side_by_side
+
+    def fail(inputs: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+        raise ValueError(f"part of {len(inputs)}")
+
+    model = torch.nn.Linear(1, 1)
+    model.specification = Specification()
+    torch.set_num_threads(3)
+    said = ""
+    try:
+        with side_by_side(model):
+            in_parts(fail, 2, list(model.parameters()), torch.zeros(5, 1), torch.ones(5))
+    except ValueError as error:
+        said = str(error)
+    return 3, torch.get_num_threads(), said

@@ -67,6 +67,7 @@ CHANGED: dict[str, Any] = {
     "seed": 1,
     "epochs": 1,
     "batch_size": 24,
+    "batch_parts": 3,
     "batch_order": "shuffled",
     "loss_reduction": "sum",
     "learning_rate": 0.03,

@@ -299,7 +299,9 @@ FAULTS = (
     Fault("maximum with padding as zero", "pytorch", "torch_layers.encoder:pool", _maximum_with_zero),
     Fault("pooled parts in another order", "keras", "keras_impl.model:POOLED", _other_parts),
     Fault("backward direction reads forward", "keras", "keras_impl.model:Mirror.call", _no_reversal),
-    Fault("backward direction starts in the padding", "fastai", "torch_layers.encoder:mirrored_places", _reversed_whole),
+    Fault(
+        "backward direction starts in the padding", "fastai", "torch_layers.encoder:mirrored_places", _reversed_whole
+    ),
     Fault("gradients of the first part only", "pytorch", "torch_layers.parts:reduce", _first_part_only),
     Fault("word ids shifted by one", "keras", "shared.data.encoding:EncodedReviews.padded", _shifted_ids),
     Fault("loss summed over the batch", "flair", "flair_impl.model:SentimentClassifier", _summed),

@@ -1,0 +1,245 @@
+"""LSTM and GRU with the variables and the arithmetic of Keras' layers, trained faster on a CPU.
+
+Keras multiplies the inputs step by step and TensorFlow adds the kernels' gradients up step by step. Here what the
+inputs contribute is one product for all steps, and with the backward pass written by hand so is each kernel's
+gradient; the loops are left with the recurrent product and what is done element by element. The same is done for
+PyTorch in `torch_layers.cells`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+Gradient = Callable[..., tuple[tf.Tensor, ...]]
+
+
+class _Fast:
+    """Puts `steps` of a layer in the place of Keras' loop, where nothing asks for more than outputs."""
+
+    def call(
+        self,
+        sequences: tf.Tensor,
+        initial_state: tf.Tensor | None = None,
+        mask: tf.Tensor | None = None,
+        training: bool = False,
+    ) -> tf.Tensor:
+        """Return outputs ``[batch, time, hidden]``, as the layer of Keras does.
+
+        Parameters
+        ----------
+        sequences : <float32>[batch, time, size]
+            Of any lengths; what is padded is the reader's matter.
+        initial_state, mask : optional
+            With either, or on a GPU, Keras' own layer computes.
+        training : bool
+            Whether a gradient will be asked for.
+        """
+        if mask is not None or initial_state is not None or tf.config.list_logical_devices("GPU"):
+            return super().call(sequences, initial_state=initial_state, mask=mask, training=training)  # type: ignore[misc]
+        outputs = self.steps(tf.transpose(sequences, (1, 0, 2)))  # [time, batch, hidden]
+        return tf.transpose(outputs, (1, 0, 2))
+
+    def steps(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Return outputs ``[time, batch, hidden]`` of inputs ``[time, batch, size]``."""
+        raise NotImplementedError
+
+
+@keras.saving.register_keras_serializable("lockstep")
+class LSTM(_Fast, layers.LSTM):
+    """`keras.layers.LSTM` with ``return_sequences``."""
+
+    def steps(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Return outputs ``[time, batch, hidden]`` of inputs ``[time, batch, size]``."""
+        return lstm(*map(tf.convert_to_tensor, (inputs, self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)))
+
+
+@keras.saving.register_keras_serializable("lockstep")
+class GRU(_Fast, layers.GRU):
+    """`keras.layers.GRU` with ``return_sequences`` and ``reset_after``."""
+
+    def steps(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Return outputs ``[time, batch, hidden]`` of inputs ``[time, batch, size]``."""
+        input_bias, recurrent_bias = tf.unstack(self.cell.bias)  # each [3 * hidden]
+        hidden = self.cell.units
+        # Only of n does the state's bias stand inside of the reset; of z and r the two are one.
+        bias = input_bias + tf.concat([recurrent_bias[: 2 * hidden], tf.zeros(hidden)], axis=0)
+        given = contribution(inputs, tf.convert_to_tensor(self.cell.kernel), bias)
+        return gru_steps(given, tf.convert_to_tensor(self.cell.recurrent_kernel), recurrent_bias[2 * hidden :])
+
+
+@tf.custom_gradient
+def contribution(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
+    """Return what the inputs contribute to all steps, ``[time, batch, gates * hidden]``, and its gradient.
+
+    Parameters
+    ----------
+    inputs : <float32>[time, batch, size]
+    kernel : <float32>[size, gates * hidden]
+    bias : <float32>[gates * hidden]
+    """
+    rows = flat(inputs)
+    given = tf.matmul(rows, kernel) + bias
+
+    def gradient(d_given: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        d_rows = flat(d_given)
+        d_inputs = tf.reshape(tf.matmul(d_rows, transposed_gates(kernel, (0, 1, 2))), tf.shape(inputs))
+        d_bias = tf.matmul(tf.ones((1, tf.shape(d_rows)[0])), d_rows)[0]  # a sum, by the faster kernel
+        return d_inputs, tf.matmul(rows, d_rows, transpose_a=True), d_bias
+
+    return tf.reshape(given, (*tf.unstack(tf.shape(inputs)[:2]), kernel.shape[1])), gradient
+
+
+@tf.custom_gradient
+def lstm(
+    inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor
+) -> tuple[tf.Tensor, Gradient]:
+    """Return an LSTM's outputs ``[time, batch, hidden]``, and their gradient.
+
+    TensorFlow's kernel for all steps is used forward. Its gradient would add up the kernels' gradients step by step.
+
+    Parameters
+    ----------
+    inputs : <float32>[time, batch, size]
+        The state before them is zero.
+    kernel : <float32>[size, 4 * hidden]
+        In Keras' gate order i, f, g, o, as the other two.
+    recurrent_kernel : <float32>[hidden, 4 * hidden]
+    bias : <float32>[4 * hidden]
+    """
+    time, hidden = tf.shape(inputs)[0], recurrent_kernel.shape[0]
+    zero, nothing = tf.zeros((tf.shape(inputs)[1], hidden)), tf.zeros(hidden)
+    peepholes = {"wci": nothing, "wcf": nothing, "wco": nothing, "use_peephole": False}
+    i, cells, f, o, g, tanh_c, outputs = tf.raw_ops.BlockLSTMV2(
+        seq_len_max=tf.cast(time, tf.int64),
+        x=inputs,
+        cs_prev=zero,
+        h_prev=zero,
+        w=tf.concat([kernel, recurrent_kernel], axis=0),
+        b=bias,
+        cell_clip=-1.0,  # none
+        **peepholes,
+    )  # each [time, batch, hidden]
+
+    def gradient(d_outputs: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        before = tf.concat([zero[None], cells[:-1]], axis=0)
+        transposed = transposed_gates(recurrent_kernel, (0, 2, 1, 3))  # the gradient below has i, g, f, o
+        kept = {"i": i, "f": f, "o": o, "ci": g, "co": tanh_c, "cs": cells, "cs_prev": before}
+        sizes = {"x": zero, "h_prev": zero, "w": tf.zeros((2 * hidden, 4 * hidden)), "b": tf.zeros(4 * hidden)}
+
+        def back(at: tf.Tensor, d_h: tf.Tensor, d_c: tf.Tensor, written: tf.TensorArray) -> tuple[tf.Tensor, ...]:
+            values = {name: array[at] for name, array in kept.items()}  # each [batch, hidden]
+            d_h = d_h + d_outputs[at]
+            d_c, d_gates, *_ = tf.raw_ops.LSTMBlockCellGrad(cs_grad=d_c, h_grad=d_h, **values, **sizes, **peepholes)
+            return at - 1, tf.matmul(d_gates, transposed), d_c, written.write(at, d_gates)
+
+        *_, d_given = tf.while_loop(lambda at, *_: at >= 0, back, (time - 1, zero, zero, *empty(time, 4 * hidden)))
+        d_given = flat(d_given.stack())  # [time * batch, 4 * hidden]
+        d_inputs = tf.reshape(tf.matmul(d_given, transposed_gates(kernel, (0, 2, 1, 3))), tf.shape(inputs))
+        before_h = tf.concat([zero[None], outputs[:-1]], axis=0)
+        sums = (
+            tf.matmul(flat(inputs), d_given, transpose_a=True),
+            tf.matmul(flat(before_h), d_given, transpose_a=True),
+            tf.matmul(tf.ones((1, tf.shape(d_given)[0])), d_given)[0],  # a sum, by the faster kernel
+        )
+        # Back to i, f, g, o.
+        return d_inputs, *(tf.concat([i, f, g, o], -1) for i, g, f, o in (tf.split(each, 4, axis=-1) for each in sums))
+
+    return outputs, gradient
+
+
+@tf.custom_gradient
+def gru_steps(given: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
+    """Return outputs ``[time, batch, hidden]`` of what the inputs contribute, and their gradient.
+
+    Parameters
+    ----------
+    given : <float32>[time, batch, 3 * hidden]
+        In Keras' gate order z, r, n; the state before it is zero.
+    kernel : <float32>[hidden, 3 * hidden]
+        The recurrent kernel.
+    bias : <float32>[hidden]
+        The recurrent bias of n.
+    """
+    time, zero = tf.shape(given)[0], tf.zeros((tf.shape(given)[1], kernel.shape[0]))  # [batch, hidden]
+    hidden = kernel.shape[0]
+    given_open, given_n = given[:, :, : 2 * hidden], given[:, :, 2 * hidden :]
+
+    def step(at: tf.Tensor, h: tf.Tensor, *written: tf.TensorArray) -> tuple[tf.Tensor, ...]:
+        open_gates, g = tf.split(tf.matmul(h, kernel), [2 * hidden, hidden], axis=1)
+        z, r = tf.split(tf.sigmoid(given_open[at] + open_gates), 2, axis=1)  # each [batch, hidden]
+        # n = tanh(x + r g), h' = n + z (h - n)
+        g = g + bias
+        n = tf.tanh(given_n[at] + r * g)
+        before, h = h, n + z * (h - n)
+        return at + 1, h, *write(written, at, z, r, n, g, before, h)
+
+    _, _, *saved, outputs = tf.while_loop(lambda at, *_: at < time, step, (0, zero, *empty(time, *[hidden] * 6)))
+    outputs = outputs.stack()
+
+    def gradient(d_outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        transposed = transposed_gates(kernel, (0, 1, 2))
+
+        def back(at: tf.Tensor, d_h: tf.Tensor, *written: tf.TensorArray) -> tuple[tf.Tensor, ...]:
+            z, r, n, g, before_h = (array.read(at) for array in saved)  # each [batch, hidden]
+            d_h = d_h + d_outputs[at]
+            kept = d_h * z
+            d_n = of_tanh(n, d_h - kept)
+            d_z = of_sigmoid(z, d_h * (before_h - n))
+            d_r = of_sigmoid(r, d_n * g)
+            d_state = tf.concat([d_z, d_r, d_n * r], axis=1)  # [batch, 3 * hidden]
+            return at - 1, kept + tf.matmul(d_state, transposed), *write(written, at, d_state, d_n)
+
+        *_, d_state, d_n = tf.while_loop(
+            lambda at, *_: at >= 0, back, (time - 1, zero, *empty(time, 3 * hidden, hidden))
+        )
+        d_state, d_n = d_state.stack(), d_n.stack()
+        d_given = tf.concat([d_state[:, :, : 2 * hidden], d_n], axis=2)
+        d_bias = tf.reduce_sum(d_state[:, :, 2 * hidden :], axis=(0, 1))
+        return d_given, kernel_gradient(zero, outputs, d_state), d_bias
+
+    return outputs, gradient
+
+
+def of_sigmoid(value: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """Return the gradient before a sigmoid, given its value and the gradient after it: ``d s (1 - s)``."""
+    return tf.raw_ops.SigmoidGrad(y=value, dy=gradient)
+
+
+def of_tanh(value: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """Return the gradient before a tanh, given its value and the gradient after it: ``d (1 - t^2)``."""
+    return tf.raw_ops.TanhGrad(y=value, dy=gradient)
+
+
+def transposed_gates(kernel: tf.Tensor, order: tuple[int, ...]) -> tf.Tensor:
+    """Return the transpose of ``[size, gates * hidden]``, gates in another order.
+
+    Gate by gate, because TensorFlow makes one operation of a whole transpose and the product after it, which is a
+    quarter slower than the product alone.
+    """
+    gates = tf.split(kernel, len(order), axis=1)
+    return tf.concat([tf.transpose(gates[number]) for number in order], axis=0)
+
+
+def kernel_gradient(zero: tf.Tensor, outputs: tf.Tensor, d_state: tf.Tensor) -> tf.Tensor:
+    """Return the gradient of a recurrent kernel: one product of the states before each step and what they led to."""
+    before = tf.concat([zero[None], outputs[:-1]], axis=0)  # [time, batch, hidden]
+    return tf.matmul(flat(before), flat(d_state), transpose_a=True)
+
+
+def flat(steps: tf.Tensor) -> tf.Tensor:
+    """Return ``[time, batch, size]`` as ``[time * batch, size]``."""
+    return tf.reshape(steps, (-1, steps.shape[2]))
+
+
+def empty(time: tf.Tensor, *sizes: int) -> list[tf.TensorArray]:
+    """Return arrays into which a loop writes ``[batch, size]`` at each step."""
+    return [tf.TensorArray(tf.float32, time, element_shape=(None, size)) for size in sizes]
+
+
+def write(arrays: tuple[tf.TensorArray, ...], at: tf.Tensor, *values: tf.Tensor) -> list[tf.TensorArray]:
+    """Write one step's values, each into its array."""
+    return [array.write(at, value) for array, value in zip(arrays, values, strict=True)]
