@@ -285,7 +285,8 @@ def _shares(products: Mapping[Product, float], pairs: Sequence[Pair], batch_size
 def matrix_products(specification: Specification, words: int) -> dict[Product, float]:
     """Return the matrix products of one training step of the recurrent layers.
 
-    The batch has `words` words and no padding. The head is left out.
+    They are those of the whole batch, however it is cut: smaller products are slower, and cutting must not look
+    better for that. The batch has `words` words and no padding. The head is left out.
 
     Parameters
     ----------
@@ -416,18 +417,20 @@ def busy_processes(number: int) -> Iterator[list[subprocess.Popen[bytes]]]:
 def _contended_ratios(plan: Plan, framework: str, chosen: Specification) -> np.ndarray:
     """Seconds of a training step beside busy processes, over those of a fair share of the machine.
 
-    As many threads as cores, beside `plan.busy` processes, are entitled to cores / (cores + busy) of
-    the machine: a step should take (cores + busy) / cores times what it takes on an idle one.
+    A training is busy in as many threads as its batch has parts, or as there are cores. With `plan.busy` processes
+    beside, there are (threads + busy) for the cores: so many times longer should a step take than on an idle machine,
+    and no shorter.
     """
     specification = chosen.replaced(max_length=CONTENDED_LENGTH, epochs=2)
     cores, reviews = os.cpu_count() or 1, CONTENDED_BATCHES * chosen.batch_size
+    fair = max(1.0, (min(cores, chosen.batch_parts) + plan.busy) / cores)
     ratios = []
     with Workers([framework]) as ask:
         for _ in range(plan.repeats):
             idle = _second_epoch(ask, framework, specification, reviews)
             with busy_processes(plan.busy):
                 beside = _second_epoch(ask, framework, specification, reviews)
-            ratios.append(beside / idle / ((cores + plan.busy) / cores))
+            ratios.append(beside / idle / fair)
     return np.array(ratios)
 
 

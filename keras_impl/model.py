@@ -35,7 +35,7 @@ def build(specification: Specification, weights: Weights) -> keras.Model:
         if specification.vectors != "random":
             model.get_layer("embedding").set_weights([weights["embedding"]])
     else:
-        parts = 1 if tf.config.list_logical_devices("GPU") else specification.batch_parts
+        parts = 1 if tf.config.list_logical_devices("GPU") else min(specification.batch_parts, specification.batch_size)
         model = sentiment_classifier(specification, vocabulary_size, classes, TRAINED_CELLS, parts)
         load_weights(model, weights)
     model.compile(jit_compile=False)  # XLA would compile anew for each length
@@ -87,7 +87,7 @@ def sentiment_classifier(
     if parts == 1:
         features = encoded(words, tokens)
     else:
-        each = zip(Parts(parts)(words), Parts(parts)(tokens), strict=True)
+        each = zip(BatchParts(parts)(words), BatchParts(parts)(tokens), strict=True)
         features = layers.Concatenate(axis=0, name="features")([encoded(*part) for part in each])
     return keras.Model(tokens, layers.Dense(classes, name="head")(features))
 
@@ -104,7 +104,8 @@ def with_masks(model: keras.Model, word_dropout: bool) -> keras.Model:
     return keras.Model([tokens, *masks], model.get_layer("head")(layers.Multiply()([features, masks[0]])))
 
 
-class Parts(layers.Layer):
+@keras.saving.register_keras_serializable("lockstep")
+class BatchParts(layers.Layer):
     """Cuts the rows of a batch into parts, as equal as can be; how many does not depend on the machine."""
 
     def __init__(self, parts: int, **options: object) -> None:
@@ -119,6 +120,10 @@ class Parts(layers.Layer):
     def compute_output_spec(self, inputs: KerasTensor) -> list[KerasTensor]:
         """Return the shapes: the number of rows is not known."""
         return [KerasTensor((None, *inputs.shape[1:]), dtype=inputs.dtype) for _ in range(self.parts)]
+
+    def get_config(self) -> dict[str, object]:
+        """Return what makes the layer again."""
+        return {**super().get_config(), "parts": self.parts}
 
 
 @keras.saving.register_keras_serializable("lockstep")
@@ -158,8 +163,8 @@ class MaskedPooling(layers.Layer):
         """Return features ``[batch, features]`` of tokens ``[batch, time]`` and each direction's outputs."""
         tokens, *outputs = inputs
         real = ops.not_equal(tokens, self.unread_id)  # [batch, time]
-        parts = [pool(y, real, how) for how in POOLED[self.pooling] for y in outputs]
-        return ops.concatenate(parts, axis=1)
+        pooled = [pool(y, real, how) for how in POOLED[self.pooling] for y in outputs]
+        return ops.concatenate(pooled, axis=1)
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         """Return ``(batch, features)``."""

@@ -31,10 +31,10 @@ from shared.weights import Checkpoint, Weights, shapes
 CELL_OF_CLASS = {"SimpleRNN": "rnn", "LSTM": "lstm", "GRU": "gru"}
 RECURRENT = (*CELL_OF_CLASS, "Bidirectional")
 CHAINED = ("InputLayer", "Embedding", *RECURRENT, "Dropout", "Dense")
-OWN = ("lockstep>Mirror", "lockstep>MaskedPooling")
-OWN_LSTM = "lockstep>LSTM"  # Keras' own but for its speed
+OWN = ("lockstep>Mirror", "lockstep>MaskedPooling", "lockstep>BatchParts")
+OWN_CELLS = ("lockstep>LSTM", "lockstep>GRU")  # Keras' own but for their speed
 LARGEST_CONFIGURATION = 10_000_000  # bytes; a real one has some thousand
-MOST_LAYERS = 100  # eight recurrent ones that read both ways are some fifty
+MOST_LAYERS = 1_000  # eight recurrent ones that read both ways, a batch in 64 parts, are some five hundred
 ARRAYS = "model.weights.h5"
 SAVE_AGAIN = "save the model again with model.save('name.keras')"
 
@@ -148,7 +148,7 @@ def _read(path: Path) -> NativeModel:
     configuration = _configuration(members["config.json"])
     described = configuration["config"]["layers"]
     if len(described) > MOST_LAYERS:
-        raise LockstepError(f"it has {len(described):,} layers, at most {MOST_LAYERS} are read")
+        raise LockstepError(f"it has {len(described):,} layers, at most {MOST_LAYERS:,} are read")
     found = [_layer(one) for one in described]
     if any(layer.kind in OWN for layer in found):
         return _read_own(path, members[ARRAYS], configuration["config"], found)
@@ -173,7 +173,7 @@ def _layer(described: dict[str, Any]) -> Layer:
     layer = Layer(described.get("name") or values["name"], kind, values, described.get("inbound_nodes", []))
     if registered in OWN:
         return layer._replace(kind=registered)
-    if registered == OWN_LSTM:
+    if registered in OWN_CELLS:
         return layer
     if registered != kind or not described["module"].startswith("keras"):
         raise layer.refused("a layer of its own has no counterpart here; build the model from Keras' layers")
@@ -277,7 +277,7 @@ def _chain(config: dict[str, Any], found: list[Layer]) -> list[Layer]:
     while chain[-1].kind != "InputLayer" and len(chain) <= len(found):
         chain.append(by_name[_only_input(chain[-1], masks)])
     for layer in found:
-        if layer.name in masks and _read_by(layer.calls) != [(chain[-1].name, 0)]:
+        if layer.name in masks and _read_by(layer.calls) != [(chain[-1].name, 0, 0)]:
             raise layer.refused("a mask of anything but the tokens has no counterpart here")
         if layer not in chain and layer.name not in masks:
             raise layer.refused("stands beside the chain from input to output; only a chain of layers is read")
@@ -293,21 +293,21 @@ def _only_input(layer: Layer, masks: set[str]) -> str:
     if len(inputs) != 1 or len(call["args"]) != 1:
         raise layer.refused(f"reads {len(inputs)} inputs; only a chain of layers is read")
     for name, value in call.get("kwargs", {}).items():
-        sources = {source for source, _ in _read_by(value)}
+        sources = {source for source, *_ in _read_by(value)}
         masked = name == "mask" and sources and sources <= masks
         if value not in (None, False) and not masked:
             raise layer.refused(f"is called with {name}=…, which has no counterpart here")
     return inputs[0][0]
 
 
-def _read_by(value: Any) -> list[tuple[str, int]]:
-    """Return the layers whose outputs stand in a call's arguments, and of which of their calls."""
+def _read_by(value: Any) -> list[tuple[str, int, int]]:
+    """Return the layers whose outputs stand in a call's arguments, of which of their calls, and which output."""
     if isinstance(value, list | tuple):
         return [source for one in value for source in _read_by(one)]
     if not isinstance(value, dict):
         return []
     if value.get("class_name") == "__keras_tensor__":
-        return [tuple(value["config"]["keras_history"][:2])]
+        return [tuple(value["config"]["keras_history"])]
     return [source for one in value.values() for source in _read_by(one)]
 
 
@@ -472,6 +472,7 @@ def _read_own(path: Path, arrays: bytes, config: dict[str, Any], found: list[Lay
     for cell in cells:
         _check_cell(cell, "forward")
     embedding, head = by_name["embedding"], by_name["head"]
+    parts = next((_size(layer, "parts") for layer in found if layer.kind == "lockstep>BatchParts"), 1)
     specification = Specification().replaced(
         data="unknown",
         vectors="random",
@@ -481,12 +482,12 @@ def _read_own(path: Path, arrays: bytes, config: dict[str, Any], found: list[Lay
         train_embedding=embedding.values.get("trainable", True),
         hidden_size=_size(cells[0], "units"),
         layers=1 + max(int(cell.name.split(".")[1]) for cell in cells),
-        pooling=by_name["features"].values["pooling"],
+        pooling=by_name["features" if parts == 1 else "pooling"].values["pooling"],
         dropout=0,
     )
     units = _size(head, "units")
     _check_arrays(arrays, specification, units)
-    model = sentiment_classifier(specification, specification.vocabulary_size, units)
+    model = sentiment_classifier(specification, specification.vocabulary_size, units, parts=parts)
     made = model.get_config()
     same = _wiring(found) == _wiring([_layer(described) for described in made["layers"]])
     if not same or head.values.get("activation") != "linear" or made["output_layers"] != config["output_layers"]:
@@ -500,14 +501,14 @@ def _wiring(found: list[Layer]) -> dict[str, tuple[object, ...]]:
     names: dict[str, str] = {}
     for layer in found:
         same = [other for other in names.values() if other.startswith(layer.kind)]
-        ours = layer.kind in ("lockstep>Mirror", "Concatenate")
+        ours = layer.kind in ("lockstep>Mirror", "lockstep>BatchParts", "Concatenate")
         names[layer.name] = f"{layer.kind} {len(same)}" if ours else layer.name
     return {
         names[layer.name]: (
             layer.kind,
             layer.values.get("axis"),
             layer.values.get("unread_id"),
-            [[(names[name], number) for name, number in _read_by(call)] for call in layer.calls],
+            [[(names[name], *place) for name, *place in _read_by(call)] for call in layer.calls],
         )
         for layer in found
     }

@@ -46,14 +46,17 @@ PARTS = ("recurrent layer", "word vectors", "optimizer", "everything else")
 
 # What an operation's name says about the part of the model that asks for it; the first that fits.
 TORCH_PARTS = {
-    "recurrent layer": ("mkldnn_rnn_layer", "_Steps", "addmm", "aten::mm", "tanh_", "sigmoid_", "aten::cat"),
+    "recurrent layer": (
+        *("mkldnn_rnn_layer", "Steps", "addmm", "aten::mm", "tanh_", "sigmoid_", "lerp", "addcmul_", "aten::cat"),
+        "_InParts",
+    ),
     "word vectors": ("embedding", "index_select"),
     "optimizer": ("adam", "Adam", "_foreach", "linalg_vector_norm"),
 }
 KERAS_PARTS = {
     "optimizer": ("Adam", "clip_by", "global_norm"),
     "word vectors": ("/embedding", "UnsortedSegmentSum"),
-    "recurrent layer": ("/rnn.", "/while/", "MatMul", "StatefulPartitionedCall/split"),
+    "recurrent layer": ("/rnn.", "/while/", "MatMul", "TensorArray", "StatefulPartitionedCall/split"),
 }
 # A kernel's event is named after its node in the graph and its operation, scope/node:Operation.
 KERAS_KERNEL = re.compile(r"[^:]:[^: ]+$")

@@ -102,8 +102,9 @@ def pretrain(specification: Specification, corpus: Corpus) -> tuple[Checkpoint, 
     ----------
     specification : Specification
         The model fields (with ``start_from`` another language model goes on learning, and a direction
-        that it lacks is added), and of the training fields ``epochs``, ``batch_size``, ``learning_rate``,
-        ``schedule``, ``gradient_clipping`` and ``seed``.
+        that it lacks is added), and of the training fields ``epochs``, ``batch_size``, ``batch_parts``,
+        ``learning_rate``, ``schedule``, ``gradient_clipping`` and ``seed``. The output layer uses all threads,
+        so that other numbers of threads give other rounding.
     corpus : Corpus
         Read: training, validation and unlabelled reviews.
 

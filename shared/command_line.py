@@ -224,7 +224,12 @@ def _parser(framework: str) -> argparse.ArgumentParser:
 def add_machine_flags(parser: argparse.ArgumentParser) -> None:
     """Give a parser ``--device`` and ``--threads``."""
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="default: auto")
-    parser.add_argument("--threads", type=positive, metavar="N", help="default: one for each core")
+    parser.add_argument(
+        "--threads",
+        type=positive,
+        metavar="N",
+        help="default: one for each core; no more are busy than a batch has parts (--batch-parts)",
+    )
 
 
 def natural(text: str) -> int:

@@ -134,7 +134,7 @@ class Specification(BaseModel):
     epochs: int = _field("training", "passes over the training reviews", 2, ge=1, le=100_000)
     batch_size: int = _field("training", "reviews in one step", 128, ge=1, le=100_000)
     batch_parts: int = _field(
-        "training", "parts of a batch that are computed side by side, each by one thread", 2, ge=1, le=256
+        "training", "parts of a batch that are computed side by side, each by one thread", 2, ge=1, le=64
     )
     batch_order: BatchOrder = _field("training", "which reviews share a batch", "like_length")
     loss_reduction: LossReduction = _field("training", "what is minimised, of a batch's losses", "mean")

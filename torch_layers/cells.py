@@ -6,8 +6,8 @@ step, remembers each for the backward pass, and adds the gradients of the kernel
 pass is written by hand: what the inputs contribute is one product for all steps, and so is the gradient of each
 kernel; what is left to a step is done in place.
 
-The loops are TorchScript, which runs without Python's global lock: parts of a batch run side by side. Where a later
-PyTorch has no TorchScript, the same functions are right as they stand, and slower.
+The loops are TorchScript, which runs without Python's global lock: parts of a batch run side by side. Without the
+decorator the same functions compute the same, and slower.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 STEPS_AT_ONCE = 16
 
 
+# Bytes of an LSTM's gates that are computed at once. Two threads with more than twice as much between them wait for
+# memory: of 400 steps of 32 reviews and 100 units, 20 MB, they were a third slower.
+GATES_AT_ONCE = 16 * 2**20
+
+
 def scripted(function: Callable) -> Callable:
     """Return the function in TorchScript, which PyTorch 2.13 keeps and calls deprecated."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return torch.jit.script(function)
-
-
-# Bytes of an LSTM's gates that are computed at once. Two threads with more than twice as much between them wait for
-# memory: of 400 steps of 32 reviews and 100 units, 20 MB, they were a third slower.
-GATES_AT_ONCE = 16 * 2**20
 
 
 class LSTM(nn.LSTM):
@@ -46,7 +46,7 @@ class LSTM(nn.LSTM):
         gates = inputs.shape[0] * inputs.shape[1] * 4 * self.hidden_size * inputs.element_size()  # bytes
         outputs: list[Tensor] = []
         state = None
-        for steps in inputs.chunk(-(-gates // GATES_AT_ONCE)):
+        for steps in inputs.chunk(max(1, -(-gates // GATES_AT_ONCE))):
             y, state = super().forward(steps, state)
             outputs.append(y)
         assert state is not None

@@ -1,11 +1,13 @@
-"""Parts of a batch, side by side: each on a thread of its own, and they wait for each other once.
+"""Parts of a batch side by side, each on a thread of its own.
 
-A kernel of which every thread has a share waits for the slowest at its end. A recurrent layer calls thousands of
-small ones in a step; beside another busy process each of them can wait for a thread that is not running.
+The threads wait for each other after the forward pass and after the backward pass. A kernel of which every thread has
+a share waits for the slowest at its end. A recurrent layer calls thousands of small ones in a step; beside another busy
+process each of them can wait for a thread that is not running.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -19,7 +21,8 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 
 Answer = TypeVar("Answer")
 
-_pool: ThreadPoolExecutor | None = None
+# Of the thread that is inside of `side_by_side`; a part itself has none, and does what it is given one after the other.
+_of_thread = threading.local()
 
 
 @contextmanager
@@ -36,19 +39,18 @@ def side_by_side(model: nn.Module, threads_elsewhere: int = 1) -> Iterator[None]
     threads_elsewhere : int
         Threads of the rest, for a model in which it is large; its sums may then depend on their number.
     """
-    global _pool
     threads = torch.get_num_threads()
     own_way = model.specification.recipe != "lockstep" or next(model.parameters()).device.type != "cpu"
-    if own_way or _pool is not None or threads == 1:
+    if own_way or _pool() is not None or threads == 1:
         yield
         return
     torch.set_num_threads(threads_elsewhere)
     try:
         # PyTorch's number of threads is each thread's own.
-        with ThreadPoolExecutor(threads, "part", torch.set_num_threads, (1,)) as _pool:
+        with ThreadPoolExecutor(threads, "part", torch.set_num_threads, (1,)) as _of_thread.pool:
             yield
     finally:
-        _pool = None
+        _of_thread.pool = None
         torch.set_num_threads(threads)
 
 
@@ -57,19 +59,26 @@ def in_parts(
 ) -> Tensor:
     """Return ``function(inputs, real)``, of which each row depends on the same row of the inputs only.
 
+    It can be differentiated once, and not with hooks on the parameters: each part would call them.
+
     Parameters
     ----------
     function : (inputs, real) -> outputs
-        Differentiable; rows of the outputs ``<float32>[batch, size]`` are those of the inputs.
+        Differentiable; rows of the outputs ``<float32>[batch, ...]`` are those of the inputs.
     parts : int
         That the batch is cut into. It does not depend on the machine: sums over parts would be rounded differently.
         On another device than a CPU the batch stays whole.
     parameters : sequence of tensors
-        That the function reads and that get gradients.
+        That the function reads and that get gradients; others that it reads get none.
     inputs : <float32>[batch, ...]
         Get a gradient too, if they ask for it.
     real : tensor of [batch, ...]
         Gets none.
+
+    Raises
+    ------
+    RuntimeError
+        In the backward pass, if a parameter has a hook, or if it is the second one.
     """
     if inputs.device.type != "cpu":
         return function(inputs, real)
@@ -103,10 +112,15 @@ class _InParts(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: FunctionCtx, d_outputs: Tensor) -> tuple[Tensor | None, ...]:
         needs_inputs, needs = ctx.needs_input_grad[3], ctx.needs_input_grad[5:]
+        if ctx.graphs is None:
+            raise RuntimeError("a batch in parts can be differentiated once: compute it again")
         trained = [parameter for parameter, needed in zip(ctx.parameters, needs, strict=True) if needed]
+        if any(parameter._backward_hooks for parameter in trained):
+            raise RuntimeError("a parameter has a hook, which each part of a batch would call: remove it")
 
         def differentiate(rows: slice, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
-            return torch.autograd.grad(y, [*trained, x] if needs_inputs else trained, d_outputs[rows])
+            wanted = [*trained, x] if needs_inputs else trained
+            return torch.autograd.grad(y, wanted, d_outputs[rows], materialize_grads=True)
 
         jobs = [partial(differentiate, rows, *graph) for rows, graph in zip(ctx.rows, ctx.graphs, strict=True)]
         found = list(zip(*_computed(jobs), strict=True))
@@ -119,11 +133,16 @@ class _InParts(torch.autograd.Function):
 
 def _computed(jobs: Sequence[Callable[[], Answer]]) -> list[Answer]:
     """Do jobs, side by side inside of `side_by_side`, and return their answers in the same order."""
-    if _pool is None or len(jobs) == 1:
+    pool = _pool()
+    if pool is None or len(jobs) == 1:
         return [job() for job in jobs]
-    futures = [_pool.submit(_in_mode, torch.is_inference_mode_enabled(), job) for job in jobs]
+    futures = [pool.submit(_in_mode, torch.is_inference_mode_enabled(), job) for job in jobs]
     wait(futures)
     return [future.result() for future in futures]
+
+
+def _pool() -> ThreadPoolExecutor | None:
+    return getattr(_of_thread, "pool", None)
 
 
 def _in_mode(inference: bool, job: Callable[[], Answer]) -> Answer:

@@ -103,6 +103,6 @@ class _Pooled(torch.autograd.Function):
             d_y.zero_()
         if "mean" in gradients:
             d_y.addcmul_(read.weights, gradients["mean"])
-        for name in read.places.keys() & gradients.keys():
+        for name in (name for name in ctx.how if name in read.places):
             d_y[read.places[name], reviews] += gradients[name] * read.not_empty
         return d_y, None, None

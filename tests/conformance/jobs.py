@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
@@ -78,23 +78,46 @@ def forward_and_backward_in_pieces(
         return forward_and_backward(framework, specification, weights, reviews, masks)
 
 
-def threads_after_a_failure(framework: str) -> tuple[int, int, str]:
-    """PyTorch's threads before and after a part of a batch failed, and what the failure said."""
+def refusals_of_parts(framework: str) -> list[str]:
+    """What is said to a part that fails, to a second backward pass and to a hook; and PyTorch's threads after each."""
     implementation(framework)
     import torch
 
     from torch_layers.parts import in_parts, side_by_side
 
+    model = torch.nn.Linear(1, 1)
+    model.specification = Specification()
+    before = torch.get_num_threads()
+    said = []
+
+    def computed(function: Callable[..., torch.Tensor]) -> torch.Tensor:
+        return in_parts(function, 2, list(model.parameters()), torch.zeros(5, 1), torch.ones(5)).sum()
+
     def fail(inputs: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
         raise ValueError(f"part of {len(inputs)}")
 
-    model = torch.nn.Linear(1, 1)
-    model.specification = Specification()
-    torch.set_num_threads(3)
-    said = ""
-    try:
-        with side_by_side(model):
-            in_parts(fail, 2, list(model.parameters()), torch.zeros(5, 1), torch.ones(5))
-    except ValueError as error:
-        said = str(error)
-    return 3, torch.get_num_threads(), said
+    def twice() -> None:
+        outputs = computed(lambda inputs, real: model(inputs))
+        outputs.backward(retain_graph=True)
+        outputs.backward()
+
+    def hooked() -> None:
+        with model.weight.register_hook(lambda gradient: gradient / 2):
+            computed(lambda inputs, real: model(inputs)).backward()
+
+    def within() -> None:
+        """A part that has parts computes them itself; what is not used has a gradient of zero."""
+        computed(lambda inputs, real: in_parts(lambda x, _: x + model.bias, 2, [model.bias], inputs, real)).backward()
+        said.append(f"{model.bias.grad.item()} {model.weight.grad.item()}")
+
+    for job in (lambda: computed(fail), twice, hooked, within):
+        model.zero_grad()
+        torch.set_num_threads(3)
+        try:
+            with side_by_side(model):
+                job()
+        except (ValueError, RuntimeError) as error:
+            said.append(str(error))
+        said.append(f"{torch.get_num_threads()} threads")
+    torch.set_num_threads(before)
+    return said

@@ -505,7 +505,7 @@ HOSTILE_KERAS: dict[str, tuple[Callable[[Path], None], str]] = {
     "long reviews": (_configured(UNROLLED, _set(0, batch_shape=[None, 10**9])), "max-length"),
     "many layers": (
         _configured(LSTM, lambda config: config.update(layers=config["layers"] * 1_000)),
-        "layers, at most 100 are read",
+        "layers, at most 1,000 are read",
     ),
     "nested lists": (_nested_lists, "damaged"),
     "bomb": (_bomb, "claims 629,"),

@@ -96,8 +96,8 @@ REFUSED: dict[tuple[str, str], set[str]] = {
     ("flair", "idiomatic"): {*LOCKSTEP_FIELDS, "pooling", "schedule", "beta_1", "beta_2", "epsilon"},
     ("fastai", "idiomatic"): {*LOCKSTEP_FIELDS, "schedule", "beta_1"},
 }
-# The steps are the same ones, what is kept of them is not.
-SAME_STEPS = {"weight_averaging"}
+# The steps are the same ones: what is kept of them is not, or it is no more than rounding.
+SAME_STEPS = {"weight_averaging", "batch_parts"}
 
 
 @dataclass(frozen=True)

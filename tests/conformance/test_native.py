@@ -171,9 +171,13 @@ def test_our_own_keras_model_returns_too(ask: Ask, architecture: str, pooling: s
 
 
 @pytest.mark.parametrize("recipe", ["lockstep", "idiomatic"])
-def test_models_of_the_keras_room_are_read(ask: Ask, recipe: str, tmp_path: Path) -> None:
-    checkpoint = made("bilstm", 2, "ends" if recipe == "lockstep" else "last")
-    specification = checkpoint.specification.replaced(recipe=recipe)
+@pytest.mark.parametrize(("architecture", "parts"), [("bilstm", 2), ("bigru", 3), ("lstm", 1)])
+def test_models_of_the_keras_room_are_read(
+    ask: Ask, recipe: str, architecture: str, parts: int, tmp_path: Path
+) -> None:
+    checkpoint = made(architecture, 2, "ends" if recipe == "lockstep" else "last")
+    in_parts = {"batch_parts": parts} if recipe == "lockstep" else {}
+    specification = checkpoint.specification.replaced(recipe=recipe, **in_parts)
     path = tmp_path / "model.keras"
     logits = ask(keras_models.save_our_keras, "keras", specification, checkpoint.weights, path)
     converted, _ = convert(path, tmp_path / "model", Wishes())

@@ -49,28 +49,38 @@ def test_steps_in_pieces_are_the_same_layer(ask: Ask, architecture: str, pooling
     assert_same_pass(ask, "pytorch", specification, jobs.forward_and_backward_in_pieces, steps)
 
 
-def test_a_part_that_fails_is_heard_and_threads_are_given_back(ask: Ask) -> None:
-    before, after, said = ask(jobs.threads_after_a_failure, "pytorch")
-    assert (before, said) == (after, "part of 2")
+@pytest.mark.parametrize("changes", [{"train_embedding": False}, {"second_bias": True}, {"padding": "left"}], ids=str)
+def test_what_is_not_trained_or_not_read_is_the_same_in_parts(ask: Ask, changes: dict[str, object]) -> None:
+    """In each room on PyTorch the parts are the same code, so one of them stands for all."""
+    lengths = {"padding": "fixed"}.get(next(iter(changes)), "random")
+    specification = SMALL.replaced(architecture="bilstm", max_length=11, **changes)
+    weights, reviews = random_weights(specification, WORDS), random_reviews(LENGTHS[lengths], WORDS)
+    masks = (np.ones((len(reviews), specification.features), np.float32),)
+    for parts in (1, 3):
+        in_parts = specification.replaced(batch_parts=parts)
+        found = ask(workers.forward_and_backward, "pytorch", in_parts, weights, reviews, masks)
+        if parts == 1:
+            whole = found
+    assert np.abs(found[0] - whole[0]).max() <= LOGITS
+    for name, gradient in found[2].items():
+        assert relative_difference(gradient, whole[2][name]) <= GRADIENTS, name
 
 
-@pytest.mark.parametrize("architecture", ["bilstm", "gru", "rnn"])
+def test_what_parts_refuse(ask: Ask) -> None:
+    again = "a batch in parts can be differentiated once: compute it again"
+    hook = "a parameter has a hook, which each part of a batch would call: remove it"
+    unused = "5.0 0.0"
+    said = ask(jobs.refusals_of_parts, "pytorch")
+    assert said[::2] == ["part of 2", again, hook, unused]
+    assert set(said[1::2]) == {"3 threads"}
+
+
+@pytest.mark.parametrize(("architecture", "parts"), [("bilstm", "2"), ("gru", "5"), ("rnn", "1")])
 def test_the_same_bits_on_any_number_of_threads(
-    command: Command, framework: str, architecture: str, tmp_path: Path
+    command: Command, framework: str, architecture: str, parts: str, tmp_path: Path
 ) -> None:
     """Above 32,768 numbers PyTorch cuts a sum among its threads: the vocabulary is large enough for that."""
-    size = (
-        "--reviews",
-        "400",
-        "--vocabulary-size",
-        "6000",
-        "--minimum-count",
-        "1",
-        "--max-length",
-        "40",
-        "--epochs",
-        "1",
-    )
+    size = ("--batch-parts", parts, "--reviews", "400", "--minimum-count", "1", "--max-length", "40", "--epochs", "1")
     for threads in ("1", "3"):
         place = ("--threads", threads, "--out", tmp_path / threads, "--progress", "none")
         done = command(f"{framework}_impl", "train", "--architecture", architecture, *size, *place)
