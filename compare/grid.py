@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ def cells_of_grid(
     machine_flags: Sequence[str],
     baselines: bool,
 ) -> list[Cell]:
-    """List the cells in the order in which they run: baselines, then seed by seed."""
+    """List the cells in the order in which they run: baselines, the longest first, then seed by seed."""
 
     def cell(title: str, framework: str, architecture: str, asked: Specification, *command: str) -> Cell:
         directory = run_directory(experiment, framework, architecture, asked.seed)
@@ -97,7 +97,7 @@ def cells_of_grid(
 
     flags = flags_of(given)
     cells = []
-    for name in BASELINES if baselines else ():
+    for name in reversed(BASELINES) if baselines else ():
         asked = specification.replaced(seed=0)
         cells.append(cell(f"baseline {name}", BASELINE, name, asked, "compare", "baseline", name, *flags))
     for seed in seeds:
@@ -190,7 +190,7 @@ def run_cells(
     cells : sequence of Cell
         In the order in which they start. One that another process is at is waited for when the others are done.
     jobs : int
-        Cells that run side by side.
+        Networks that run side by side; of baselines, one for each core.
     elsewhere : str
         The flag that names another place, for messages.
 
@@ -213,16 +213,15 @@ def run_cells(
             asked.refuse_other(cell, run)
     shown.print(printable(title), soft_wrap=True)
     started = time.monotonic()
-    with _Display(shown, cells, jobs) as display, ThreadPoolExecutor(jobs) as pool:
+    with _Display(shown, cells, jobs) as display:
         driver = _Driver(display, asked)
-        try:
-            outcomes = list(pool.map(driver.run, cells))
-            busy = [cell for cell, outcome in zip(cells, outcomes, strict=True) if outcome is None]
-            outcomes += pool.map(driver.wait_and_run, busy)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            driver.stop()
-            raise
+        baselines = [cell for cell in cells if cell.framework == BASELINE]
+        networks = [cell for cell in cells if cell.framework != BASELINE]
+        # A baseline is busy in one thread.
+        outcomes = driver.run_all(driver.run, baselines, max(jobs, os.cpu_count() or 1))
+        outcomes += driver.run_all(driver.run, networks, jobs)
+        busy = [cell for cell, outcome in zip([*baselines, *networks], outcomes, strict=True) if outcome is None]
+        outcomes += driver.run_all(driver.wait_and_run, busy, jobs)
     finished = outcomes.count(True)
     minutes = (time.monotonic() - started) / 60
     failed = len(cells) - finished
@@ -274,6 +273,16 @@ class _Driver:
         self.display, self.asked = display, asked
         self.processes: set[subprocess.Popen[str]] = set()
         self.stopping = threading.Event()
+
+    def run_all(self, run: Callable[[Cell], bool | None], cells: Sequence[Cell], jobs: int) -> list[bool | None]:
+        """Run cells, so many at once, and return what came of each; stop all if one is interrupted."""
+        with ThreadPoolExecutor(jobs) as pool:
+            try:
+                return list(pool.map(run, cells))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                self.stop()
+                raise
 
     def run(self, cell: Cell) -> bool | None:
         """Return whether a cell is finished; None if another process is at it."""
