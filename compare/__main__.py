@@ -68,7 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--experiment", metavar="NAME", help="default: <preset>, or <preset>-idiomatic")
     run.add_argument("--runs", type=FolderPath, default=FolderPath("runs"), metavar="DIR", help="default: runs")
     run.add_argument(
-        "--jobs", type=positive, default=1, metavar="N", help="cells side by side, sharing the cores; default: 1"
+        "--jobs",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="networks side by side, sharing the cores; default: 1 (of baselines, one for each core)",
     )
     run.add_argument("--no-baselines", action="store_true", help="leave the baselines out")
     run.set_defaults(run=_run)

@@ -81,14 +81,10 @@ def contribution(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tuple
     kernel : <float32>[size, gates * hidden]
     bias : <float32>[gates * hidden]
     """
-    rows = flat(inputs)
-    given = tf.matmul(rows, kernel) + bias
+    given = tf.matmul(flat(inputs), kernel) + bias
 
     def gradient(d_given: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        d_rows = flat(d_given)
-        d_inputs = tf.reshape(tf.matmul(d_rows, transposed_gates(kernel, (0, 1, 2))), tf.shape(inputs))
-        d_bias = tf.matmul(tf.ones((1, tf.shape(d_rows)[0])), d_rows)[0]  # a sum, by the faster kernel
-        return d_inputs, tf.matmul(rows, d_rows, transpose_a=True), d_bias
+        return contribution_gradient(inputs, transposed_gates(kernel, (0, 1, 2)), d_given)
 
     return tf.reshape(given, (*tf.unstack(tf.shape(inputs)[:2]), kernel.shape[1])), gradient
 
@@ -137,14 +133,9 @@ def lstm(
             return at - 1, tf.matmul(d_gates, transposed), d_c, written.write(at, d_gates)
 
         *_, d_given = tf.while_loop(lambda at, *_: at >= 0, back, (time - 1, zero, zero, *empty(time, 4 * hidden)))
-        d_given = flat(d_given.stack())  # [time * batch, 4 * hidden]
-        d_inputs = tf.reshape(tf.matmul(d_given, transposed_gates(kernel, (0, 2, 1, 3))), tf.shape(inputs))
-        before_h = tf.concat([zero[None], outputs[:-1]], axis=0)
-        sums = (
-            tf.matmul(flat(inputs), d_given, transpose_a=True),
-            tf.matmul(flat(before_h), d_given, transpose_a=True),
-            tf.matmul(tf.ones((1, tf.shape(d_given)[0])), d_given)[0],  # a sum, by the faster kernel
-        )
+        d_given = d_given.stack()  # [time, batch, 4 * hidden]
+        d_inputs, d_kernel, d_bias = contribution_gradient(inputs, transposed_gates(kernel, (0, 2, 1, 3)), d_given)
+        sums = (d_kernel, kernel_gradient(zero, outputs, d_given), d_bias)
         # Back to i, f, g, o.
         return d_inputs, *(tf.concat([i, f, g, o], -1) for i, g, f, o in (tf.split(each, 4, axis=-1) for each in sums))
 
@@ -222,6 +213,16 @@ def transposed_gates(kernel: tf.Tensor, order: tuple[int, ...]) -> tf.Tensor:
     """
     gates = tf.split(kernel, len(order), axis=1)
     return tf.concat([tf.transpose(gates[number]) for number in order], axis=0)
+
+
+def contribution_gradient(
+    inputs: tf.Tensor, transposed: tf.Tensor, d_given: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return the gradients of inputs, kernel and bias, given the transposed kernel and that of what they contribute."""
+    rows = flat(d_given)
+    d_inputs = tf.reshape(tf.matmul(rows, transposed), tf.shape(inputs))
+    d_bias = tf.matmul(tf.ones((1, tf.shape(rows)[0])), rows)[0]  # a sum, by the faster kernel
+    return d_inputs, tf.matmul(flat(inputs), rows, transpose_a=True), d_bias
 
 
 def kernel_gradient(zero: tf.Tensor, outputs: tf.Tensor, d_state: tf.Tensor) -> tf.Tensor:

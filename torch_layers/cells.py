@@ -1,10 +1,9 @@
 """LSTM, GRU and simple RNN with the parameters and the arithmetic of `torch.nn`, faster on a CPU.
 
 On a CPU PyTorch has one fused kernel, for the LSTM; it is called for as many steps at once as the cache has room for.
-For the other two it takes a dozen small operations for every
-step, remembers each for the backward pass, and adds the gradients of the kernels up step by step. Here the backward
-pass is written by hand: what the inputs contribute is one product for all steps, and so is the gradient of each
-kernel; what is left to a step is done in place.
+For the other two it takes a dozen small operations for every step, remembers each for the backward pass, and adds the
+gradients of the kernels up step by step. Here the backward pass is written by hand: what the inputs contribute is one
+product for many steps, and so is the gradient of each kernel; what is left to a step is done in place.
 
 The loops are TorchScript, which runs without Python's global lock: parts of a batch run side by side. Without the
 decorator the same functions compute the same, and slower.
@@ -22,7 +21,6 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 # Steps whose factors of the backward pass are computed at once: enough to hide what calling an operation costs,
 # few enough that what it reads is still in the cache.
 STEPS_AT_ONCE = 16
-
 
 # Bytes of an LSTM's gates that are computed at once. Two threads with more than twice as much between them wait for
 # memory: of 400 steps of 32 reviews and 100 units, 20 MB, they were a third slower.
@@ -53,14 +51,16 @@ class LSTM(nn.LSTM):
         return torch.cat(outputs), state
 
 
-class RNN(nn.RNN):
-    """`torch.nn.RNN` with tanh, of one layer and one direction; on another device than a CPU just that."""
+class _ByHand:
+    """Puts `steps` in the place of PyTorch's loop on a CPU."""
+
+    steps: type[torch.autograd.Function]
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return outputs ``[time, batch, hidden]`` of inputs ``[time, batch, size]``, and the last one."""
         if inputs.device.type != "cpu":
             return super().forward(inputs)
-        outputs = _RNNSteps.apply(inputs, self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0)
+        outputs = self.steps.apply(inputs, self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0)
         return outputs, outputs[-1:]
 
 
@@ -111,15 +111,10 @@ def _rnn_backward(d_outputs: Tensor, kernel: Tensor, outputs: Tensor) -> Tensor:
     return d_outputs
 
 
-class GRU(nn.GRU):
-    """`torch.nn.GRU` of one layer and one direction; on another device than a CPU just that."""
+class RNN(_ByHand, nn.RNN):
+    """`torch.nn.RNN` with tanh, of one layer and one direction; on another device than a CPU just that."""
 
-    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return outputs ``[time, batch, hidden]`` of inputs ``[time, batch, size]``, and the last one."""
-        if inputs.device.type != "cpu":
-            return super().forward(inputs)
-        outputs = _GRUSteps.apply(inputs, self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0)
-        return outputs, outputs[-1:]
+    steps = _RNNSteps
 
 
 class _GRUSteps(torch.autograd.Function):
@@ -234,3 +229,9 @@ def _gru_backward(
         d_bias += flat.sum(dim=0)
         end = start
     return d_inputs, d_kernel, d_recurrent, d_bias
+
+
+class GRU(_ByHand, nn.GRU):
+    """`torch.nn.GRU` of one layer and one direction; on another device than a CPU just that."""
+
+    steps = _GRUSteps

@@ -102,7 +102,7 @@ def mirrored_places(real: Tensor) -> Tensor:
 
 def mirrored(values: Tensor, places: Tensor) -> Tensor:
     """Reverse each review of ``[time, batch, size]`` within its length, given `mirrored_places` of it."""
-    return _Mirrored.apply(values, (places * places.shape[1] + torch.arange(places.shape[1], device=places.device)))
+    return _Mirrored.apply(values, places * places.shape[1] + torch.arange(places.shape[1], device=places.device))
 
 
 class _Mirrored(torch.autograd.Function):
