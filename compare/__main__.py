@@ -37,8 +37,8 @@ from shared.runs import RUN, experiment_name
 from shared.specification import (
     ARCHITECTURES,
     POOLINGS,
-    Specification,
     add_specification_flags,
+    given_flags,
     specification_from_flags,
 )
 from shared.terminal import say
@@ -108,9 +108,12 @@ def _parser() -> argparse.ArgumentParser:
         "--parts",
         nargs="+",
         metavar="NAME",
-        help="speed, learning (needs --data), growth; default: all. What --out has of other parts stays",
+        help="speed, learning (needs --data), growth, reading; default: all. What --out has of other parts stays",
     )
     benchmark.add_argument("--repeats", type=positive, default=3, metavar="N", help="pairs of measurements; default: 3")
+    benchmark.add_argument(
+        "--texts", type=positive, default=1_000_000, metavar="N", help="of the large file that is read; default: 1000000"
+    )
     benchmark.add_argument(
         "--busy",
         type=positive,
@@ -181,6 +184,9 @@ def _parser() -> argparse.ArgumentParser:
     results.set_defaults(run=_results)
 
     _add_convert_command(commands)
+
+    tasks = commands.add_parser("tasks", help="list the data sets with a published model, for --task")
+    tasks.set_defaults(run=_tasks)
 
     baseline = commands.add_parser("baseline", help="train one baseline and write its run")
     baseline.add_argument("name", metavar="NAME", help="majority, mean-of-vectors, tf-idf, nb-svm or nb-svm-trigrams")
@@ -269,7 +275,7 @@ def _run(arguments: argparse.Namespace) -> int:
     _check_names(arguments.frameworks, arguments.architectures)
     _refuse_doubles("--seeds", arguments.seeds)
     specification = specification_from_flags(arguments)
-    name = arguments.experiment or experiment_name(arguments.preset, specification.recipe)
+    name = arguments.experiment or experiment_name(specification.recipe, arguments.preset, arguments.task)
     if name in (".", "..") or Path(name).name != name:
         raise LockstepError(f"--experiment: {name!r} is no name of a folder in --runs; leave out what leads to it")
     failed = run_grid(
@@ -282,15 +288,9 @@ def _run(arguments: argparse.Namespace) -> int:
         threads=arguments.threads,
         jobs=arguments.jobs,
         baselines=not arguments.no_baselines,
-        given=_given(arguments),
+        given=given_flags(arguments),
     )
     return 1 if failed else 0
-
-
-def _given(arguments: argparse.Namespace) -> dict[str, object]:
-    """Return what makes the specification, for the subprocess of a cell: the preset, and fields that were given."""
-    values = {name: getattr(arguments, name, None) for name in ("preset", *Specification.model_fields)}
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _ladder(arguments: argparse.Namespace) -> int:
@@ -312,7 +312,7 @@ def _ladder(arguments: argparse.Namespace) -> int:
         arguments.framework,
         arguments.seeds,
         rungs_of(specification, arguments.framework, arguments.rungs, study),
-        given=_given(arguments),
+        given=given_flags(arguments),
         machine=machine_flags(arguments.device, arguments.threads, arguments.jobs),
         jobs=arguments.jobs,
     )
@@ -343,7 +343,8 @@ def _benchmark(arguments: argparse.Namespace) -> int:
     if "learning" in parts and not arguments.data:
         raise LockstepError("--parts learning: pass --data with the official reviews")
     cells = tuple(arguments.frameworks), tuple(arguments.architectures)
-    plan = Plan(*cells, arguments.repeats, arguments.data, arguments.unlabelled, tuple(parts), arguments.busy)
+    official = arguments.data, arguments.unlabelled
+    plan = Plan(*cells, arguments.repeats, *official, tuple(parts), arguments.busy, arguments.texts)
     with (
         output(arguments, arguments.out, PAGE) as place,
         output(arguments, arguments.out.with_suffix(".svg"), PAGE) as picture,
@@ -402,6 +403,28 @@ def _convert(arguments: argparse.Namespace) -> int:
     for note in notes:
         say(f"note: {note}", aside=True)
     announce(place, describe(checkpoint))
+    return 0
+
+
+def _tasks(arguments: argparse.Namespace) -> int:
+    from shared.tasks import tasks
+
+    for task in tasks().values():
+        sources = "; ".join(f"{name}: {what}" for name, what in task.sources.items())
+        lines = {
+            "sources for --data": sources,
+            "classes": ", ".join(task.classes) or "named by the data",
+            "metric": task.metric,
+            "presets": ", ".join(task.presets) or "the common ones",
+            "needs": task.needs or "nothing but the package",
+            "downloaded from": f"{task.url} ({task.checksum})" if task.url else "",
+            "licence": task.licence,
+            "cite": task.citation,
+        }
+        say(f"{task.name}: {task.title}")
+        for name, value in lines.items():
+            if value:
+                say(f"  {name}: {value}")
     return 0
 
 

@@ -23,15 +23,16 @@ from compare import workers
 from compare.figures import growth_figure
 from compare.formats import Values
 from compare.parity import random_reviews, random_weights
-from compare.results import growth_table, learning_table, speed_table
+from compare.reading_speed import TEXTS, reading_part
+from compare.results import growth_table, learning_table, reading_table, speed_table
 from compare.workers import Ask, Workers
 from shared.command_line import announce
 from shared.contract import module_name
 from shared.data.batches import Batches
-from shared.data.encoding import load_corpus
 from shared.errors import LockstepError
 from shared.files import read_json, reading, save_page
 from shared.history import Recorder, Silent, read_history
+from shared.loading import load_corpus
 from shared.output import Output
 from shared.runs import Record, read_record, this_commit, this_machine
 from shared.specification import RECIPES, Specification, flags_of
@@ -105,6 +106,8 @@ class Plan:
         Of `PARTS`.
     busy : int
         Busy processes that run beside the training; by default one for each core.
+    texts : int
+        Texts of the large file whose reading is measured.
     """
 
     frameworks: tuple[str, ...]
@@ -114,6 +117,7 @@ class Plan:
     unlabelled: str | None
     parts: tuple[str, ...]
     busy: int = os.cpu_count() or 1
+    texts: int = TEXTS
 
 
 class Speed(NamedTuple):
@@ -204,8 +208,12 @@ def _growth_part(plan: Plan, console: Console) -> dict[str, Any]:
     return {"rows": _growth(plan, console)}
 
 
-MEASURE = {"speed": _speed_part, "learning": _learning_part, "growth": _growth_part}
-TABLES = {"speed": speed_table, "learning": learning_table, "growth": growth_table}
+def _reading_part(plan: Plan, console: Console) -> dict[str, Any]:
+    return reading_part(plan.texts, console)
+
+
+MEASURE = {"speed": _speed_part, "learning": _learning_part, "growth": _growth_part, "reading": _reading_part}
+TABLES = {"speed": speed_table, "learning": learning_table, "growth": growth_table, "reading": reading_table}
 PARTS = tuple(MEASURE)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from compare.workers import Workers
 from shared.contract import load_implementation, module_name
-from shared.data.sources import CLASS_NAMES
+from shared.data.reviews import MOST_CLASSES
 from shared.errors import LockstepError
 from shared.files import check_regular, read_bytes, reading
 from shared.native import NativeModel
@@ -31,6 +31,10 @@ OUTPUTS = "a directory (a name without a suffix), .keras, .safetensors, .pt or .
 PADDING_WORDS = {"", "<pad>", "<PAD>", "[PAD]"}
 UNKNOWN_WORDS = {"<unk>", "<UNK>", "[UNK]", "<oov>", "<OOV>"}
 LONGEST_WORD = 1_000  # letters
+
+# Of two classes that nobody named: the second is what most models of two classes are asked for.
+CLASS_NAMES = ("negative", "positive")
+SHOWN_NAMES = 5  # of classes, in a message
 
 
 @dataclass(frozen=True)
@@ -134,14 +138,16 @@ def _read(source: Path, wishes: Wishes) -> tuple[Checkpoint, list[str]]:
         raise LockstepError(f"{source}: this model reads padding ({specification.padding}) as words, {advice}")
     if wishes.max_length is not None:
         specification = specification.replaced(max_length=wishes.max_length)
-    rows, classes = len(native.weights["embedding"]), len(native.weights["head.bias"])
+    rows, notes = len(native.weights["embedding"]), list(native.notes)
     if wishes.vocabulary is not None:
         words = read_words(wishes.vocabulary, rows)
-    class_names = wishes.class_names or native.class_names or _names_of_classes(classes)
-    if len(class_names) != classes:
-        raise LockstepError(f"{source}: {len(class_names)} class names ({', '.join(class_names)}), {classes} classes")
+    class_names = wishes.class_names or native.class_names
+    if class_names is None:
+        class_names = _names_of_classes(native.classes)
+        notes.append(f"no --class-names: supposed {_listed(class_names)}")
+    _check_classes(source, class_names, native.classes)
     vocabulary = words or Vocabulary(_placeholders(rows))
-    return Checkpoint(specification, vocabulary, native.weights, class_names), list(native.notes)
+    return Checkpoint(specification, vocabulary, native.weights, class_names), notes
 
 
 def _native(source: Path, wishes: Wishes) -> tuple[NativeModel, Vocabulary | None]:
@@ -225,9 +231,20 @@ def _names_of_classes(classes: int) -> tuple[str, ...]:
     return CLASS_NAMES if classes == len(CLASS_NAMES) else tuple(f"class-{label}" for label in range(classes))
 
 
+def _check_classes(source: Path, class_names: Sequence[str], classes: int) -> None:
+    if classes > MOST_CLASSES:
+        raise LockstepError(f"{source}: {classes:,} classes, at most {MOST_CLASSES:,} are read")
+    if len(class_names) != classes:
+        raise LockstepError(f"{source}: {len(class_names)} class names ({_listed(class_names)}), {classes} classes")
+
+
+def _listed(class_names: Sequence[str]) -> str:
+    return ", ".join([*class_names[:SHOWN_NAMES], *(["…"] if len(class_names) > SHOWN_NAMES else [])])
+
+
 def describe(checkpoint: Checkpoint) -> str:
     """Say a model in a few words."""
     specification, weights = checkpoint.specification, checkpoint.weights
     layers = f"{specification.layers} layer{'s' if specification.layers > 1 else ''} of {specification.hidden_size}"
-    sizes = f"{len(weights['embedding']):,} words, {len(weights['head.bias'])} classes"
+    sizes = f"{len(weights['embedding']):,} words, {len(checkpoint.class_names):,} classes"
     return f"{specification.architecture}, {layers}, pooling {specification.pooling}, {sizes}"

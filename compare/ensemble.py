@@ -97,8 +97,11 @@ def _check(runs: Sequence[Run]) -> None:
             ("test", run.predictions, first.predictions),
             ("validation", run.validation, first.validation),
         ):
+            both = f"{run.directory} and {first.directory}"
+            if ours.class_names != theirs.class_names:
+                raise LockstepError(f"{both} have other names of the classes")
             if not np.array_equal(ours.review_ids, theirs.review_ids):
-                raise LockstepError(f"{run.directory} and {first.directory} have other {kind} reviews")
+                raise LockstepError(f"{both} have other {kind} reviews")
 
 
 def grouped(runs: Sequence[Run]) -> dict[str, list[Run]]:
@@ -112,19 +115,19 @@ def grouped(runs: Sequence[Run]) -> dict[str, list[Run]]:
 def group_weights(groups: Mapping[str, Sequence[Run]]) -> np.ndarray:
     """Return the weight of each group in the pool, ``<float64>[groups]``, by the validation reviews."""
     labels = next(iter(groups.values()))[0].validation.labels
-    return pool_weights(_means(groups, "validation"), labels.astype(np.int64))
+    return pool_weights(_means(groups, "validation"), labels)
 
 
 def _row(name: str, runs: Sequence[Run], weighted: bool) -> dict[str, Any]:
     groups = grouped(runs)
     test, validation = _means(groups, "predictions"), _means(groups, "validation")
-    labels, held_out = runs[0].predictions.labels, runs[0].validation.labels.astype(np.int64)
+    labels, held_out = runs[0].predictions.labels, runs[0].validation.labels
     if weighted:
         weights = pool_weights(validation, held_out)  # [groups]
         together, unseen = pooled(weights, test), _unseen(validation, held_out)
     else:
         weights = np.array([len(group) for group in groups.values()]) / len(runs)
-        together, unseen = (np.tensordot(weights, side, axes=1) for side in (test, validation))
+        together, unseen = (np.tensordot(weights, one, axes=1) for one in (test, validation))
     metrics, metrics_of_validation = evaluate(labels, together), evaluate(held_out, unseen)
     low, high = accuracy_interval(metrics["accuracy"], len(labels))
     return {
@@ -150,9 +153,9 @@ def _unseen(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return together
 
 
-def _means(groups: Mapping[str, Sequence[Run]], side: str) -> np.ndarray:
-    """Return each group's mean probabilities of a side, ``<float64>[groups, reviews, classes]``."""
-    read: list[list[Predictions]] = [[getattr(run, side) for run in group] for group in groups.values()]
+def _means(groups: Mapping[str, Sequence[Run]], split: str) -> np.ndarray:
+    """Return each group's mean probabilities of a split, ``<float64>[groups, reviews, classes]``."""
+    read: list[list[Predictions]] = [[getattr(run, split) for run in group] for group in groups.values()]
     return np.stack([np.mean([one.probabilities.astype(float) for one in group], axis=0) for group in read])
 
 
@@ -185,7 +188,7 @@ def pool_weights(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     ----------
     probabilities : <float64>[models, reviews, classes]
         Of the models.
-    labels : <int64>[reviews]
+    labels : <int16>[reviews]
         Right classes.
 
     Returns

@@ -36,6 +36,7 @@ ARCHITECTURE_TITLES = {
     "majority": "majority class",
     "mean-of-vectors": "mean of word vectors + LR",
     "tf-idf": "TF-IDF + LR",
+    "linear-svm": "TF-IDF + linear SVM",
     "nb-svm": "NB-SVM",
     "nb-svm-trigrams": "NB-SVM, trigrams",
 }

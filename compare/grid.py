@@ -23,15 +23,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from compare.baselines import BASELINE, BASELINES
 from compare.reuse import DATA_FIELDS, compared_fields, refuse_other
-from shared.cell import inputs_of
+from shared.cell import inputs_of, tell_accounts
 from shared.command_line import EXIT_BUSY
 from shared.contract import module_name
-from shared.data.encoding import describe_sizes, load_corpus
+from shared.data.corpus import describe_sizes
 from shared.errors import LockstepError
 from shared.files import save_page
+from shared.loading import load_corpus
 from shared.output import PAGE, check_folder, clear_leftovers, is_claimed, remove_page, written
 from shared.runs import Run, is_finished, read_run, run_directory
-from shared.specification import Specification, flags_of
+from shared.specification import Specification, flags_of, specification_of
 from shared.startup import EXIT_INTERRUPTED, SIGNALS
 from shared.terminal import console, printable
 
@@ -102,7 +103,8 @@ def cells_of_grid(
         cells.append(cell(f"baseline {name}", BASELINE, name, asked, "compare", "baseline", name, *flags))
     for seed in seeds:
         for architecture in architectures:
-            asked = specification.replaced(architecture=architecture, seed=seed)
+            # Of a task the published model may have other fields in each architecture.
+            asked = specification_of({**given, "architecture": architecture, "seed": seed})
             chosen = ("--architecture", architecture, "--seed", str(seed))
             for framework in frameworks:
                 command = (module_name(framework), "train", "--progress", "json", *flags, *machine_flags, *chosen)
@@ -203,6 +205,7 @@ def run_cells(
     check_folder(experiment)
     shown = console(aside=True)
     corpus = load_corpus(specification, progress=shown.is_terminal)  # the cells find it in the cache
+    tell_accounts(corpus, lambda text: shown.print(printable(text), soft_wrap=True))
     sizes = ", ".join(f"{count:,} {name}" for name, count in describe_sizes(corpus).items())
     title = f"{experiment}: {len(cells)} cells on {corpus.source} ({sizes} reviews)"
     asked = _Asked(specification, corpus.fingerprint, elsewhere)

@@ -66,6 +66,10 @@ RUNGS = (
         not_in=("keras", "reference", "gru"),
     ),
     Rung("frozen-vectors", "word vectors stay as they are", "Flair", {"train_embedding": False}),
+    Rung("head-sigmoid", "one number and its sigmoid, not two and their softmax", "Keras", {"head": "sigmoid"}),
+    # What is dropped of it in training.
+    Rung("spatial-dropout", "whole channels of the words dropped", "Tompson et al. 2015", {"spatial_dropout": 0.3}),
+    Rung("recurrent-dropout", "units of the state dropped", "Gal & Ghahramani 2016", {"recurrent_dropout": 0.3}),
     # Where it starts. Keras' distributions are the recipe's.
     Rung("initialisation-pytorch", "initial weights of PyTorch", "PyTorch", {"initialisation": "pytorch"}),
     Rung("initialisation-fastai", "initial weights of fastai", "fastai", {"initialisation": "fastai"}),
@@ -113,6 +117,7 @@ RUNGS = (
     Rung("epsilon-before", "epsilon before the bias correction", "Keras", {"epsilon_place": "before"}),
     Rung("adam-fastai", "beta_2 0.99 and epsilon 1e-5", "fastai", {"beta_2": 0.99, "epsilon": 1e-5}),
     Rung("no-clipping", "no clipping", "Keras, PyTorch, fastai", {"gradient_clipping": 0.0}),
+    Rung("class-weights", "classes weigh alike, not reviews", "King & Zeng 2001", {"class_weights": "balanced"}),
     Rung("loss-sum", "sum of the losses, not their mean", "Flair", {"loss_reduction": "sum"}),
     Rung(
         "loss-sum-no-clipping",

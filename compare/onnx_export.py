@@ -51,7 +51,7 @@ def onnx_model(checkpoint: Checkpoint) -> onnx.ModelProto:
     """Return the checked ONNX model of a checkpoint (see `write_onnx`)."""
     graph = _Graph()
     _classifier(graph, checkpoint.specification, checkpoint.weights)
-    classes = len(checkpoint.weights["head.bias"])
+    classes = checkpoint.specification.classes(len(checkpoint.weights["head.bias"]))
     made = helper.make_graph(
         graph.nodes,
         "lockstep",
@@ -117,7 +117,11 @@ def _classifier(graph: _Graph, specification: Specification, weights: Weights) -
     features = graph.add("Concat", *parts, axis=1)
     features = graph.add("Mul", features, graph.add("Unsqueeze", not_empty, graph.places(1)))  # [batch, features]
     head = [graph.constant(weights[name], name) for name in ("head.kernel", "head.bias")]
-    graph.add("Softmax", graph.add("Gemm", features, *head), name="probabilities", axis=1)  # [batch, classes]
+    logits = graph.add("Gemm", features, *head)  # [batch, outputs]
+    if specification.head == "sigmoid":
+        # The softmax of 0 and z is z's sigmoid; onnxruntime's own is 0 where that is below 1e-8.
+        logits = graph.add("Pad", logits, graph.places(0, 1, 0, 0))  # [batch, 2]
+    graph.add("Softmax", logits, name="probabilities", axis=1)  # [batch, classes]
 
 
 def _layer(

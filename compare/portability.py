@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.table import Table
@@ -13,10 +15,11 @@ from compare.grid import run_grid
 from compare.parity import PROBABILITIES
 from compare.workers import Ask, Workers
 from shared.contract import FRAMEWORKS, REFERENCE
-from shared.data.encoding import EncodedReviews, load_corpus
+from shared.data.encoded import EncodedReviews
 from shared.differences import largest, largest_difference, refuse_non_finite, within
 from shared.errors import LockstepError
 from shared.files import save_page
+from shared.loading import load_corpus
 from shared.output import Output
 from shared.predictions import Predictions, read_predictions
 from shared.runs import read_runs, run_directory, this_commit, this_machine
@@ -55,10 +58,14 @@ def run_portability(experiment: Path, reviews: int, place: Output) -> bool:
     records = [run.record for run in read_runs(experiment) if run.record.framework in EVERYONE]
     if not records or records[0].recipe != "lockstep":
         raise LockstepError(f"{experiment}: no networks trained in the lockstep recipe")
-    specification, seed = from_record(records[0].specification), min(record.seed for record in records)
-    architectures = [name for name in ARCHITECTURES if name in {record.architecture for record in records}]
-    _train_missing(experiment, specification, architectures, seed)
-    test = load_corpus(specification).test
+    seed = min(record.seed for record in records)
+    specifications = {record.architecture: from_record(record.specification) for record in reversed(records)}
+    architectures = [name for name in ARCHITECTURES if name in specifications]
+    # Of a task the published model may have other fields in each architecture.
+    fields = {name: specifications[name].model_dump(exclude={"architecture", "seed"}) for name in architectures}
+    for given, alike in groupby(architectures, fields.__getitem__):
+        _train_missing(experiment, given, list(alike), seed)
+    test = load_corpus(specifications[architectures[0]]).test
     test = test.take(np.arange(min(reviews, len(test))))
     matrices = {}
     with Workers() as ask:
@@ -86,10 +93,10 @@ def run_portability(experiment: Path, reviews: int, place: Output) -> bool:
     return fine
 
 
-def _train_missing(experiment: Path, specification: Specification, architectures: Sequence[str], seed: int) -> None:
+def _train_missing(experiment: Path, given: Mapping[str, Any], architectures: Sequence[str], seed: int) -> None:
     failed = run_grid(
         experiment,
-        specification,
+        Specification(**given),
         EVERYONE,
         architectures,
         [seed],
@@ -97,7 +104,7 @@ def _train_missing(experiment: Path, specification: Specification, architectures
         threads=None,
         jobs=1,
         baselines=False,
-        given=specification.model_dump(exclude={"architecture", "seed"}),
+        given=given,
     )
     if failed:
         raise LockstepError(f"{failed} cells could not be trained; see the logs named above")
@@ -113,7 +120,7 @@ def _differences(ask: Ask, run: Path, test: EncodedReviews) -> list[float]:
     for opened_in in EVERYONE:
         probabilities = ask(workers.predict_with_checkpoint, opened_in, run, test)
         refuse_non_finite(f"{run / 'checkpoint'}: the probabilities, opened in {opened_in}", probabilities)
-        predicted = Predictions.of(test, probabilities)
+        predicted = Predictions.of(test, probabilities, stored.class_names)
         rows = np.searchsorted(stored.review_ids, predicted.review_ids)
         found.append(largest_difference(predicted.probabilities, stored.probabilities[rows]))
     return found

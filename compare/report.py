@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from shared.runs import read_experiment
 from shared.terminal import printable, say
 
 EXCERPT = 700
+SHOWN_CLASSES, SHOWN_NAME = 8, 24
 # What may begin something at the beginning of a line too; `escaped` knows the rest.
 LIVE_AT_THE_BEGINNING = re.compile(r"(?<!\\)([#+\-.!:=(){}])")
 
@@ -113,6 +114,8 @@ def render(template: str, summary: dict[str, Any]) -> str:
     environment.filters["judged"] = judged
     environment.filters["markdown"] = _markdown
     environment.filters["excerpt"] = _excerpt
+    environment.filters["name"] = _name
+    environment.filters["listed"] = _listed
     cells = summary["cells"]
     figures = {}
     if page:
@@ -135,6 +138,7 @@ def render(template: str, summary: dict[str, Any]) -> str:
         architecture_titles=ARCHITECTURE_TITLES,
         lowest_agreement=_lowest_agreement(summary),
         verdict=_verdict(summary),
+        sources=list(dict.fromkeys(source for cell in cells for source in cell["out_of_domain"])),
     )
 
 
@@ -177,6 +181,18 @@ def _excerpt(text: str) -> str:
     """Shorten a review to its beginning and its end, where the verdict often stands."""
     plain = " ".join(text.replace("<br />", " ").split())
     return plain if len(plain) <= EXCERPT else f"{plain[: EXCERPT // 2]} […] {plain[-EXCERPT // 2 :]}"
+
+
+def _name(name: str) -> str:
+    """Shorten the name of a class, where it stands in a table."""
+    return name if len(name) <= SHOWN_NAME else f"{name[: SHOWN_NAME - 1]}…"
+
+
+def _listed(class_names: Sequence[str]) -> str:
+    """Name the classes, some of them where they are many."""
+    shown = ", ".join(map(_name, class_names[:SHOWN_CLASSES]))
+    others = len(class_names) - SHOWN_CLASSES
+    return f"{shown} and {others:,} other classes" if others > 0 else shown
 
 
 def _markdown(text: str) -> Markup:

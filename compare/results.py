@@ -197,6 +197,21 @@ def growth_table(benchmark: dict[str, Any]) -> str:
     return table(["exponent of the cost, growing", *ranges.values()], [[name, *row] for name, row in rows.items()])
 
 
+def reading_table(benchmark: dict[str, Any]) -> str:
+    """Seconds and memory of reading, before training and in prediction."""
+    rows = [
+        [
+            escaped(row["what"]),
+            f"{row['texts']:,}",
+            f"{row['seconds']:.1f}",
+            f"{row['texts_a_second']:,.0f}",
+            "" if row["peak_memory_mb"] is None else f"{row['peak_memory_mb'] / 1000:.1f}",
+        ]
+        for row in benchmark["reading"]["rows"]
+    ]
+    return table(["reading", "texts", "seconds", "texts/s", "peak memory, GB"], rows)
+
+
 def _parity(parity: dict[str, Any]) -> str:
     """Largest difference of each framework from the reference, and what is allowed."""
     measured = parity["largest"]
@@ -304,6 +319,7 @@ TABLES: Tables = {
     "benchmark": ("benchmark.json", _checked(formats.Speed, speed_table)),
     "learning": ("benchmark.json", _checked(formats.Learning, learning_table)),
     "growth": ("benchmark.json", _checked(formats.Growth, growth_table)),
+    "reading": ("benchmark.json", _checked(formats.Reading, reading_table)),
     "parity": ("parity.json", _checked(formats.Parity, _parity)),
     "portability": ("portability.json", _checked(formats.Portability, _portability)),
     "commands": ("commands.json", _checked(formats.Commands, _commands)),

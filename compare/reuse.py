@@ -27,7 +27,7 @@ def _of_groups(*groups: str) -> set[str]:
 
 DATA_FIELDS = _of_groups("data")
 # What a baseline reads.
-BASELINE_FIELDS = {*_of_groups("data", "text"), "embedding_size"}
+BASELINE_FIELDS = {*_of_groups("data", "text"), "embedding_size", "class_weights"}
 
 
 def compared_fields(framework: str, recipe: str, given: Collection[str] = ()) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -12,17 +12,19 @@ from compare.baselines import BASELINE, BASELINES
 from compare.ensemble import summarise_ensemble
 from compare.reuse import compared_fields, fields_of
 from shared.contract import FRAMEWORKS, REFERENCE
-from shared.data.encoding import load_corpus
 from shared.errors import LockstepError
+from shared.loading import load_corpus
 from shared.metrics import accuracy_interval
-from shared.runs import RECORD_VERSION, Run
-from shared.specification import ARCHITECTURES, LOCKSTEP_FIELDS, Specification, from_record
+from shared.runs import RECORD_VERSION, Record, Run
+from shared.specification import ARCHITECTURES, LOCKSTEP_FIELDS, from_record
+from shared.tasks import EVERY, task_of
 
 # What may differ between the cells of one experiment.
 CELL_FIELDS = {"architecture", "seed"}
-# What may differ between architectures: a language model is of one.
-ARCHITECTURE_FIELDS = {"start_from"}
 HARDEST = 3
+# Of more classes than this the most confused pairs are listed instead.
+LARGEST_TABLE = 20
+CONFUSED_PAIRS = 10
 
 
 def check_comparable(runs: Sequence[Run]) -> None:
@@ -49,8 +51,17 @@ def check_comparable(runs: Sequence[Run]) -> None:
         # A baseline has an architecture of its own, and reads nothing that depends on the networks'.
         alike = next((one for one in networks if one.record.architecture == run.record.architecture), networks[0])
         compared = compared_fields(run.record.framework, run.record.recipe) - CELL_FIELDS
-        _refuse_difference(run, networks[0], compared - ARCHITECTURE_FIELDS)
-        _refuse_difference(run, alike, compared & ARCHITECTURE_FIELDS)
+        own = _architecture_fields(networks[0])
+        _refuse_difference(run, networks[0], compared - own)
+        _refuse_difference(run, alike, compared & own)
+
+
+def _architecture_fields(run: Run) -> set[str]:
+    """Return what may differ between architectures: a language model is of one, and so is a task's published model."""
+    found = task_of(fields_of(run.record)["data"])
+    presets = found[0].presets.values() if found else ()
+    published = {name for preset in presets for one, fields in preset.items() if one != EVERY for name in fields}
+    return {"start_from"} | published
 
 
 def _refuse_difference(run: Run, other: Run, compared: Collection[str]) -> None:
@@ -95,7 +106,9 @@ def summarise(runs: Sequence[Run]) -> dict[str, Any]:
         "recipe": record.recipe,
         "data": record.data.model_dump(),
         "class_names": list(networks[0].predictions.class_names),
+        "accounts": [text for one in record.data.accounts for text in (one.paragraph(), *one.warnings())],
         "specification": _common(networks),
+        "by_architecture": _by_architecture(networks),
         "machine": record.machine.model_dump(),
         "commits": sorted({run.record.commit for run in runs}),
         "versions": {run.record.framework: run.record.framework_version for run in runs},
@@ -105,6 +118,7 @@ def summarise(runs: Sequence[Run]) -> dict[str, Any]:
         "spread": _spread(cells),
         # The majority class agrees with nobody, and would take the colours from those who nearly do.
         "agreement": _agreement([groups[name][0] for name in by_architecture if name != (BASELINE, "majority")]),
+        "confusions": [_confusions(groups[name][0]) for name in names if name[0] != BASELINE],
         "ensembles": summarise_ensemble(runs),
         "hardest": _hardest(networks),
     }
@@ -119,6 +133,16 @@ def _common(networks: Sequence[Run]) -> dict[str, Any]:
         for name, value in first.items()
         if name not in ignored and all(other[name] == value for other in others)
     }
+
+
+def _by_architecture(networks: Sequence[Run]) -> dict[str, dict[str, Any]]:
+    """Fields in which architectures differ as they may, and their values by architecture."""
+    values: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    for run in networks:
+        fields = fields_of(run.record)
+        for name in sorted(_architecture_fields(run)):
+            values[name][run.record.architecture] = fields[name]
+    return {name: found for name, found in values.items() if len({repr(value) for value in found.values()}) > 1}
 
 
 def _cell(runs: Sequence[Run]) -> dict[str, Any]:
@@ -140,6 +164,7 @@ def _cell(runs: Sequence[Run]) -> dict[str, Any]:
             for name in records[0].metrics["test"]
         },
         "validation_accuracy": float(np.mean([record.metrics["validation"]["accuracy"] for record in records])),
+        "out_of_domain": _out_of_domain(records),
         "parameters": records[0].parameters.model_dump(),
         "seconds": {
             name: float(np.mean([getattr(record.seconds, name) for record in records]))
@@ -161,6 +186,18 @@ def _cell(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
+def _out_of_domain(records: Sequence[Record]) -> dict[str, dict[str, float]]:
+    """Mean metrics on the reviews of other tasks, by their source, over the seeds that were tested on them."""
+    found: defaultdict[str, list[dict[str, float]]] = defaultdict(list)
+    for record in records:
+        for source, metrics in record.out_of_domain.items():
+            found[source].append(metrics)
+    return {
+        source: {name: float(np.mean([one[name] for one in several])) for name in several[0]}
+        for source, several in found.items()
+    }
+
+
 def _spread(cells: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Largest difference of accuracy between frameworks, for each architecture that two of them trained."""
     by_architecture: defaultdict[str, list[float]] = defaultdict(list)
@@ -178,34 +215,69 @@ def _agreement(runs: Sequence[Run]) -> dict[str, Any]:
     return {"names": names, "matrix": matrix.round(6).tolist()}
 
 
+def _confusions(run: Run) -> dict[str, Any]:
+    """Say which classes a network takes for which.
+
+    Returns
+    -------
+    dict
+        ``matrix``: test reviews by their class and by the class predicted; None for more than `LARGEST_TABLE` classes.
+        ``pairs``: those confused most often, each with its number of reviews and their share of the class.
+    """
+    predictions, classes = run.predictions, len(run.predictions.class_names)
+    flat = predictions.labels.astype(np.int64) * classes + predictions.classes
+    matrix = np.bincount(flat, minlength=classes**2).reshape(classes, classes)
+    wrong = matrix * ~np.eye(classes, dtype=bool)
+    most = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSED_PAIRS]
+    pairs = [divmod(int(one), classes) for one in most if wrong.flat[one]]
+    return {
+        "framework": run.record.framework,
+        "architecture": run.record.architecture,
+        "seed": run.record.seed,
+        "matrix": matrix.tolist() if classes <= LARGEST_TABLE else None,
+        "pairs": [
+            {
+                "label": label,
+                "prediction": prediction,
+                "reviews": int(matrix[label, prediction]),
+                "share": float(matrix[label, prediction] / matrix[label].sum()),
+            }
+            for label, prediction in pairs
+        ],
+    }
+
+
 def _hardest(networks: Sequence[Run]) -> list[dict[str, Any]]:
     """Reviews whose right class got the smallest mean probability from the networks."""
-    probabilities = np.stack([run.predictions.probabilities for run in networks])  # [models, reviews, classes]
-    predictions = networks[0].predictions
-    labels = predictions.labels.astype(np.int64)
-    right = np.take_along_axis(probabilities, labels[None, :, None], axis=2)[:, :, 0]  # [models, reviews]
-    wrong = probabilities.argmax(axis=2) != labels  # [models, reviews]
-    texts = _test_texts(networks[0])
+    first = networks[0].predictions
+    rows, labels = np.arange(len(first.labels)), first.labels
+    right = np.mean([run.predictions.probabilities[rows, labels] for run in networks], axis=0)  # [reviews]
+    answers = np.stack([run.predictions.classes for run in networks])  # [models, reviews]
+    chosen = np.argsort(right, kind="stable")[:HARDEST].tolist()
+    wrong = {row: Counter(answers[answers[:, row] != labels[row], row].tolist()) for row in chosen}
+    ids = first.review_ids[chosen].tolist()
+    texts = _test_texts(networks[0], ids)
     return [
         {
-            "review_id": str(predictions.review_ids[row]),
+            "review_id": review_id,
             "label": int(labels[row]),
-            "mean_probability_of_label": float(right[:, row].mean()),
-            "models_wrong": int(wrong[:, row].sum()),
+            "mean_probability_of_label": float(right[row]),
+            "models_wrong": sum(wrong[row].values()),
             "models": len(networks),
-            "text": texts.get(str(predictions.review_ids[row])),
+            "wrong_answer": max(wrong[row], key=wrong[row].__getitem__, default=None),
+            "text": texts.get(review_id),
         }
-        for row in np.argsort(right.mean(axis=0), kind="stable")[:HARDEST]
+        for row, review_id in zip(chosen, ids, strict=True)
     ]
 
 
-def _test_texts(run: Run) -> dict[str, str]:
-    """Texts of the test reviews by id; empty if the data are no longer where they were."""
-    specification: Specification = from_record(run.record.specification)
+def _test_texts(run: Run, review_ids: Collection[str]) -> dict[str, str]:
+    """Texts of some test reviews by id; empty if the data are no longer where they were."""
     try:
-        corpus = load_corpus(specification)
+        corpus = load_corpus(from_record(run.record.specification))
     except LockstepError:
         return {}
     if corpus.fingerprint != run.record.data.fingerprint:
         return {}
-    return dict(zip(corpus.test.review_ids.tolist(), corpus.texts[2], strict=True))
+    rows = {review_id: row for row, review_id in enumerate(corpus.test.review_ids.tolist())}
+    return {review_id: corpus.texts[2][rows[review_id]] for review_id in review_ids}

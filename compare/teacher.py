@@ -11,8 +11,8 @@ from compare.baselines import BASELINE, LINEAR, fit_baseline
 from compare.ensemble import group_weights, grouped, pooled
 from compare.workers import Workers, predict_with_checkpoint
 from shared.command_line import announce
-from shared.data.encoding import load_corpus
 from shared.errors import LockstepError
+from shared.loading import load_corpus
 from shared.output import Output
 from shared.predictions import Predictions, save_predictions
 from shared.runs import read_runs
@@ -35,11 +35,15 @@ def write_pseudo_labels(experiment: Path, place: Output) -> None:
     Raises
     ------
     LockstepError
-        If there are no runs, or they were made without unlabelled reviews.
+        If there are no runs, they were made without unlabelled reviews, or the data are others now.
     """
     runs = read_runs(experiment)
     specification = from_record(runs[0].record.specification)
     corpus = load_corpus(specification)
+    if corpus.fingerprint != runs[0].record.data.fingerprint:
+        raise LockstepError(
+            f"{experiment}: its runs were not made with the reviews of {corpus.source} as they are now; train it again"
+        )
     if not len(corpus.unlabelled):
         raise LockstepError(f"{experiment}: made without unlabelled reviews; run it with --unlabelled")
     groups = grouped([run for run in runs if run.record.framework != BASELINE or run.record.architecture in LINEAR])
@@ -52,7 +56,7 @@ def write_pseudo_labels(experiment: Path, place: Output) -> None:
                 bar.set_description(name)
                 if run.record.framework == BASELINE:
                     fitted = fit_baseline(run.record.architecture, specification, corpus)
-                    probabilities = fitted.model.predict_proba(corpus.texts[3])
+                    probabilities = fitted.probabilities(corpus.texts[3])
                 else:
                     probabilities = ask(predict_with_checkpoint, run.record.framework, run.directory, corpus.unlabelled)
                 mean += probabilities / len(group)

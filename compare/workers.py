@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from shared.contract import FRAMEWORKS, REFERENCE, Implementation, load_implementation
-from shared.data.encoding import EncodedReviews
+from shared.data.batches import Masks
+from shared.data.encoded import EncodedReviews
 from shared.history import Silent
 from shared.specification import Specification
 from shared.weights import Weights, read_checkpoint
@@ -87,7 +88,7 @@ def forward_and_backward(
     specification: Specification,
     weights: Weights,
     reviews: EncodedReviews,
-    masks: tuple[np.ndarray, ...],
+    masks: Masks,
 ) -> tuple[np.ndarray, float, Weights]:
     """Logits, loss and gradients of the reviews as one batch."""
     room = implementation(framework)

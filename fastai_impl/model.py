@@ -8,9 +8,12 @@ from fastai.torch_core import Module, default_device
 from torch import Tensor, nn
 
 from fastai_impl.weights import load_weights
+from shared.data.batches import CHANNELS, FEATURES, STATES, WORDS
 from shared.specification import Specification
 from shared.weights import Weights
 from torch_layers.encoder import Encoder
+from torch_layers.head import Head
+from torch_layers.masks import NO_MASKS, TensorMasks, masked
 
 # In the idiomatic recipe fastai decides on these: one cycle of the learning rate and, against it, of the first moment.
 DECIDED_FIELDS = ("schedule", "beta_1")
@@ -47,34 +50,31 @@ class SentimentClassifier(Module):
     normal. No packing: on a CPU it is the slow way (see `torch_layers.encoder`).
     """
 
-    def __init__(self, specification: Specification, vocabulary_size: int, classes: int) -> None:
-        self.specification = specification
+    def __init__(self, specification: Specification, vocabulary_size: int, outputs: int) -> None:
+        self.specification, self.classes = specification, specification.classes(outputs)
         self.embedding = Embedding(vocabulary_size, specification.embedding_size)
         self.embedding.weight.requires_grad_(specification.train_embedding)
         self.rnn = Encoder(specification)
         self.dropout = nn.Dropout(specification.dropout)
-        self.head = nn.Linear(specification.features, classes)
+        self.head = Head(specification, outputs)
 
-    def forward(self, tokens: Tensor, dropout_mask: Tensor | None = None, word_mask: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, masks: TensorMasks = NO_MASKS) -> Tensor:
         """Return logits.
 
         Parameters
         ----------
         tokens : <int32>[batch, time]
             Padded word ids.
-        dropout_mask : <float32>[batch, features], optional
-            Factors for the pooled features; default: drawn by PyTorch in training, none outside.
-        word_mask : <float32>[batch, time, 1], optional
-            Factors for the words' vectors; none outside training.
+        masks : mapping of str to <float32> tensor, optional
+            What is dropped (see `shared.data.batches.Batch`); without one of the features PyTorch draws it in
+            training, and drops nothing outside.
 
         Returns
         -------
         <float32>[batch, classes]
         """
         real = tokens != self.specification.unread_id  # [batch, time]
-        inputs = self.embedding(tokens)  # [batch, time, embedding]
-        if word_mask is not None:
-            inputs = inputs * word_mask
-        features = self.rnn(inputs, real)  # [batch, features]
-        dropped = self.dropout(features) if dropout_mask is None else features * dropout_mask
+        inputs = masked(self.embedding(tokens), masks, WORDS, CHANNELS)  # [batch, time, embedding]
+        features = self.rnn(inputs, real, masks.get(STATES))  # [batch, features]
+        dropped = masked(features, masks, FEATURES) if FEATURES in masks else self.dropout(features)
         return self.head(dropped)  # [batch, classes]

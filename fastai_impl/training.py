@@ -21,14 +21,16 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from fastai_impl.weights import export_gradients, export_weights, load_weights
-from shared.data.batches import Batches, prediction_batches
-from shared.data.encoding import EncodedReviews
+from shared.data.batches import Batches, Masks, prediction_batches
+from shared.data.encoded import EncodedReviews
 from shared.errors import LockstepError
 from shared.history import History, Progress, Recorder, epsilon_at, learning_rate_at, mean_loss
 from shared.memory import keep_freed_memory
 from shared.specification import Specification
 from shared.text import PADDING_ID
 from shared.weights import Weights
+from torch_layers.head import CrossEntropy, weights_of_classes
+from torch_layers.masks import TensorMasks, tensors
 from torch_layers.parts import side_by_side
 
 
@@ -57,6 +59,7 @@ def train(
     recorder = Recorder(specification, len(batches), validation_reviews.labels, progress, *access)
     recording = Recording(batches, validation_reviews, recorder)
     clipping = [GradientClip(specification.gradient_clipping)] if specification.gradient_clipping else []
+    loss = _loss(model, train_reviews.labels, specification.loss_reduction)
     if specification.recipe == "lockstep":
         adam = partial(
             OptimWrapper,
@@ -65,23 +68,30 @@ def train(
             eps=specification.epsilon,
             fused=True,  # one pass over the embedding instead of ten
         )
-        learner = _learner(model, SharedBatches(batches), opt_func=adam, cbs=[recording, *clipping])
+        learner = _learner(model, SharedBatches(batches), loss, opt_func=adam, cbs=[recording, *clipping])
         with learner.no_bar(), learner.no_logging(), side_by_side(model):
-            learner.fit(specification.epochs, specification.learning_rate)
+            learner.fit(batches.epochs, specification.learning_rate)
     else:
         loader = PaddedReviews(train_reviews, bs=specification.batch_size, shuffle=True)
         adam = partial(Adam, sqr_mom=specification.beta_2, eps=specification.epsilon)
-        learner = _learner(model, loader, opt_func=adam, cbs=[recording, *clipping])
+        learner = _learner(model, loader, loss, opt_func=adam, cbs=[recording, *clipping])
         with learner.no_bar(), learner.no_logging():
-            learner.fit_one_cycle(specification.epochs, specification.learning_rate)
+            learner.fit_one_cycle(batches.epochs, specification.learning_rate)
     if recording.refusal is not None:
         raise recording.refusal
     return recorder.history
 
 
-def _learner(model: Module, loader: DataLoader, **options: object) -> Learner:
-    loss = CrossEntropyLossFlat(reduction=model.specification.loss_reduction)
+def _learner(model: Module, loader: DataLoader, loss: CrossEntropyLossFlat, **options: object) -> Learner:
     return Learner(DataLoaders(loader, loader), model, loss_func=loss, **options)
+
+
+def _loss(model: Module, labels: np.ndarray, reduction: str) -> CrossEntropyLossFlat:
+    """Return fastai's loss, with the weights that the labels of the training reviews give their classes."""
+    loss = CrossEntropyLossFlat()
+    weights = weights_of_classes(model.specification, labels, model.classes, default_device())
+    loss.func = CrossEntropy(weights, reduction=reduction)
+    return loss
 
 
 class SharedBatches(DataLoader):
@@ -96,10 +106,11 @@ class SharedBatches(DataLoader):
         """Go on to the next epoch."""
         self.epoch += 1
 
-    def create_item(self, number: int) -> tuple[Tensor, ...]:
+    def create_item(self, number: int) -> tuple[Tensor, TensorMasks, Tensor]:
         """Return tokens, masks and labels of one batch."""
         batch = self.batches.batch(self.epoch, number)
-        return tuple(torch.from_numpy(array) for array in (batch.tokens, *batch.masks, batch.labels))
+        masks = tensors(batch.masks, torch.device("cpu"))
+        return torch.from_numpy(batch.tokens), masks, torch.from_numpy(batch.labels)
 
 
 class PaddedReviews(DataLoader):
@@ -174,15 +185,14 @@ class Recording(Callback):
         raise CancelValidException
 
 
-def forward_and_backward(
-    model: Module, reviews: EncodedReviews, masks: tuple[np.ndarray, ...]
-) -> tuple[np.ndarray, float, Weights]:
+def forward_and_backward(model: Module, reviews: EncodedReviews, masks: Masks) -> tuple[np.ndarray, float, Weights]:
     """Return logits, loss and gradients of one batch (see `shared.contract`)."""
     model.train()
     tokens = torch.from_numpy(reviews.padded(np.arange(len(reviews)))).to(default_device())  # [batch, time]
     with side_by_side(model):
-        logits = model(tokens, *(torch.from_numpy(mask).to(default_device()) for mask in masks))  # [batch, classes]
-        loss = CrossEntropyLossFlat()(logits, torch.from_numpy(reviews.labels).long().to(default_device()))
+        logits = model(tokens, tensors(masks, default_device()))  # [batch, classes]
+        labels = torch.from_numpy(reviews.labels).long().to(default_device())
+        loss = _loss(model, reviews.labels, "mean")(logits, labels)
         model.zero_grad()
         loss.backward()
     return logits.detach().cpu().numpy(), loss.item(), export_gradients(model)
@@ -190,10 +200,12 @@ def forward_and_backward(
 
 def predict_probabilities(model: Module, reviews: EncodedReviews) -> np.ndarray:
     """Return ``<float32>[reviews, classes]`` in the order of the reviews."""
+    probabilities = np.zeros((len(reviews), model.classes), np.float32)
+    if not len(reviews):  # of which fastai makes no batches
+        return probabilities
     loader = PredictionBatches(reviews)
-    learner = _learner(model, loader)
+    learner = _learner(model, loader, CrossEntropyLossFlat())
     with learner.no_bar(), side_by_side(model):
         predictions, _ = learner.get_preds(dl=loader, reorder=False)  # softmax is the loss's activation
-    probabilities = np.zeros((len(reviews), model.head.out_features), np.float32)
     probabilities[np.concatenate(loader.rows)] = predictions.cpu().numpy()
     return probabilities

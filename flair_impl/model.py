@@ -10,12 +10,14 @@ from flair.models import TextClassifier
 from torch import Tensor, nn
 
 from flair_impl.weights import load_weights
-from shared.data.encoding import EncodedReviews
-from shared.data.sources import CLASS_NAMES
+from shared.data.batches import CHANNELS, FEATURES, STATES, WORDS
+from shared.data.encoded import EncodedReviews
 from shared.errors import LockstepError
 from shared.specification import Specification
 from shared.weights import Weights
 from torch_layers.encoder import Encoder
+from torch_layers.head import CrossEntropy, Head
+from torch_layers.masks import NO_MASKS, TensorMasks, masked
 
 LABEL_TYPE = "sentiment"
 
@@ -52,30 +54,36 @@ def idiomatic(specification: Specification) -> Specification:
 
 def build(specification: Specification, weights: Weights) -> TextClassifier:
     """Build the model of a recipe from canonical weights (see `shared.contract`)."""
-    vocabulary_size, classes = len(weights["embedding"]), len(weights["head.bias"])
+    vocabulary_size, outputs = len(weights["embedding"]), len(weights["head.bias"])
     if specification.recipe == "idiomatic":
         encoder = document_rnn(specification, torch.from_numpy(weights["embedding"]))
-        return classifier(encoder, specification, classes, "sum")
+        return classifier(encoder, specification, outputs, "sum")
     encoder = ReviewEmbeddings(specification, vocabulary_size)
-    model = classifier(encoder, specification, classes, specification.loss_reduction)
+    model = classifier(
+        encoder, specification, outputs, specification.loss_reduction, decoder=Head(specification, outputs)
+    )
     load_weights(model, weights)
     return model
 
 
 def classifier(
-    encoder: DocumentEmbeddings, specification: Specification, classes: int, reduction: str
+    encoder: DocumentEmbeddings, specification: Specification, outputs: int, reduction: str, **options: object
 ) -> SentimentClassifier:
-    """Put a linear head on document embeddings."""
+    """Put a linear head on document embeddings.
+
+    Flair's labels are the classes' numbers, written out: what a class is called could mean something to Flair, as
+    ``O`` does, which it never predicts.
+    """
     labels = Dictionary(add_unk=False)
-    for name in CLASS_NAMES[:classes]:
-        labels.add_item(name)
+    for label in range(specification.classes(outputs)):
+        labels.add_item(str(label))
     return SentimentClassifier(
-        specification, reduction, embeddings=encoder, label_type=LABEL_TYPE, label_dictionary=labels
+        specification, reduction, embeddings=encoder, label_type=LABEL_TYPE, label_dictionary=labels, **options
     )
 
 
 class SentimentClassifier(TextClassifier):
-    """Flair's classifier; remembers each step's logits, loss and right predictions for the record.
+    """Flair's classifier; remembers each batch's logits, and each step's loss and right predictions for the record.
 
     Flair sums the loss over a batch. With ``reduction="mean"`` it is the mean, as elsewhere; what is
     remembered is the mean in both.
@@ -83,30 +91,35 @@ class SentimentClassifier(TextClassifier):
 
     def __init__(self, specification: Specification, reduction: str, **options: object) -> None:
         super().__init__(**options)
-        self.specification = specification
-        self.loss_function = nn.CrossEntropyLoss(reduction=reduction)
+        self.specification, self.classes = specification, len(self.label_dictionary)
+        self.loss_function = CrossEntropy(reduction=reduction)
+
+    def _mask_scores(self, scores: Tensor, sentences: list[Sentence]) -> Tensor:
+        """Keep the scores as they are, and what they are of: asked for them, Flair makes an object of each number."""
+        self.scored, self.logits = sentences, scores.detach()  # [batch, classes]
+        return scores
 
     def _calculate_loss(self, scores: Tensor, labels: Tensor) -> tuple[Tensor, int]:
         loss, _ = super()._calculate_loss(scores, labels)
-        self.step_reviews, self.step_logits = len(labels), scores.detach()  # [batch, classes]
+        self.step_reviews = len(labels)
         self.step_loss = loss.item() / (1 if self.loss_function.reduction == "mean" else len(labels))
         self.step_correct = (scores.argmax(dim=1) == labels).sum().item()
         return loss, len(labels)
 
 
 class EncodedReview(Sentence):
-    """A review as Flair sees it: one token that names it, and its place among the encoded reviews.
+    """A review as Flair sees it: one token, its place among the encoded reviews.
 
     Flair would make one object for each word. The words are needed as ids only, so they stay in
     the shared arrays.
     """
 
     def __init__(self, reviews: EncodedReviews, row: int) -> None:
-        super().__init__([str(reviews.review_ids[row])])
+        super().__init__([str(row)])
         self.reviews, self.row = reviews, row
         label = reviews.labels[row]
         if label >= 0:
-            self.add_label(LABEL_TYPE, CLASS_NAMES[label])
+            self.add_label(LABEL_TYPE, str(label))
 
 
 class ReviewEmbeddings(DocumentEmbeddings):
@@ -123,7 +136,7 @@ class ReviewEmbeddings(DocumentEmbeddings):
         self.embedding = nn.Embedding(vocabulary_size, specification.embedding_size)
         self.embedding.weight.requires_grad_(specification.train_embedding)
         self.rnn = Encoder(specification)
-        self.masks: list[Tensor] = []  # of the batch under way, see shared.data.batches
+        self.masks: TensorMasks = NO_MASKS  # of the batch under way, see shared.data.batches
         self.to(flair.device)
 
     @property
@@ -140,12 +153,9 @@ class ReviewEmbeddings(DocumentEmbeddings):
     def forward(self, tokens: Tensor) -> Tensor:
         """Return features ``[batch, features]`` of padded tokens ``<int32>[batch, time]``."""
         real = tokens != self.specification.unread_id  # [batch, time]
-        inputs = self.embedding(tokens)  # [batch, time, embedding]
-        masks = self.masks if self.training else []
-        if len(masks) == 2:
-            inputs = inputs * masks[1]
-        features = self.rnn(inputs, real)  # [batch, features]
-        return features * masks[0] if masks else features
+        masks = self.masks if self.training else NO_MASKS
+        inputs = masked(self.embedding(tokens), masks, WORDS, CHANNELS)  # [batch, time, embedding]
+        return masked(self.rnn(inputs, real, masks.get(STATES)), masks, FEATURES)
 
 
 def document_rnn(specification: Specification, vectors: Tensor) -> DocumentRNNEmbeddings:

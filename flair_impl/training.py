@@ -20,14 +20,15 @@ from flair.trainers.plugins.base import TrainingInterrupt
 
 from flair_impl.model import LABEL_TYPE, EncodedReview, ReviewEmbeddings, SentimentClassifier
 from flair_impl.weights import export_gradients, export_weights, load_weights
-from shared.data.batches import PREDICTION_BATCH_SIZE, Batches, prediction_batches
-from shared.data.encoding import EncodedReviews
-from shared.data.sources import CLASS_NAMES
+from shared.data.batches import PREDICTION_BATCH_SIZE, Batches, Masks, prediction_batches
+from shared.data.encoded import EncodedReviews
 from shared.errors import LockstepError
 from shared.history import History, Progress, Recorder, epsilon_at, learning_rate_at
 from shared.memory import keep_freed_memory
 from shared.specification import Specification
 from shared.weights import Weights
+from torch_layers.head import weights_of_classes
+from torch_layers.masks import tensors
 from torch_layers.parts import side_by_side
 
 
@@ -58,13 +59,14 @@ def train(
     access = partial(export_weights, model), partial(load_weights, model)
     recorder = Recorder(specification, len(batches), validation_reviews.labels, progress, *access)
     lockstep = specification.recipe == "lockstep"
+    set_class_weights(model, train_reviews)
     corpus = Corpus(train=FlairDatapointDataset(_sentences(model, train_reviews)), sample_missing_splits=False)
     with tempfile.TemporaryDirectory() as folder:
         options = {
             "base_path": folder,
             "learning_rate": specification.learning_rate,
             "mini_batch_size": specification.batch_size,
-            "max_epochs": specification.epochs,
+            "max_epochs": batches.epochs,
             "max_grad_norm": specification.gradient_clipping or None,
             "embeddings_storage_mode": "none",
             "use_final_model_for_eval": True,
@@ -148,9 +150,14 @@ class Recording(TrainerPlugin):
         raise KeyboardInterrupt
 
 
-def set_masks(model: SentimentClassifier, masks: tuple[np.ndarray, ...]) -> None:
+def set_masks(model: SentimentClassifier, masks: Masks) -> None:
     """Give the model the masks of its next batch; Flair's interface passes sentences only."""
-    model.embeddings.masks = [torch.from_numpy(mask).to(flair.device) for mask in masks]
+    model.embeddings.masks = tensors(masks, flair.device)
+
+
+def set_class_weights(model: SentimentClassifier, reviews: EncodedReviews) -> None:
+    """Give the model's loss the weights that the labels of the training reviews give their classes."""
+    model.loss_function.weight = weights_of_classes(model.specification, reviews.labels, model.classes, flair.device)
 
 
 def _sentences(model: SentimentClassifier, reviews: EncodedReviews) -> list[Sentence]:
@@ -160,25 +167,27 @@ def _sentences(model: SentimentClassifier, reviews: EncodedReviews) -> list[Sent
     sentences = []
     for row, label in enumerate(reviews.labels):
         sentence = Sentence([str(word) for word in reviews.words(row)])
+        sentence.row = row
         if label >= 0:
-            sentence.add_label(LABEL_TYPE, CLASS_NAMES[label])
+            sentence.add_label(LABEL_TYPE, str(label))
         sentences.append(sentence)
     return sentences
 
 
 def forward_and_backward(
-    model: SentimentClassifier, reviews: EncodedReviews, masks: tuple[np.ndarray, ...]
+    model: SentimentClassifier, reviews: EncodedReviews, masks: Masks
 ) -> tuple[np.ndarray, float, Weights]:
     """Return logits, loss and gradients of one batch (see `shared.contract`)."""
     model.train()
     set_masks(model, masks)
+    set_class_weights(model, reviews)
     with side_by_side(model):
         loss, count = model.forward_loss(_sentences(model, reviews))
         if model.loss_function.reduction == "sum":
             loss = loss / count
         model.zero_grad()
         loss.backward()
-    return model.step_logits.cpu().numpy(), loss.item(), export_gradients(model)
+    return model.logits.cpu().numpy(), loss.item(), export_gradients(model)
 
 
 def predict_probabilities(model: SentimentClassifier, reviews: EncodedReviews) -> np.ndarray:
@@ -188,14 +197,11 @@ def predict_probabilities(model: SentimentClassifier, reviews: EncodedReviews) -
         nothing = torch.zeros(1, model.final_embedding_size, device=flair.device)
         empty = model.decoder(nothing).softmax(dim=1).cpu().numpy()[0]
     probabilities = np.tile(empty, (len(reviews), 1))
-    sentences = _sentences(model, reviews)
     with side_by_side(model):
         for rows, _ in prediction_batches(reviews):
-            chosen = [sentences[row] for row in rows]
-            model.predict(
-                chosen, PREDICTION_BATCH_SIZE, return_probabilities_for_all_classes=True, label_name="predicted"
-            )
-            for row, sentence in zip(rows, chosen, strict=True):
-                if len(sentence):
-                    probabilities[row] = [label.score for label in sentence.get_labels("predicted")]
+            sentences = [sentence for sentence in _sentences(model, reviews.take(rows)) if len(sentence)]
+            if sentences:
+                model.predict(sentences, PREDICTION_BATCH_SIZE, label_name="predicted")
+                answered = rows[[sentence.row for sentence in model.scored]]
+                probabilities[answered] = model.logits.softmax(dim=1).cpu().numpy()
     return probabilities

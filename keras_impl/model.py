@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import TypeVar
 
 import keras
 import tensorflow as tf
 from keras import KerasTensor, layers, ops
 
-from keras_impl.recurrent import GRU, LSTM
+from keras_impl.recurrent import GRU, LSTM, DroppedState
 from keras_impl.weights import load_weights
+from shared.data.batches import CHANNELS, FEATURES, STATES, WORDS
 from shared.specification import POOLED, Specification
 from shared.weights import Weights
 
 CELLS = {"rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
 TRAINED_CELLS = {**CELLS, "lstm": LSTM, "gru": GRU}  # the same, trained faster
+
+Values = TypeVar("Values")  # arrays, or what stands for them in a graph
 
 # In the idiomatic recipe Keras decides on these: its layers return the last output.
 DECIDED_FIELDS = ("pooling",)
@@ -29,15 +34,16 @@ def idiomatic(specification: Specification) -> Specification:
 
 def build(specification: Specification, weights: Weights) -> keras.Model:
     """Build the model of a recipe from canonical weights (see `shared.contract`)."""
-    vocabulary_size, classes = len(weights["embedding"]), len(weights["head.bias"])
+    vocabulary_size, outputs = len(weights["embedding"]), len(weights["head.bias"])
     if specification.recipe == "idiomatic":
-        model = masked_classifier(specification, vocabulary_size, classes)
+        model = masked_classifier(specification, vocabulary_size, outputs)
         if specification.vectors != "random":
             model.get_layer("embedding").set_weights([weights["embedding"]])
     else:
         parts = 1 if tf.config.list_logical_devices("GPU") else min(specification.batch_parts, specification.batch_size)
-        model = sentiment_classifier(specification, vocabulary_size, classes, TRAINED_CELLS, parts)
+        model = sentiment_classifier(specification, vocabulary_size, outputs, TRAINED_CELLS, parts)
         load_weights(model, weights)
+    model.specification = specification
     model.compile(jit_compile=False)  # XLA would compile anew for each length
     return model
 
@@ -45,63 +51,141 @@ def build(specification: Specification, weights: Weights) -> keras.Model:
 def sentiment_classifier(
     specification: Specification,
     vocabulary_size: int,
-    classes: int,
+    outputs: int,
     cells: Mapping[str, type[layers.RNN]] = CELLS,
     parts: int = 1,
 ) -> keras.Model:
-    """Embedding, recurrent layers, pooling over real tokens, linear head; from tokens to logits.
+    """Embedding, recurrent layers, pooling over real tokens, linear head; from tokens to what the head says."""
+    tokens = keras.Input((None,), dtype="int32", name="tokens")  # [batch, time]
+    words = layers.Embedding(
+        vocabulary_size, specification.embedding_size, trainable=specification.train_embedding, name="embedding"
+    )(tokens)  # [batch, time, embedding]
+    encoder = Encoder(specification, cells, parts)
+    features = encoder(words, tokens)  # [batch, features]
+    model = keras.Model(tokens, layers.Dense(outputs, name="head")(features))
+    model.encoder = encoder
+    return model
+
+
+class Encoder:
+    """From word vectors to a review's features: recurrent layers and pooling, a batch in parts.
 
     No masked steps: they cost a selection at every step of the loop. Each direction is a layer of
     its own that reads from left to right, the backward one after each review was reversed within
     its own length. Padding then comes after the real tokens in both, and what is never read cannot
     matter.
 
-    From word vectors to features the rows of a batch are cut into parts, which TensorFlow computes
-    side by side: they have the layers in common and nothing to wait for.
-    """
-    tokens = keras.Input((None,), dtype="int32", name="tokens")  # [batch, time]
-    words = layers.Embedding(
-        vocabulary_size, specification.embedding_size, trainable=specification.train_embedding, name="embedding"
-    )(tokens)  # [batch, time, embedding]
-    recurrent = [
-        [
-            cells[specification.cell](specification.hidden_size, return_sequences=True, name=f"rnn.{number}.{way}")
-            for way in specification.directions
-        ]
-        for number in range(specification.layers)
-    ]
-    mirror = Mirror(specification.unread_id)
-    pooling = MaskedPooling(
-        specification.pooling, specification.unread_id, name="features" if parts == 1 else "pooling"
-    )
+    The rows of a batch are cut into parts, which TensorFlow computes side by side: they have the
+    layers in common and nothing to wait for.
 
-    def encoded(inputs: KerasTensor, tokens: KerasTensor) -> KerasTensor:
-        outputs: list[KerasTensor] = []  # of each direction, in its own order: [batch, time, hidden]
-        for layer in recurrent:
+    Parameters
+    ----------
+    specification : Specification
+        Of the model.
+    cells : mapping of str to recurrent layers
+        By cell.
+    parts : int
+        Of a batch.
+    """
+
+    def __init__(self, specification: Specification, cells: Mapping[str, type[layers.RNN]], parts: int) -> None:
+        self.specification, self.parts = specification, parts
+        self.recurrent = [
+            [
+                cells[specification.cell](specification.hidden_size, return_sequences=True, name=f"rnn.{number}.{way}")
+                for way in specification.directions
+            ]
+            for number in range(specification.layers)
+        ]
+        self.mirror = Mirror(specification.unread_id)
+        self.pooling = MaskedPooling(
+            specification.pooling, specification.unread_id, name="features" if parts == 1 else "pooling"
+        )
+
+    def __call__(self, words: KerasTensor, tokens: KerasTensor, state_mask: KerasTensor | None = None) -> KerasTensor:
+        """Return features ``<float32>[batch, features]``.
+
+        Parameters
+        ----------
+        words : <float32>[batch, time, embedding]
+            Word vectors.
+        tokens : <int32>[batch, time]
+            Padded on the right.
+        state_mask : <float32>[batch, state_size], optional
+            Factors for the states (see `shared.data.batches.Batch`).
+        """
+        given = [words, tokens] if state_mask is None else [words, tokens, state_mask]
+        if self.parts == 1:
+            return self._features(*given)
+        each = zip(*(BatchParts(self.parts)(values) for values in given), strict=True)
+        return layers.Concatenate(axis=0, name="features")([self._features(*part) for part in each])
+
+    def _features(self, inputs: KerasTensor, tokens: KerasTensor, state_mask: KerasTensor | None = None) -> KerasTensor:
+        mirror, outputs = self.mirror, []  # of each direction, in its own order: [batch, time, hidden]
+        for layer in self._cells(state_mask):
             if outputs:
                 both = [outputs[0], *(mirror([y, tokens]) for y in outputs[1:])]
                 inputs = layers.Concatenate()(both) if len(both) > 1 else both[0]
             outputs = [cell(mirror([inputs, tokens]) if back else inputs) for back, cell in enumerate(layer)]
-        return pooling([tokens, *outputs])  # [batch, features]
+        return self.pooling([tokens, *outputs])
 
-    if parts == 1:
-        features = encoded(words, tokens)
-    else:
-        each = zip(BatchParts(parts)(words), BatchParts(parts)(tokens), strict=True)
-        features = layers.Concatenate(axis=0, name="features")([encoded(*part) for part in each])
-    return keras.Model(tokens, layers.Dense(classes, name="head")(features))
+    def _cells(self, state_mask: KerasTensor | None) -> list[list[Callable[[KerasTensor], KerasTensor]]]:
+        """Return the recurrent layers, each with its columns of the factors for the states, if there are any."""
+        if state_mask is None:
+            return self.recurrent
+        specification = self.specification
+        masks = iter(ops.split(state_mask, specification.layers * len(specification.directions), axis=1))
+        return [[partial(DroppedState(cell), factors=next(masks)) for cell in layer] for layer in self.recurrent]
 
 
-def with_masks(model: keras.Model, word_dropout: bool) -> keras.Model:
-    """Return the same model, layers and weights shared, that also takes a batch's masks."""
-    tokens, words = model.input, model.get_layer("embedding").output  # [batch, time, embedding]
-    features = model.get_layer("features").output  # [batch, features]
-    masks = [keras.Input(features.shape[1:], name="dropout_mask")]
-    if word_dropout:
-        masks.append(keras.Input((None, 1), name="word_mask"))
-        after_embedding = keras.Model([tokens, words], features)
-        features = after_embedding([tokens, layers.Multiply()([words, masks[1]])])
-    return keras.Model([tokens, *masks], model.get_layer("head")(layers.Multiply()([features, masks[0]])))
+def with_masks(model: keras.Model, names: Collection[str]) -> keras.Model:
+    """Return the same model, layers and weights shared, that also takes a batch's masks and gives all logits.
+
+    Parameters
+    ----------
+    model : Model
+        Of `build`, in the lockstep recipe.
+    names : collection of str
+        Of the masks (see `shared.data.batches.Batch`).
+
+    Returns
+    -------
+    Model
+        From `named_inputs` to ``<float32>[batch, classes]``.
+    """
+    specification, tokens = model.specification, model.input
+    words, features = (model.get_layer(name).output for name in ("embedding", "features"))
+    shapes = {
+        FEATURES: features.shape[1:],
+        WORDS: (None, 1),
+        CHANNELS: (1, specification.embedding_size),
+        STATES: (specification.state_size,),
+    }
+    masks = {name: keras.Input(shapes[name], name=f"{name}_mask") for name in names}
+    for name in (WORDS, CHANNELS):
+        words = layers.Multiply()([words, masks[name]]) if name in masks else words
+    if masks.keys() - {FEATURES}:
+        features = model.encoder(words, tokens, masks.get(STATES))
+    outputs = model.get_layer("head")(layers.Multiply()([features, masks[FEATURES]]))  # [batch, outputs]
+    return keras.Model(named_inputs(tokens, masks), class_logits(outputs, specification))
+
+
+def named_inputs(tokens: Values, masks: Mapping[str, Values]) -> dict[str, Values]:
+    """Return a batch's tokens and masks under the names that `with_masks` gives its inputs."""
+    return {"tokens": tokens, **{f"{name}_mask": mask for name, mask in masks.items()}}
+
+
+def class_logits(outputs: KerasTensor, specification: Specification) -> KerasTensor:
+    """Return the logits of all classes, ``[batch, classes]``, of what the head says."""
+    return both_logits(outputs) if specification.head == "sigmoid" else outputs
+
+
+def both_logits(outputs: KerasTensor) -> KerasTensor:
+    """Return the logits 0 and z of one number z, ``<float32>[batch, 2]`` of ``<float32>[batch, 1]``.
+
+    Their softmax is z's sigmoid, and their cross-entropy its binary cross-entropy: exp(z) / (exp(0) + exp(z)).
+    """
+    return ops.concatenate([ops.zeros_like(outputs), outputs], axis=1)
 
 
 @keras.saving.register_keras_serializable("lockstep")
@@ -197,7 +281,7 @@ def pool(outputs: KerasTensor, real: KerasTensor, how: str) -> KerasTensor:
     return ops.squeeze(take_places(outputs, place), axis=1) * not_empty
 
 
-def masked_classifier(specification: Specification, vocabulary_size: int, classes: int) -> keras.Model:
+def masked_classifier(specification: Specification, vocabulary_size: int, outputs: int) -> keras.Model:
     """The same architecture as Keras' guides write it: ``mask_zero``, ``Bidirectional``, ``Dropout``."""
     tokens = keras.Input((specification.max_length,), dtype="int32", name="tokens")  # [batch, time]
     values = layers.Embedding(
@@ -214,4 +298,4 @@ def masked_classifier(specification: Specification, vocabulary_size: int, classe
         )
         values = (layers.Bidirectional(layer) if len(specification.directions) == 2 else layer)(values)
     features = layers.Dropout(specification.dropout)(values)  # [batch, features]
-    return keras.Model(tokens, layers.Dense(classes, name="head")(features))
+    return keras.Model(tokens, layers.Dense(outputs, name="head")(features))

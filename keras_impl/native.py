@@ -24,13 +24,13 @@ from keras import layers
 from keras_impl.model import CELLS, sentiment_classifier
 from keras_impl.weights import export_weights, load_weights
 from shared.errors import LockstepError
-from shared.native import NativeModel, head_of_classes, opening, read_archive
+from shared.native import NativeModel, head_of, one_output, opening, read_archive
 from shared.specification import Specification
 from shared.weights import Checkpoint, Weights, shapes
 
 CELL_OF_CLASS = {"SimpleRNN": "rnn", "LSTM": "lstm", "GRU": "gru"}
 RECURRENT = (*CELL_OF_CLASS, "Bidirectional")
-CHAINED = ("InputLayer", "Embedding", *RECURRENT, "Dropout", "Dense")
+CHAINED = ("InputLayer", "Embedding", "SpatialDropout1D", *RECURRENT, "Dropout", "Dense")
 OWN = ("lockstep>Mirror", "lockstep>MaskedPooling", "lockstep>BatchParts")
 OWN_CELLS = ("lockstep>LSTM", "lockstep>GRU")  # Keras' own but for their speed
 LARGEST_CONFIGURATION = 10_000_000  # bytes; a real one has some thousand
@@ -49,7 +49,6 @@ NO_COUNTERPART = {
     "Lambda": "it holds code, and code from a file is never run; build the model from layers",
     "RNN": "a cell of its own is not read; use the layer LSTM, GRU or SimpleRNN and copy the weights",
     "Sequential": "a model within a model; build one chain of layers",
-    "SpatialDropout1D": f"only pooled features are dropped here; {LEAVE_OUT}",
     "TextVectorization": "a model of token ids is read; save the layers after it, its words go to --vocabulary",
 }
 
@@ -58,8 +57,6 @@ REQUIRED: dict[str, tuple[object, str]] = {
     "activation": ("tanh", "states here go through tanh; train it with activation='tanh'"),
     "recurrent_activation": ("sigmoid", "gates here are logistic; train it with recurrent_activation='sigmoid'"),
     "reset_after": (True, "the reset gate here acts after the recurrent product; train it with reset_after=True"),
-    "dropout": (0, "only pooled features are dropped here; build it with dropout=0 and copy the weights"),
-    "recurrent_dropout": (0, "states are not dropped here; build it with recurrent_dropout=0 and copy the weights"),
     "go_backwards": (False, "one direction here reads from left to right; train it with Bidirectional instead"),
     "stateful": (False, "no review here knows the one before; build it with stateful=False and copy the weights"),
     "return_state": (False, "only outputs are read here; build it with return_state=False and copy the weights"),
@@ -112,35 +109,46 @@ def write_native(checkpoint: Checkpoint, path: Path) -> tuple[str, ...]:
         What the user should know.
     """
     specification, weights = checkpoint.specification, checkpoint.weights
-    vocabulary_size, classes = len(weights["embedding"]), len(weights["head.bias"])
-    notes: tuple[str, ...] = ()
+    vocabulary_size, outputs = len(weights["embedding"]), len(weights["head.bias"])
     if specification.pooling == "last":
-        model = plain_classifier(specification, vocabulary_size, classes)
-        model.set_weights([weights[name] for name in shapes(specification, vocabulary_size, classes)])
+        model = plain_classifier(specification, vocabulary_size, outputs)
+        model.set_weights([weights[name] for name in shapes(specification, vocabulary_size, outputs)])
+        notes = (*one_output(checkpoint, "the probability"), *_left_out(specification))
     else:
-        model = sentiment_classifier(specification, vocabulary_size, classes)
+        model = sentiment_classifier(specification, vocabulary_size, outputs)
         load_weights(model, weights)
         pooling = f"pooling {specification.pooling} needs our own layers"
         notes = (f"{pooling}: the file opens after 'import keras_impl.model', and gives logits",)
+        notes += one_output(checkpoint, "the logit")
     model.save(path)
     return notes
 
 
-def plain_classifier(specification: Specification, vocabulary_size: int, classes: int) -> keras.Model:
+def plain_classifier(specification: Specification, vocabulary_size: int, outputs: int) -> keras.Model:
     """The classifier with pooling ``last``, in layers that open anywhere; from tokens to probabilities."""
     cell = CELLS[specification.cell]
     model = keras.Sequential([keras.Input((None,), dtype="int32", name="tokens")])  # [batch, time]
     trainable = specification.train_embedding
-    size = specification.embedding_size
+    size, states = specification.embedding_size, 0.0 if _left_out(specification) else specification.recurrent_dropout
     model.add(layers.Embedding(vocabulary_size, size, mask_zero=True, trainable=trainable, name="embedding"))
+    if specification.spatial_dropout:
+        model.add(layers.SpatialDropout1D(specification.spatial_dropout))
     for number in range(specification.layers):
         more = number < specification.layers - 1
-        layer = cell(specification.hidden_size, return_sequences=more, name=f"rnn.{number}")
+        layer = cell(specification.hidden_size, return_sequences=more, recurrent_dropout=states, name=f"rnn.{number}")
         model.add(layers.Bidirectional(layer, name=layer.name) if len(specification.directions) == 2 else layer)
     if specification.dropout:
         model.add(layers.Dropout(specification.dropout))
-    model.add(layers.Dense(classes, activation="softmax", name="head"))  # [batch, classes]
+    model.add(layers.Dense(outputs, activation=specification.head, name="head"))
     return model
+
+
+def _left_out(specification: Specification) -> tuple[str, ...]:
+    """Say which dropout Keras' layers do not have."""
+    if not specification.recurrent_dropout or specification.cell == "rnn":
+        return ()
+    dropped = f"recurrent-dropout {specification.recurrent_dropout} is left out, which only further training can tell"
+    return (f"{dropped}: Keras drops states for each gate anew, here one mask serves all",)
 
 
 def _read(path: Path) -> NativeModel:
@@ -186,13 +194,13 @@ def _read_chain(path: Path, arrays: bytes, configuration: dict[str, Any], found:
         if layer.kind not in CHAINED and not _is_mask(layer):
             raise layer.refused(NO_COUNTERPART.get(layer.kind, "has no counterpart in the classifier"))
     chain = found if configuration["class_name"] == "Sequential" else _chain(configuration["config"], found)
-    embedding, recurrent, dropout, head = _parts([layer for layer in chain if layer.kind != "InputLayer"])
+    embedding, spatial, recurrent, dropout, head = _parts([layer for layer in chain if layer.kind != "InputLayer"])
     _check_numbers(chain)
     if not embedding.values.get("mask_zero"):
         raise embedding.refused("mask_zero=False: it reads padding as words; train it with mask_zero=True")
     _check_recurrent(recurrent)
     _check_head(head)
-    cells = _cells(recurrent[0])
+    cells, units = _cells(recurrent[0]), _size(head, "units")
     specification = Specification().replaced(
         data="unknown",
         vectors="random",
@@ -204,9 +212,11 @@ def _read_chain(path: Path, arrays: bytes, configuration: dict[str, Any], found:
         layers=len(recurrent),
         pooling="last",
         dropout=dropout.values["rate"] if dropout else 0,
+        spatial_dropout=_rate_of_words(spatial, recurrent),
+        recurrent_dropout=_rate_of_states(recurrent),
+        head=head_of(units),
         **_fixed_length(configuration["config"], found),
     )
-    units = _size(head, "units")
     _check_arrays(arrays, specification, units)
     first = layers.Embedding(specification.vocabulary_size, specification.embedding_size)
     middle = [_same(layer, last=layer is recurrent[-1]) for layer in recurrent]
@@ -216,8 +226,8 @@ def _read_chain(path: Path, arrays: bytes, configuration: dict[str, Any], found:
     for number, layer in enumerate(middle):
         weights |= _recurrent_weights(layer, number, specification.cell)
     kernel, *bias = last.get_weights()
-    weights |= head_of_classes(kernel, bias[0] if bias else np.zeros(units, np.float32))
-    return NativeModel(specification, weights)
+    weights |= {"head.kernel": kernel, "head.bias": bias[0] if bias else np.zeros(units, np.float32)}
+    return NativeModel(specification, weights, notes=_other_masks(specification, spatial))
 
 
 def _fixed_length(config: dict[str, Any], found: list[Layer]) -> dict[str, Any]:
@@ -311,20 +321,23 @@ def _read_by(value: Any) -> list[tuple[str, int, int]]:
     return [source for one in value.values() for source in _read_by(one)]
 
 
-def _parts(chain: list[Layer]) -> tuple[Layer, list[Layer], Layer | None, Layer]:
-    """Return embedding, recurrent layers, dropout and head, or refuse the first layer out of place."""
+def _parts(chain: list[Layer]) -> tuple[Layer, Layer | None, list[Layer], Layer | None, Layer]:
+    """Return embedding, dropout of words, recurrent layers, dropout and head, or refuse what is out of place."""
     embedding, *rest = chain
     if embedding.kind != "Embedding":
         raise embedding.refused("stands first, where an Embedding is read")
+    spatial = rest.pop(0) if rest and rest[0].kind == "SpatialDropout1D" else None
     recurrent = list(takewhile(lambda layer: layer.kind in RECURRENT, rest))
     rest = rest[len(recurrent) :]
     if recurrent and [layer.kind for layer in rest] in (["Dense"], ["Dropout", "Dense"]):
-        return embedding, recurrent, rest[0] if len(rest) == 2 else None, rest[-1]
+        return embedding, spatial, recurrent, rest[0] if len(rest) == 2 else None, rest[-1]
     for layer in rest[:-1]:
         if layer.kind == "Dense":
             raise layer.refused("a further Dense layer; only one, the head, has a counterpart")
     if not rest or rest[-1].kind != "Dense":
         raise chain[-1].refused("stands last, where a Dense head is read")
+    if rest[0].kind == "SpatialDropout1D":
+        raise rest[0].refused(f"only one SpatialDropout1D, right after the Embedding, has a counterpart; {LEAVE_OUT}")
     if rest[0].kind == "Dropout":
         raise rest[0].refused(f"only one Dropout, right before the head, has a counterpart; {LEAVE_OUT}")
     raise rest[0].refused("is out of place; Embedding, recurrent layers, Dropout and a Dense head are read")
@@ -385,6 +398,41 @@ def _check_cell(cell: Layer, way: str) -> None:
         # Keras describes a backward layer, rightly, as one that goes backwards.
         if value != required and (name, way) != ("go_backwards", "backward"):
             raise cell.refused(f"{name}={_shown(value)} has no exact counterpart: {advice}")
+
+
+def _rate_of_words(spatial: Layer | None, recurrent: list[Layer]) -> object:
+    """Return the share of the word vectors' channels that are dropped, by a layer of its own or in the first one."""
+    given = [(cell, cell.values.get("dropout", 0)) for layer in recurrent for cell in _cells(layer).values()]
+    first = given[: len(_cells(recurrent[0]))]
+    for cell, rate in given[len(first) :]:
+        if rate:
+            raise cell.refused(f"dropout={_shown(rate)} between recurrent layers has no counterpart; {LEAVE_OUT}")
+    (cell, rate), (_, other) = first[0], first[-1]
+    if rate != other or (rate and spatial):
+        raise cell.refused(f"dropout={_shown(rate)} beside another of the same words has no counterpart; {LEAVE_OUT}")
+    return spatial.values["rate"] if spatial else rate
+
+
+def _rate_of_states(recurrent: list[Layer]) -> object:
+    """Return the share of all states that is dropped."""
+    first, *others = [cell for layer in recurrent for cell in _cells(layer).values()]
+    rate = first.values.get("recurrent_dropout", 0)
+    for cell in others:
+        if cell.values.get("recurrent_dropout", 0) != rate:
+            raise cell.refused(f"its recurrent_dropout differs from that of {first.name!r}; {LEAVE_OUT}")
+    return rate
+
+
+def _other_masks(specification: Specification, spatial: Layer | None) -> tuple[str, ...]:
+    """Say that Keras draws more masks than are drawn here, if it does."""
+    gates = specification.recurrent_dropout and specification.cell != "rnn"
+    ways = specification.spatial_dropout and not spatial and len(specification.directions) == 2
+    if not gates and not ways:
+        return ()
+    return (
+        "dropout in a recurrent layer: Keras draws a mask for each gate or direction, here one serves all; "
+        "only further training can tell",
+    )
 
 
 def _check_head(layer: Layer) -> None:
@@ -471,8 +519,11 @@ def _read_own(path: Path, arrays: bytes, config: dict[str, Any], found: list[Lay
     _check_numbers(found)
     for cell in cells:
         _check_cell(cell, "forward")
+        if cell.values.get("dropout") or cell.values.get("recurrent_dropout"):
+            raise cell.refused("dropout in one of our own layers; they have none")
     embedding, head = by_name["embedding"], by_name["head"]
     parts = next((_size(layer, "parts") for layer in found if layer.kind == "lockstep>BatchParts"), 1)
+    units = _size(head, "units")
     specification = Specification().replaced(
         data="unknown",
         vectors="random",
@@ -483,9 +534,9 @@ def _read_own(path: Path, arrays: bytes, config: dict[str, Any], found: list[Lay
         hidden_size=_size(cells[0], "units"),
         layers=1 + max(int(cell.name.split(".")[1]) for cell in cells),
         pooling=by_name["features" if parts == 1 else "pooling"].values["pooling"],
+        head=head_of(units),
         dropout=0,
     )
-    units = _size(head, "units")
     _check_arrays(arrays, specification, units)
     model = sentiment_classifier(specification, specification.vocabulary_size, units, parts=parts)
     made = model.get_config()

@@ -1,4 +1,4 @@
-"""LSTM and GRU with the variables and the arithmetic of Keras' layers, trained faster on a CPU.
+"""LSTM and GRU with the variables and the arithmetic of Keras' layers, trained faster on a CPU; and dropped states.
 
 Keras multiplies the inputs step by step and TensorFlow adds the kernels' gradients up step by step. Here what the
 inputs contribute is one product for all steps, and with the backward pass written by hand so is each kernel's
@@ -193,6 +193,108 @@ def gru_steps(given: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tuple[tf.
         return d_given, kernel_gradient(zero, outputs, d_state), d_bias
 
     return outputs, gradient
+
+
+class DroppedState(layers.Layer):
+    """A recurrent layer of Keras, or of ours, whose state is dropped where it enters the recurrent product.
+
+    No kernel of TensorFlow does that, so a plain loop computes it. Gal & Ghahramani (2016): one mask for all steps.
+    Keras' own ``recurrent_dropout`` has one for each gate instead.
+
+    Parameters
+    ----------
+    layer : layer
+        `keras.layers.SimpleRNN`, `LSTM` or `GRU` with ``return_sequences``; its variables are shared.
+    """
+
+    def __init__(self, layer: layers.RNN) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def call(self, sequences: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
+        """Return outputs ``[batch, time, hidden]``.
+
+        Parameters
+        ----------
+        sequences : <float32>[batch, time, size]
+            Of any lengths.
+        factors : <float32>[batch, hidden]
+            What the state is multiplied by.
+        """
+        inputs = tf.transpose(sequences, (1, 0, 2))  # [time, batch, size]
+        outputs = steps_of_dropped_state(self.layer.cell, inputs, factors)  # [time, batch, hidden]
+        return tf.transpose(outputs, (1, 0, 2))
+
+    def compute_output_shape(
+        self, sequences_shape: tuple[int | None, ...], factors_shape: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
+        """Return ``(batch, time, hidden)``."""
+        return (*sequences_shape[:2], self.layer.units)
+
+
+def steps_of_dropped_state(cell: layers.Layer, inputs: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
+    """Return outputs ``[time, batch, hidden]`` of inputs ``[time, batch, size]``, step by step.
+
+    Parameters
+    ----------
+    cell : layer
+        `keras.layers.SimpleRNNCell`, `LSTMCell` or `GRUCell`.
+    inputs : <float32>[time, batch, size]
+        The state before them is zero.
+    factors : <float32>[batch, hidden]
+        For the state where it is multiplied by the recurrent kernel, the same in all steps; what the state carries
+        over by itself is whole.
+    """
+    step, states = STEPS[type(cell)]
+    kernel, recurrent_kernel, bias = map(tf.convert_to_tensor, (cell.kernel, cell.recurrent_kernel, cell.bias))
+    input_bias, recurrent_bias = tf.unstack(bias) if bias.shape.rank == 2 else (bias, 0.0)
+    time, batch, _ = tf.unstack(tf.shape(inputs))
+    # a_t = x_t W + b, for all t at once
+    a = tf.reshape(tf.matmul(flat(inputs), kernel) + input_bias, (time, batch, kernel.shape[1]))
+    contributed = tf.TensorArray(tf.float32, time, element_shape=(None, kernel.shape[1])).unstack(a)
+
+    def one(at: tf.Tensor, written: tf.TensorArray, *state: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        # r_t = (h_{t-1} m) U (+ c in the GRU)
+        r = tf.matmul(state[0] * factors, recurrent_kernel) + recurrent_bias
+        state = step(contributed.read(at), r, state)
+        return at + 1, written.write(at, state[0]), *state
+
+    [outputs] = empty(time, cell.units)
+    _, outputs, *_ = tf.while_loop(lambda at, *_: at < time, one, (0, outputs, *[tf.zeros_like(factors)] * states))
+    return outputs.stack()
+
+
+State = tuple[tf.Tensor, ...]
+
+
+def rnn_step(a: tf.Tensor, r: tf.Tensor, state: State) -> State:
+    """Return the state of a simple RNN after a step, given what input and state contribute."""
+    return (tf.tanh(a + r),)
+
+
+def lstm_step(a: tf.Tensor, r: tf.Tensor, state: State) -> State:
+    """Return an LSTM's h and c."""
+    i, f, g, o = tf.split(a + r, 4, axis=1)
+    # c' = f c + i g, h' = o tanh(c')
+    c = tf.sigmoid(f) * state[1] + tf.sigmoid(i) * tf.tanh(g)
+    return tf.sigmoid(o) * tf.tanh(c), c
+
+
+def gru_step(a: tf.Tensor, r: tf.Tensor, state: State) -> State:
+    """Return the state of a GRU, whose reset gate acts after the recurrent product."""
+    (a_z, a_r, a_n), (r_z, r_r, r_n) = tf.split(a, 3, axis=1), tf.split(r, 3, axis=1)
+    z, reset = tf.sigmoid(a_z + r_z), tf.sigmoid(a_r + r_r)
+    # n = tanh(a + reset r), h' = z h + (1 - z) n
+    n = tf.tanh(a_n + reset * r_n)
+    return (z * state[0] + (1 - z) * n,)
+
+
+# A step, and how many arrays its state has.
+STEPS = {
+    layers.SimpleRNNCell: (rnn_step, 1),
+    layers.LSTMCell: (lstm_step, 2),
+    layers.GRUCell: (gru_step, 1),
+}
 
 
 def of_sigmoid(value: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 import keras
@@ -11,10 +11,10 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_impl.model import with_masks
+from keras_impl.model import class_logits, named_inputs, with_masks
 from keras_impl.weights import canonical_variables, export_weights, load_weights
-from shared.data.batches import Batches, prediction_batches
-from shared.data.encoding import EncodedReviews
+from shared.data.batches import Batches, Masks, class_weights, prediction_batches
+from shared.data.encoded import EncodedReviews
 from shared.errors import LockstepError
 from shared.history import History, Progress, Recorder, learning_rate_at, mean_loss
 from shared.memory import keep_freed_memory
@@ -69,7 +69,7 @@ def train(
     lockstep = specification.recipe == "lockstep"
     dense = BiasCorrectedAdam if specification.epsilon_place == "after" else DenseAdam
     adam = dense if lockstep else keras.optimizers.Adam
-    trained = with_masks(model, specification.word_dropout > 0) if lockstep else model
+    trained = with_masks(model, batches.batch(0, 0).masks) if lockstep else model
     trained.compile(
         optimizer=adam(**constants),
         loss=keras.losses.SparseCategoricalCrossentropy(
@@ -79,7 +79,9 @@ def train(
         jit_compile=False,
     )
     if lockstep:
-        trained.fit(dataset(batches), epochs=specification.epochs, shuffle=False, verbose=0, callbacks=[recording])
+        weights = class_weights(specification, train_reviews.labels, trained.output.shape[1])
+        given = dataset(batches, trained.input, weights)
+        trained.fit(given, epochs=batches.epochs, shuffle=False, verbose=0, callbacks=[recording])
     else:
         rows = np.arange(len(train_reviews))
         tokens = train_reviews.padded(rows, specification.max_length)  # [reviews, max_length]
@@ -88,29 +90,36 @@ def train(
             tokens,
             labels,
             batch_size=specification.batch_size,
-            epochs=specification.epochs,
+            epochs=batches.epochs,
             verbose=0,
             callbacks=[recording],
         )
     return recorder.history
 
 
-def dataset(batches: Batches) -> tf.data.Dataset:
-    """Return the shared batches as `fit` takes them; each pass over it is the next epoch."""
+def dataset(batches: Batches, inputs: Mapping[str, keras.KerasTensor], weights: np.ndarray | None) -> tf.data.Dataset:
+    """Return the shared batches as `fit` takes them; each pass over it is the next epoch.
+
+    Parameters
+    ----------
+    batches : Batches
+        Of the training reviews.
+    inputs : dict of str to KerasTensor
+        What the model takes.
+    weights : <float32>[classes] or None
+        What each class's losses are multiplied by. Keras divides their sum by the reviews, not by the weights.
+    """
     epochs = itertools.count()
 
-    def generate() -> Iterator[tuple[tuple[np.ndarray, ...], np.ndarray]]:
+    def generate() -> Iterator[tuple[Masks | np.ndarray, ...]]:
         for batch in batches.epoch(next(epochs)):
-            yield (batch.tokens, *batch.masks), batch.labels
+            given = named_inputs(batch.tokens, batch.masks), batch.labels
+            yield given if weights is None else (*given, weights[batch.labels])
 
-    inputs = [
-        tf.TensorSpec((None, None), tf.int32),  # [batch, time]
-        tf.TensorSpec((None, batches.specification.features), tf.float32),
-    ]
-    if batches.specification.word_dropout:
-        inputs.append(tf.TensorSpec((None, None, 1), tf.float32))
-    labels = tf.TensorSpec((None,), tf.int64)
-    made = tf.data.Dataset.from_generator(generate, output_signature=(tuple(inputs), labels))
+    signature = {name: tf.TensorSpec(one.shape, one.dtype) for name, one in inputs.items()}
+    labels, of_reviews = (tf.TensorSpec((None,), kind) for kind in (tf.int64, tf.float32))
+    given = (signature, labels) if weights is None else (signature, labels, of_reviews)
+    made = tf.data.Dataset.from_generator(generate, output_signature=given)
     return made.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(tf.data.AUTOTUNE)
 
 
@@ -197,14 +206,16 @@ def tf_variable(variable: keras.Variable | tf.Variable) -> tf.Variable:
 
 
 def forward_and_backward(
-    model: keras.Model, reviews: EncodedReviews, masks: tuple[np.ndarray, ...]
+    model: keras.Model, reviews: EncodedReviews, masks: Masks
 ) -> tuple[np.ndarray, float, Weights]:
     """Return logits, loss and gradients of one batch (see `shared.contract`)."""
     tokens = reviews.padded(np.arange(len(reviews)))  # [batch, time]
-    variables = canonical_variables(model)
+    masked, variables = with_masks(model, masks), canonical_variables(model)
+    weights = class_weights(model.specification, reviews.labels, masked.output.shape[1])
+    of_reviews = None if weights is None else weights[reviews.labels]  # [batch]
     with tf.GradientTape() as tape:
-        logits = with_masks(model, len(masks) == 2)([tokens, *masks], training=True)  # [batch, classes]
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(reviews.labels, logits)
+        logits = masked(named_inputs(tokens, masks), training=True)  # [batch, classes]
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(reviews.labels, logits, of_reviews)
     gradients = tape.gradient(loss, [variable.value for variable in variables.values()])
     arrays = [np.array(tf.convert_to_tensor(gradient)) for gradient in gradients]  # an embedding's arrives as slices
     return logits.numpy(), float(loss), dict(zip(variables, arrays, strict=True))
@@ -212,8 +223,9 @@ def forward_and_backward(
 
 def predict_probabilities(model: keras.Model, reviews: EncodedReviews) -> np.ndarray:
     """Return ``<float32>[reviews, classes]`` in the order of the reviews."""
-    probabilities = np.zeros((len(reviews), model.output.shape[1]), np.float32)
+    specification = model.specification
+    probabilities = np.zeros((len(reviews), specification.classes(model.output.shape[1])), np.float32)
     for rows, tokens in prediction_batches(reviews, fixed_length=model.input.shape[1]):
-        logits = model.predict_on_batch(tokens)  # [batch, classes]
+        logits = class_logits(model.predict_on_batch(tokens), specification)  # [batch, classes]
         probabilities[rows] = ops.convert_to_numpy(ops.softmax(logits))
     return probabilities

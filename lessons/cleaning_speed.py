@@ -28,8 +28,8 @@ from rich.table import Table
 from simplemma import text_lemmatizer
 
 from shared.command_line import Parser, guarded
-from shared.data.encoding import load_corpus
 from shared.data.sources import load_reviews
+from shared.loading import load_corpus
 from shared.specification import Specification
 from shared.terminal import console
 from shared.text import STEPS, Pipeline

@@ -26,11 +26,14 @@ from rich.table import Table
 
 from shared.command_line import Parser, add_output, announce, guarded, output
 from shared.data.batches import Batches
-from shared.data.encoding import Corpus, EncodedReviews, load_corpus
+from shared.data.corpus import Corpus
+from shared.data.encoded import EncodedReviews
+from shared.data.reviews import TEST, taken
 from shared.data.sources import load_reviews
-from shared.data.splits import TEST, split
+from shared.data.splits import split
 from shared.files import save_json
 from shared.history import Silent
+from shared.loading import load_corpus
 from shared.metrics import accuracy, evaluate
 from shared.reference.model import SentimentClassifier, build, softmax
 from shared.reference.training import Adam, predict_probabilities, train
@@ -101,7 +104,7 @@ class Study:
     def initial(self, specification: Specification) -> SentimentClassifier:
         """Return an untrained model."""
         vectors = load_vectors(specification.vectors, self.corpus.vocabulary, specification.embedding_size)
-        return build(specification, initialise(specification, vectors))
+        return build(specification, initialise(specification, vectors, len(self.corpus.class_names)))
 
     def trained(self, specification: Specification) -> SentimentClassifier:
         """Train a model."""
@@ -325,7 +328,7 @@ def copies_on_both_sides(study: Study) -> Case:
 
     def copies(chosen: np.ndarray) -> int:
         known = {text for text, side in zip(reviews.texts, chosen, strict=True) if side != TEST}
-        return sum(reviews.texts[row] in known for row in np.flatnonzero(chosen == TEST))
+        return sum(text in known for text in taken(reviews.texts, np.flatnonzero(chosen == TEST)))
 
     return Case(
         "copies_on_both_sides",

@@ -7,10 +7,13 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from pytorch_impl.weights import load_weights
+from shared.data.batches import CHANNELS, FEATURES, STATES, WORDS
 from shared.specification import Specification
 from shared.text import PADDING_ID
 from shared.weights import Weights
 from torch_layers.encoder import DOCUMENTED_CELLS, Encoder
+from torch_layers.head import Head
+from torch_layers.masks import NO_MASKS, TensorMasks, masked
 
 # In the idiomatic recipe PyTorch decides on these: ``h_n`` is the last output.
 DECIDED_FIELDS = ("pooling",)
@@ -25,14 +28,14 @@ def idiomatic(specification: Specification) -> Specification:
 
 def build(specification: Specification, weights: Weights) -> nn.Module:
     """Build the model of a recipe from canonical weights (see `shared.contract`)."""
-    vocabulary_size, classes = len(weights["embedding"]), len(weights["head.bias"])
+    vocabulary_size, outputs = len(weights["embedding"]), len(weights["head.bias"])
     if specification.recipe == "idiomatic":
-        model: nn.Module = PackedClassifier(specification, vocabulary_size, classes)
+        model: nn.Module = PackedClassifier(specification, vocabulary_size, outputs)
         if specification.vectors != "random":
             with torch.no_grad():
                 model.embedding.weight.copy_(torch.from_numpy(weights["embedding"]))
         return model
-    model = SentimentClassifier(specification, vocabulary_size, classes)
+    model = SentimentClassifier(specification, vocabulary_size, outputs)
     load_weights(model, weights)
     return model
 
@@ -43,46 +46,40 @@ class SentimentClassifier(nn.Module):
     No packing: on a CPU it is the slow way (see `torch_layers.encoder`).
     """
 
-    def __init__(self, specification: Specification, vocabulary_size: int, classes: int) -> None:
+    def __init__(self, specification: Specification, vocabulary_size: int, outputs: int) -> None:
         super().__init__()
-        self.specification = specification
+        self.specification, self.classes = specification, specification.classes(outputs)
         self.embedding = nn.Embedding(vocabulary_size, specification.embedding_size)
         self.embedding.weight.requires_grad_(specification.train_embedding)
         self.rnn = Encoder(specification)
-        self.head = nn.Linear(specification.features, classes)
+        self.head = Head(specification, outputs)
 
-    def forward(self, tokens: Tensor, dropout_mask: Tensor | None = None, word_mask: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, masks: TensorMasks = NO_MASKS) -> Tensor:
         """Return logits.
 
         Parameters
         ----------
         tokens : <int32>[batch, time]
             Padded word ids.
-        dropout_mask : <float32>[batch, features], optional
-            Factors for the pooled features; none outside training.
-        word_mask : <float32>[batch, time, 1], optional
-            Factors for the words' vectors; none outside training.
+        masks : mapping of str to <float32> tensor, optional
+            What is dropped (see `shared.data.batches.Batch`); nothing outside training.
 
         Returns
         -------
         <float32>[batch, classes]
         """
         real = tokens != self.specification.unread_id  # [batch, time]
-        inputs = self.embedding(tokens)  # [batch, time, embedding]
-        if word_mask is not None:
-            inputs = inputs * word_mask
-        features = self.rnn(inputs, real)  # [batch, features]
-        if dropout_mask is not None:
-            features = features * dropout_mask
-        return self.head(features)  # [batch, classes]
+        inputs = masked(self.embedding(tokens), masks, WORDS, CHANNELS)  # [batch, time, embedding]
+        features = self.rnn(inputs, real, masks.get(STATES))  # [batch, features]
+        return self.head(masked(features, masks, FEATURES))  # [batch, classes]
 
 
 class PackedClassifier(nn.Module):
     """The same architecture as PyTorch's documentation writes it: packed, bidirectional, ``h_n``."""
 
-    def __init__(self, specification: Specification, vocabulary_size: int, classes: int) -> None:
+    def __init__(self, specification: Specification, vocabulary_size: int, outputs: int) -> None:
         super().__init__()
-        self.specification = specification
+        self.specification, self.classes = specification, specification.classes(outputs)
         self.embedding = nn.Embedding(vocabulary_size, specification.embedding_size, padding_idx=PADDING_ID)
         self.embedding.weight.requires_grad_(specification.train_embedding)
         self.rnn = DOCUMENTED_CELLS[specification.cell](
@@ -93,7 +90,7 @@ class PackedClassifier(nn.Module):
             batch_first=True,
         )
         self.dropout = nn.Dropout(specification.dropout)
-        self.head = nn.Linear(specification.features, classes)
+        self.head = nn.Linear(specification.features, outputs)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return logits ``[batch, classes]`` of right-padded tokens ``[batch, time]``."""

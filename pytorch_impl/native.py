@@ -25,7 +25,7 @@ from shared.native import (
     NativeModel,
     check_header,
     from_metadata,
-    head_of_classes,
+    one_output,
     opening,
     read_archive,
     specification_of,
@@ -100,10 +100,10 @@ def write_native(checkpoint: Checkpoint, path: Path) -> tuple[str, ...]:
         torch.save(tensors, stream := io.BytesIO())
         content = stream.getvalue()
     save_bytes(path, content)
-    pooling = checkpoint.specification.pooling
+    pooling, notes = checkpoint.specification.pooling, one_output(checkpoint, "the logit")
     if path.suffix == ".safetensors" or pooling == "last":
-        return ()
-    return (f"a {path.suffix} file does not say how the model pools: pass --pooling {pooling} to read it again",)
+        return notes
+    return (*notes, f"a {path.suffix} file does not say how the model pools: pass --pooling {pooling} to read it again")
 
 
 def _state_dict(checkpoint: Checkpoint) -> Weights:
@@ -193,7 +193,7 @@ def _read(tensors: dict[str, torch.Tensor], metadata: dict[str, str], pooling: s
     weights = {"embedding": arrays[embedding]}
     for cell in cells:
         weights |= _canonical(arrays, cell, kind)
-    weights |= head_of_classes(kernel, bias)
+    weights |= {"head.kernel": kernel, "head.bias": bias}
     said = from_metadata(metadata, weights)
     if said is not None and pooling not in (None, said[0].pooling):
         raise LockstepError(f"--pooling {pooling}: its metadata says {said[0].pooling}")

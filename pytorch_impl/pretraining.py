@@ -28,10 +28,11 @@ from pytorch_impl.weights import export_weights
 from shared.cell import initial_weights
 from shared.command_line import Parser, add_machine_flags, add_output, announce, guarded, output
 from shared.data.batches import Batches
-from shared.data.encoding import Corpus, load_corpus
+from shared.data.corpus import Corpus
 from shared.differences import is_finite
 from shared.errors import LockstepError
 from shared.history import diverged, learning_rate_at
+from shared.loading import load_corpus
 from shared.runs import this_commit, this_machine
 from shared.specification import Specification, add_specification_flags, specification_from_flags
 from shared.text import PADDING_ID, UNKNOWN_ID
@@ -129,12 +130,12 @@ def pretrain(specification: Specification, corpus: Corpus) -> tuple[Checkpoint, 
     counts = np.bincount(np.concatenate(list(reviews.whole())), minlength=len(corpus.vocabulary)) + 1  # [vocabulary]
     model = LanguageModel(classifier, counts)
     batches = Batches(reviews, specification)
-    steps = specification.epochs * len(batches)
+    steps = batches.epochs * len(batches)
     optimizer = torch.optim.Adam(model.parameters(), lr=specification.learning_rate, fused=True)
     losses = []
     bar = tqdm(total=steps, desc="language model", unit=" steps", disable=None)
     with bar, side_by_side(classifier, threads_elsewhere=torch.get_num_threads()):
-        for epoch in range(specification.epochs):
+        for epoch in range(batches.epochs):
             total = 0.0
             for number in range(len(batches)):
                 tokens = torch.from_numpy(batches.tokens(epoch, number)).to(model.frequency.device)  # [batch, time]
@@ -180,7 +181,7 @@ def _pretrain(arguments: argparse.Namespace) -> int:
         with place.written() as temporary:
             made = {"machine": this_machine().model_dump(), "commit": this_commit()}
             save_checkpoint(temporary, checkpoint, losses=losses, **made)
-    announce(place, f"{losses[-1]:.4f} nats a word after {specification.epochs} epochs")
+    announce(place, f"{losses[-1]:.4f} nats a word after {len(losses)} epochs")
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,14 +13,16 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader
 
 from pytorch_impl.weights import export_gradients, export_weights, load_weights
-from shared.data.batches import Batches, prediction_batches
-from shared.data.encoding import EncodedReviews
+from shared.data.batches import Batches, Masks, prediction_batches
+from shared.data.encoded import EncodedReviews
 from shared.errors import LockstepError
 from shared.history import History, Progress, Recorder, epsilon_at, learning_rate_at, mean_loss
 from shared.memory import keep_freed_memory
 from shared.specification import Specification
 from shared.text import PADDING_ID
 from shared.weights import Weights
+from torch_layers.head import CrossEntropy, weights_of_classes
+from torch_layers.masks import tensors
 from torch_layers.parts import side_by_side
 
 
@@ -54,20 +57,22 @@ def train(
         fused=specification.recipe == "lockstep",  # one pass over the embedding instead of ten
     )
     batches = Batches(train_reviews, specification)
-    steps = specification.epochs * len(batches)
+    steps = batches.epochs * len(batches)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: learning_rate_at(specification, step, steps) / specification.learning_rate
     )
     access = partial(export_weights, model), partial(load_weights, model)
     recorder = Recorder(specification, len(batches), validation_reviews.labels, progress, *access)
     device = next(model.parameters()).device
+    weights = weights_of_classes(specification, train_reviews.labels, model.classes, device)
+    loss_of = CrossEntropy(weights, reduction=specification.loss_reduction)
     with side_by_side(model):
-        for epoch in range(specification.epochs):
+        for epoch in range(batches.epochs):
             model.train()
             recorder.start_epoch()
             for *inputs, labels in _training_batches(batches, epoch, device):
                 logits = model(*inputs)  # [batch, classes]
-                loss = nn.functional.cross_entropy(logits, labels, reduction=specification.loss_reduction)
+                loss = loss_of(logits, labels)
                 optimizer.zero_grad()
                 loss.backward()
                 if specification.gradient_clipping:
@@ -83,12 +88,14 @@ def train(
     return recorder.history
 
 
-def _training_batches(batches: Batches, epoch: int, device: torch.device) -> Iterator[list[torch.Tensor]]:
+def _training_batches(batches: Batches, epoch: int, device: torch.device) -> Iterator[list[Any]]:
+    """Yield the model's inputs and the labels of each batch."""
     if batches.specification.recipe == "idiomatic":
         yield from _loader(batches.reviews, batches.specification, device)
         return
     for batch in batches.epoch(epoch):
-        yield [torch.from_numpy(array).to(device) for array in (batch.tokens, *batch.masks, batch.labels)]
+        tokens, labels = (torch.from_numpy(array).to(device) for array in (batch.tokens, batch.labels))
+        yield [tokens, tensors(batch.masks, device), labels]
 
 
 def _loader(reviews: EncodedReviews, specification: Specification, device: torch.device) -> DataLoader:
@@ -104,16 +111,15 @@ def _loader(reviews: EncodedReviews, specification: Specification, device: torch
     return DataLoader(rows, specification.batch_size, shuffle=True, collate_fn=collate, generator=generator)  # type: ignore[arg-type]
 
 
-def forward_and_backward(
-    model: nn.Module, reviews: EncodedReviews, masks: tuple[np.ndarray, ...]
-) -> tuple[np.ndarray, float, Weights]:
+def forward_and_backward(model: nn.Module, reviews: EncodedReviews, masks: Masks) -> tuple[np.ndarray, float, Weights]:
     """Return logits, loss and gradients of one batch (see `shared.contract`)."""
     model.train()
     device = next(model.parameters()).device
     tokens = torch.from_numpy(reviews.padded(np.arange(len(reviews)))).to(device)  # [batch, time]
+    weights = weights_of_classes(model.specification, reviews.labels, model.classes, device)
     with side_by_side(model):
-        logits = model(tokens, *(torch.from_numpy(mask).to(device) for mask in masks))  # [batch, classes]
-        loss = nn.functional.cross_entropy(logits, torch.from_numpy(reviews.labels).long().to(device))
+        logits = model(tokens, tensors(masks, device))  # [batch, classes]
+        loss = CrossEntropy(weights)(logits, torch.from_numpy(reviews.labels).long().to(device))
         model.zero_grad()
         loss.backward()
     return logits.detach().cpu().numpy(), loss.item(), export_gradients(model)
@@ -124,7 +130,7 @@ def predict_probabilities(model: nn.Module, reviews: EncodedReviews) -> np.ndarr
     """Return ``<float32>[reviews, classes]`` in the order of the reviews."""
     model.eval()
     device = next(model.parameters()).device
-    probabilities = np.zeros((len(reviews), model.head.out_features), np.float32)
+    probabilities = np.zeros((len(reviews), model.classes), np.float32)
     with side_by_side(model):
         for rows, tokens in prediction_batches(reviews):
             logits = model(torch.from_numpy(tokens).to(device))  # [batch, classes]

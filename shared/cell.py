@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from shared.contract import Implementation, followed
-from shared.data.encoding import Corpus, describe_sizes, load_corpus
+from shared.data.corpus import Corpus, describe_sizes
+from shared.data.encoded import EncodedReviews, encode_texts
+from shared.data.reviews import Reviews
+from shared.data.sources import load_reviews
 from shared.files import checksum, reading
 from shared.history import Progress
+from shared.loading import load_corpus
 from shared.metrics import evaluate
 from shared.output import Output
 from shared.predictions import Predictions
 from shared.runs import Data, Parameters, Record, Seconds, peak_memory_mb, this_commit, this_machine, write_run
 from shared.specification import Specification
+from shared.tasks import task_of
 from shared.vectors.corpus import vectors_for
 from shared.vectors.pretrained import ARCHIVES
 from shared.weights import Checkpoint, Weights, initialise, read_checkpoint, started_from
@@ -72,6 +78,29 @@ def inputs_of(specification: Specification) -> dict[str, str]:
     return found
 
 
+def tell_accounts(corpus: Corpus, tell: Callable[[str], None]) -> None:
+    """Say what was read of each source, and what is probably wrong with it."""
+    for account in corpus.accounts:
+        tell(account.paragraph())
+        for warning in account.warnings():
+            tell(f"warning: {warning}")
+
+
+def other_reviews(specification: Specification, corpus: Corpus) -> dict[str, Reviews]:
+    """Return the reviews of other tasks that a model of this corpus can be tested on too, by their source."""
+    found = task_of(specification.data)
+    loaded = {source: load_reviews(source) for source in (found[0].tested_on if found else ())}
+    return {source: reviews for source, reviews in loaded.items() if reviews.class_names == corpus.class_names}
+
+
+def other_tests(specification: Specification, corpus: Corpus) -> dict[str, EncodedReviews]:
+    """Return them as word ids."""
+    return {
+        source: encode_texts(reviews.texts, corpus.vocabulary, specification, reviews.review_ids, reviews.labels)
+        for source, reviews in other_reviews(specification, corpus).items()
+    }
+
+
 def train_cell(
     implementation: Implementation,
     specification: Specification,
@@ -111,7 +140,8 @@ def train_cell(
     inputs = inputs_of(specification)  # now: they may be others when training is done
     threads = threads or os.cpu_count() or 1
     device_used = implementation.configure(device, threads, specification)
-    corpus = load_corpus(specification)
+    corpus = load_corpus(specification, progress=sys.stderr.isatty())
+    tell_accounts(corpus, progress.message)
     model = implementation.build(specification, initial_weights(specification, corpus))
     setup = time.perf_counter() - started
 
@@ -121,6 +151,10 @@ def train_cell(
     test = implementation.predict_probabilities(model, corpus.test)
     prediction = time.perf_counter() - before
 
+    out_of_domain = {
+        source: evaluate(reviews.labels, implementation.predict_probabilities(model, reviews))
+        for source, reviews in other_tests(specification, corpus).items()
+    }
     weights = implementation.export_weights(model)
     record = make_record(
         specification,
@@ -138,9 +172,11 @@ def train_cell(
         device=device_used,
         threads=threads,
         inputs=inputs,
+        out_of_domain=out_of_domain,
     )
     checkpoint = Checkpoint(specification, corpus.vocabulary, weights, corpus.class_names)
-    predictions = Predictions.of(corpus.test, test), Predictions.of(corpus.validation, validation)
+    names = corpus.class_names
+    predictions = Predictions.of(corpus.test, test, names), Predictions.of(corpus.validation, validation, names)
     write_run(place, record, history, *predictions, checkpoint)
     return record
 
@@ -160,6 +196,7 @@ def make_record(
     device: str,
     threads: int,
     inputs: Mapping[str, str],
+    out_of_domain: Mapping[str, dict[str, float]] | None = None,
 ) -> Record:
     """Score a model's probabilities on the validation and test reviews and put together its record.
 
@@ -185,6 +222,8 @@ def make_record(
         That were allowed.
     inputs : mapping of str to str
         As :func:`inputs_of` gave them before they were read.
+    out_of_domain : mapping of str to metrics, optional
+        Of sources of other tasks.
     """
     return Record(
         framework=framework,
@@ -198,6 +237,8 @@ def make_record(
             fingerprint=corpus.fingerprint,
             sizes=describe_sizes(corpus),
             empty=int((corpus.test.sizes == 0).sum()),
+            class_names=corpus.class_names,
+            accounts=corpus.accounts,
         ),
         parameters=parameters,
         metrics={
@@ -215,4 +256,5 @@ def make_record(
         machine=this_machine(),
         commit=this_commit(),
         inputs=dict(inputs),
+        out_of_domain=dict(out_of_domain or {}),
     )

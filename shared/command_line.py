@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path, PosixPath
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,13 +21,21 @@ from tqdm import tqdm
 from shared.errors import BusyError, LockstepError
 from shared.history import Progress, Silent
 from shared.output import FILE, Kind, Output, check_standard_output
-from shared.specification import SOURCE_FIELDS, Specification, add_specification_flags, specification_from_flags
+from shared.specification import (
+    READING_FIELDS,
+    SOURCE_FIELDS,
+    Specification,
+    add_field_flags,
+    add_specification_flags,
+    specification_from_flags,
+)
 from shared.startup import EXIT_INTERRUPTED, INTERRUPTED, SIGNALS, interrupt
 from shared.terminal import printable, say
 
 if TYPE_CHECKING:
     from shared.contract import Implementation
-    from shared.data.sources import Reviews
+    from shared.data.reviews import Reading
+    from shared.prediction import Outcome, Questions
 
 EXIT_BAD_INPUT = 2
 EXIT_BUSY = 75
@@ -173,8 +182,10 @@ def output(arguments: argparse.Namespace, path: Path, kind: Kind = FILE) -> Outp
 def _inputs(arguments: argparse.Namespace) -> Iterator[Path]:
     for name, value in vars(arguments).items():
         for one in value if isinstance(value, list) else [value]:
-            if isinstance(one, InputPath) or (name in SOURCE_FIELDS and isinstance(one, str)):
+            if isinstance(one, InputPath):
                 yield Path(one)
+            elif name in SOURCE_FIELDS and isinstance(one, str):
+                yield from (Path(one), Path(one.partition(":")[2] or one))  # of a task's source, NAME:PATH
 
 
 def announce(place: Output, text: str) -> None:
@@ -205,7 +216,7 @@ def _parser(framework: str) -> argparse.ArgumentParser:
         help="read reviews with a checkpoint that any of the four frameworks wrote",
         epilog=f'example: {program} predict --checkpoint runs/mine "A film to remember."',
     )
-    predict.add_argument("reviews", nargs="*", metavar="REVIEW", help="default: standard input, one review a line")
+    predict.add_argument("reviews", nargs="*", metavar="REVIEW", help="default: standard input, a text a line")
     predict.add_argument(
         "--checkpoint", type=InputPath, required=True, metavar="DIR", help="a checkpoint, or a run that has one"
     )
@@ -213,10 +224,16 @@ def _parser(framework: str) -> argparse.ArgumentParser:
         "--input",
         type=InputPath,
         metavar="FILE",
-        help="a .csv or .parquet with a text column, or a source as for train --data",
+        help="texts in any form that train --data reads; labels are not needed",
     )
-    add_output(predict, "write predictions.parquet's format here, - for standard output, instead of lines", "--output")
+    add_output(
+        predict,
+        "a .csv, .tsv, .jsonl or .parquet: all columns of the input, the prediction, a probability of each class; "
+        "- is CSV on standard output",
+        "--output",
+    )
     add_machine_flags(predict)
+    add_field_flags(predict, [name for name in READING_FIELDS if name != "split_column"])
     predict.set_defaults(run=_predict)
     return parser
 
@@ -294,7 +311,7 @@ def _train(framework: str, load: Callable[[], Implementation], arguments: argpar
     from shared.runs import RUN, experiment_name, run_directory
 
     specification = specification_from_flags(arguments)
-    experiment = Path("runs") / experiment_name(arguments.preset, specification.recipe)
+    experiment = Path("runs") / experiment_name(specification.recipe, arguments.preset, arguments.task)
     default = run_directory(experiment, framework, specification.architecture, specification.seed)
     progress = _progress(arguments.progress, f"{framework} {specification.architecture}")
     given = {name for name in Specification.model_fields if getattr(arguments, name, None) is not None}
@@ -309,42 +326,54 @@ def _train(framework: str, load: Callable[[], Implementation], arguments: argpar
 
 
 def _predict(framework: str, load: Callable[[], Implementation], arguments: argparse.Namespace) -> int:
-    from shared.data.encoding import encode_texts
-    from shared.predictions import Predictions, save_predictions
+    from shared.data.reviews import Reading
+    from shared.prediction import check_columns, predict_all
+    from shared.tables import check_ending
     from shared.weights import read_checkpoint
 
+    if arguments.output:
+        check_ending(arguments.output)
+    reading = Reading.of(arguments)
+    if reading != Reading() and not arguments.input:
+        raise LockstepError("--text-column and the like say how --input is read; give an --input")
     with output(arguments, arguments.output) if arguments.output else nullcontext() as place:
         checkpoint = read_checkpoint(arguments.checkpoint)
-        reviews = _reviews_to_predict(arguments)
-        encoded = encode_texts(
-            reviews.texts, checkpoint.vocabulary, checkpoint.specification, reviews.review_ids, reviews.labels
-        )
+        questions = _questions(arguments, reading)
+        if place is not None:
+            check_columns(questions.fields, checkpoint.class_names)
         implementation = load()
         specification = checkpoint.specification.replaced(recipe="lockstep")
         implementation.configure(arguments.device, arguments.threads or os.cpu_count() or 1, specification)
         model = implementation.build(specification, checkpoint.weights)
-        probabilities = implementation.predict_probabilities(model, encoded)
-        predictions = Predictions.of(encoded, probabilities, checkpoint.class_names)
-        empty = int((encoded.sizes == 0).sum())
-        if empty:
-            say(f"{empty} review(s) without a word: the answer is the model's for no input", aside=True)
         if place is None:
             check_standard_output()
-            for text, row in zip(reviews.texts, probabilities, strict=True):
-                say(describe(text, row, checkpoint.class_names))
-            return 0
-        with place.written() as temporary:
-            save_predictions(temporary, predictions)
-        announce(place, f"{len(encoded):,} predictions{_scored(reviews.labels, probabilities)}")
+
+        def tell(*answer: Any) -> None:
+            say(describe(*answer))
+
+        outcome = predict_all(questions, checkpoint, partial(implementation.predict_probabilities, model), place, tell)
+        for line in questions.described():
+            say(line, aside=True)
+        if outcome.empty:
+            noun = "text" if outcome.empty == 1 else "texts"
+            say(f"{outcome.empty:,} {noun} without a word: the answer is the model's for no input", aside=True)
+        scored = _scored(questions, outcome)
+        if place is not None:
+            announce(place, f"{outcome.texts:,} predictions{scored}")
+        elif scored:
+            say(scored.removeprefix(", "), aside=True)
     return 0
 
 
-def _scored(labels: np.ndarray, probabilities: np.ndarray) -> str:
-    known = labels >= 0
-    if not known.any():
+def _scored(questions: Questions, outcome: Outcome) -> str:
+    if outcome.foreign is not None:
+        return (
+            f", no accuracy: the column {questions.label_column!r} has {outcome.foreign!r:.40}, "
+            "which is none of the model's classes"
+        )
+    if not outcome.labelled:
         return ""
-    right = probabilities[known].argmax(axis=1) == labels[known]
-    return f", accuracy {right.mean():.4f} on {known.sum():,} with a label"
+    return f", accuracy {outcome.right / outcome.labelled:.4f} on {outcome.labelled:,} with a label"
 
 
 def describe(text: str, probabilities: np.ndarray, class_names: Sequence[str], width: int = 60) -> str:
@@ -368,32 +397,14 @@ def describe(text: str, probabilities: np.ndarray, class_names: Sequence[str], w
     return f"{each}  {probabilities[best]:.0%} {class_names[best]}  {shown}"
 
 
-def _reviews_to_predict(arguments: argparse.Namespace) -> Reviews:
-    from shared.data.sources import Reviews, load_reviews, load_table
+def _questions(arguments: argparse.Namespace, reading: Reading) -> Questions:
+    from shared.prediction import lines_of_standard_input, questions_of_source, questions_of_texts
 
     if arguments.input and arguments.reviews:
         raise LockstepError("give reviews as arguments or with --input, not both")
     if arguments.input:
-        path = Path(arguments.input)
-        table = path.suffix in (".csv", ".parquet") and path.exists()
-        return load_table(path, labelled=False) if table else load_reviews(str(path))
-    texts = arguments.reviews or _standard_input()
-    for number, text in enumerate(texts, 1):
+        return questions_of_source(str(arguments.input), reading)
+    for number, text in enumerate(arguments.reviews, 1):
         if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
             raise LockstepError(f"review {number} is not UTF-8")
-    ids = [f"review-{row:06d}" for row in range(len(texts))]
-    return Reviews("arguments", ids, texts, np.full(len(texts), -1, np.int8), np.arange(len(texts)))
-
-
-def _standard_input() -> list[str]:
-    from shared.data.sources import lines_of
-
-    if sys.stdin.isatty():
-        say("type a review a line, end with Ctrl-D", aside=True)
-    try:
-        lines = lines_of(sys.stdin.buffer.read().decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise LockstepError(f"standard input is not UTF-8 (byte {error.start})") from error
-    if not lines:
-        raise LockstepError("no reviews: give them as arguments, with --input, or on standard input")
-    return lines
+    return questions_of_texts(iter(arguments.reviews) if arguments.reviews else lines_of_standard_input())

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from shared.data.encoding import EncodedReviews
+from shared.data.batches import Masks
+from shared.data.encoded import EncodedReviews
 from shared.errors import LockstepError
 from shared.history import History, Progress
 from shared.specification import Specification
@@ -50,7 +51,8 @@ class Implementation:
     forward_and_backward : (model, reviews, masks) -> (logits, loss, gradients)
         What one training step computes, all reviews in one batch, without the update: logits
         ``<float>[reviews, classes]``, the mean cross-entropy, and its gradient by canonical name
-        and layout. The masks are those of `shared.data.batches.Batch`.
+        and layout. The masks are those of `shared.data.batches.Batch`. A head of one logit z has the
+        two logits 0 and z, whose softmax is z's sigmoid.
     predict_probabilities : (model, reviews) -> <float32>[reviews, classes]
         Rows in the order of the reviews.
     export_weights : (model) -> dict of str to <float32> array
@@ -66,7 +68,7 @@ class Implementation:
     decided_fields: tuple[str, ...]
     build: Callable[[Specification, Weights], Any]
     train: Callable[[Any, EncodedReviews, EncodedReviews, Specification, Progress], History]
-    forward_and_backward: Callable[[Any, EncodedReviews, tuple[np.ndarray, ...]], tuple[np.ndarray, float, Weights]]
+    forward_and_backward: Callable[[Any, EncodedReviews, Masks], tuple[np.ndarray, float, Weights]]
     predict_probabilities: Callable[[Any, EncodedReviews], np.ndarray]
     export_weights: Callable[[Any], Weights]
     count_trainable: Callable[[Any], int]

@@ -20,7 +20,7 @@ from shared.output import MARK, alone
 from shared.terminal import say
 
 # Part of every cached directory's place: raise it when what stands in one changes.
-CACHE_VERSION = "2"
+CACHE_VERSION = "3"
 MANIFEST = "manifest.json"
 LARGEST_JSON = 100_000_000  # bytes
 

@@ -211,7 +211,7 @@ class Recorder:
         self.averaging = specification.weight_averaging
         self.averaged: dict[str, np.ndarray] = {}
         self.snapshots = 0
-        self.steps = specification.epochs * steps_per_epoch
+        self.steps = specification.epochs_of(steps_per_epoch) * steps_per_epoch
         self.steps_per_epoch = steps_per_epoch
         self.validation_labels = validation_labels
         self.progress = progress

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import binomtest
-from sklearn.metrics import f1_score, roc_auc_score
+from scipy.stats import binomtest, rankdata
+from sklearn.metrics import f1_score
 
 from shared.differences import refuse_non_finite
 
@@ -39,12 +39,30 @@ def calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
     return float(sum(gaps))
 
 
+def roc_auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Area under the ROC curve; of more than two classes, the mean over those that occur, each against the rest.
+
+    Where only one class occurs there is nothing to rank, and it is 0.5.
+    """
+    occurring = np.unique(labels)
+    if len(occurring) < 2:
+        return 0.5
+    classes = [1] if probabilities.shape[1] == 2 else occurring.tolist()
+    return float(np.mean([_area(labels == one, probabilities[:, one]) for one in classes]))
+
+
+def _area(inside: np.ndarray, scores: np.ndarray) -> float:
+    """Share of pairs of a review inside and one outside of which the one inside has the higher score; ties are half."""
+    positive, negative = int(inside.sum()), int((~inside).sum())
+    return float((rankdata(scores)[inside].sum() - positive * (positive + 1) / 2) / (positive * negative))
+
+
 def evaluate(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     """Return every metric of the record.
 
     Parameters
     ----------
-    labels : <int8>[reviews]
+    labels : <int16>[reviews]
         Right classes.
     probabilities : <float32>[reviews, classes]
         Rows sum to 1.
@@ -52,8 +70,9 @@ def evaluate(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        ``accuracy``, ``macro_f1``, ``roc_auc`` (higher is better); ``log_loss``, ``brier`` (summed
-        over the classes, Brier 1950), ``calibration_error`` (lower is better).
+        ``accuracy``, ``macro_f1`` (the mean over the classes that occur or are predicted), ``roc_auc`` (of more
+        than two classes, the mean of each that occurs against the rest; higher is better); ``log_loss``,
+        ``brier`` (summed over the classes, Brier 1950), ``calibration_error`` (lower is better).
 
     Raises
     ------
@@ -64,8 +83,8 @@ def evaluate(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     targets = np.eye(probabilities.shape[1])[labels]
     return {
         "accuracy": accuracy(labels, probabilities),
-        "macro_f1": float(f1_score(labels, probabilities.argmax(axis=1), average="macro")),
-        "roc_auc": float(roc_auc_score(labels, probabilities[:, 1])),
+        "macro_f1": float(f1_score(labels, probabilities.argmax(axis=1), average="macro", zero_division=0)),
+        "roc_auc": roc_auc(labels, probabilities),
         "log_loss": log_loss(labels, probabilities),
         "brier": float(((probabilities - targets) ** 2).sum(axis=1).mean()),
         "calibration_error": calibration_error(labels, probabilities),

@@ -52,6 +52,13 @@ class NativeModel:
     def __post_init__(self) -> None:
         """Whatever way a file was read, its arrays are checked."""
         check(self.weights, self.specification)
+        if self.classes < 2:
+            raise LockstepError("its head has one output for a softmax, which is 1 for every review; give it a sigmoid")
+
+    @property
+    def classes(self) -> int:
+        """How many classes the model tells apart."""
+        return self.specification.classes(len(self.weights["head.bias"]))
 
 
 @contextmanager
@@ -122,26 +129,30 @@ def specification_of(weights: Mapping[str, np.ndarray], cell: str, pooling: str)
         "hidden_size": len(weights["rnn.0.forward.recurrent_kernel"]),
         "layers": 1 + max(int(name.split(".")[1]) for name in weights if name.startswith("rnn.")),
         "pooling": pooling,
+        "head": head_of(len(weights["head.bias"])),
         "dropout": 0,
     }
     return Specification().replaced(**fields)
 
 
-def head_of_classes(kernel: np.ndarray, bias: np.ndarray) -> Weights:
-    """Return a canonical head; one logistic unit becomes two classes.
+def head_of(outputs: int) -> str:
+    """Return the kind of a head with so many outputs: one alone can only be a sigmoid's logit."""
+    return "sigmoid" if outputs == 1 else "softmax"
 
-    ``sigmoid(z) = exp(z) / (exp(0) + exp(z))``, the second of a softmax over ``[0, z]``: the first
-    class gets a column of zeros.
+
+def one_output(checkpoint: Checkpoint, what: str) -> tuple[str, ...]:
+    """Return what the user should know of a file whose head has one output, and nothing of another's.
 
     Parameters
     ----------
-    kernel : <float32>[features, units]
-    bias : <float32>[units]
+    checkpoint : Checkpoint
+        That was written.
+    what : str
+        That the output is: the logit, or the probability.
     """
-    if len(bias) == 1:
-        kernel = np.concatenate([np.zeros_like(kernel), kernel], axis=1)
-        bias = np.concatenate([np.zeros_like(bias), bias])
-    return {"head.kernel": np.ascontiguousarray(kernel), "head.bias": bias}
+    if checkpoint.specification.head == "softmax":
+        return ()
+    return (f"the head has one output, {what} of {checkpoint.class_names[1]!r}",)
 
 
 def to_metadata(checkpoint: Checkpoint) -> dict[str, str]:

@@ -12,16 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from shared.data.sources import CLASS_NAMES
 from shared.errors import LockstepError
 from shared.files import check_regular, reading
 
 PROBABILITY = "probability_"
-FIRST_FIELDS = (
-    pa.field("review_id", pa.string(), nullable=False),
-    pa.field("label", pa.int8()),  # null where it is not known
-    pa.field("prediction", pa.int8(), nullable=False),
-)
+REVIEW_ID = pa.field("review_id", pa.string(), nullable=False)
+FIRST_FIELDS = 3
 # Rows of probabilities are a float32 softmax, or a pool of some: they sum to 1 but for rounding.
 SUM_TOLERANCE = 1e-3
 LARGEST_ID = 1_000  # characters
@@ -30,9 +26,15 @@ ROWS_A_BYTE = 50
 
 
 def schema_of(class_names: Sequence[str]) -> pa.Schema:
-    """Return the columns of a predictions file of these classes."""
+    """Return the columns of a predictions file of these classes; labels are as small as their number allows."""
+    label = pa.int8() if len(class_names) <= np.iinfo(np.int8).max else pa.int16()
     return pa.schema(
-        [*FIRST_FIELDS, *(pa.field(f"{PROBABILITY}{name}", pa.float32(), nullable=False) for name in class_names)]
+        [
+            REVIEW_ID,
+            pa.field("label", label),  # null where it is not known
+            pa.field("prediction", label, nullable=False),
+            *(pa.field(f"{PROBABILITY}{name}", pa.float32(), nullable=False) for name in class_names),
+        ]
     )
 
 
@@ -45,7 +47,7 @@ class Reviewed(Protocol):
 
     @property
     def labels(self) -> np.ndarray:
-        """Right classes, ``<int8>[reviews]``; -1 where not known."""
+        """Right classes, ``<int16>[reviews]``; -1 where not known."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Predictions:
     ----------
     review_ids : <object>[reviews]
         Strings, sorted, each once.
-    labels : <int8>[reviews]
+    labels : <int16>[reviews]
         -1 where not known.
     probabilities : <float32>[reviews, classes]
         Between 0 and 1; rows sum to 1.
@@ -72,7 +74,7 @@ class Predictions:
     review_ids: np.ndarray
     labels: np.ndarray
     probabilities: np.ndarray
-    class_names: tuple[str, ...] = CLASS_NAMES
+    class_names: tuple[str, ...]
 
     def __post_init__(self) -> None:
         rows, classes = len(self.review_ids), len(self.class_names)
@@ -97,9 +99,7 @@ class Predictions:
             raise LockstepError(f"review {self.review_ids[row]!r} {what}")
 
     @classmethod
-    def of(
-        cls, reviews: Reviewed, probabilities: np.ndarray, class_names: tuple[str, ...] = CLASS_NAMES
-    ) -> Predictions:
+    def of(cls, reviews: Reviewed, probabilities: np.ndarray, class_names: tuple[str, ...]) -> Predictions:
         """Put probabilities that came in the reviews' order into the order of their ids."""
         ids = np.array(reviews.review_ids, object)
         order = np.argsort(ids, kind="stable")
@@ -107,20 +107,21 @@ class Predictions:
 
     @property
     def classes(self) -> np.ndarray:
-        """Most probable class of each review, ``<int8>[reviews]``."""
-        return self.probabilities.argmax(axis=1).astype(np.int8)
+        """Most probable class of each review, ``<int16>[reviews]``."""
+        return self.probabilities.argmax(axis=1).astype(np.int16)
 
 
 def save_predictions(path: Path, predictions: Predictions) -> None:
     """Make a new file of predictions."""
+    schema = schema_of(predictions.class_names)
     columns = [
         pa.array(predictions.review_ids.tolist(), pa.string()),
-        pa.array(predictions.labels, pa.int8(), mask=predictions.labels < 0),
-        pa.array(predictions.classes, pa.int8()),
+        pa.array(predictions.labels, schema.field("label").type, mask=predictions.labels < 0),
+        pa.array(predictions.classes, schema.field("prediction").type),
         *(pa.array(column, pa.float32()) for column in predictions.probabilities.T),
     ]
     with path.open("xb") as file:  # a path need not be UTF-8, as pyarrow wants it
-        pq.write_table(pa.Table.from_arrays(columns, schema=schema_of(predictions.class_names)), file)
+        pq.write_table(pa.Table.from_arrays(columns, schema=schema), file)
 
 
 def _read_table(path: Path) -> pa.Table:
@@ -135,7 +136,7 @@ def _read_table(path: Path) -> pa.Table:
         for chunk in table.column(ids).chunks:
             if (pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0) > 4 * LARGEST_ID:
                 raise LockstepError(f"{path}: a review id is longer than {LARGEST_ID} characters")
-        table = table.set_column(ids, FIRST_FIELDS[0], table.column(ids).cast(pa.string()))
+        table = table.set_column(ids, REVIEW_ID, table.column(ids).cast(pa.string()))
     return table
 
 
@@ -148,15 +149,15 @@ def read_predictions(path: Path) -> Predictions:
         If the file is missing, damaged or has other columns; if a probability, a label or an id cannot be
         one; if a prediction is not the most probable class.
     """
-    with reading(path, "a predictions file", "make it again with predict --output, or take another"):
+    with reading(path, "a predictions file", "take the predictions of a run, or make some with lockstep label"):
         check_regular(path)
         table = _read_table(path)
-        names = [field.name.removeprefix(PROBABILITY) for field in list(table.schema)[len(FIRST_FIELDS) :]]
+        names = [field.name.removeprefix(PROBABILITY) for field in list(table.schema)[FIRST_FIELDS:]]
         if not table.schema.equals(schema_of(names)) or not names or len(set(names)) < len(names):
             raise LockstepError(f"{path}: its columns are not those of a predictions file")
         found = Predictions(
             np.array(table["review_id"].to_pylist(), object),
-            table["label"].fill_null(-1).to_numpy(),
+            table["label"].fill_null(-1).to_numpy().astype(np.int16),
             np.stack([table[f"{PROBABILITY}{name}"].to_numpy() for name in names], axis=1),
             tuple(names),
         )

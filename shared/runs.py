@@ -17,13 +17,14 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from shared.data.account import Account
 from shared.errors import LockstepError
 from shared.files import check_file, check_seal, manifest, read_bytes, reading, save_json, seal
 from shared.history import LONGEST_ROW, Epoch, History, read_history
 from shared.metrics import evaluate
 from shared.output import Kind, Output
 from shared.predictions import Predictions, read_predictions, save_predictions
-from shared.specification import from_record
+from shared.specification import DEFAULT_PRESET, from_record
 from shared.terminal import say
 from shared.weights import CHECKPOINT, Checkpoint, read_specification, save_checkpoint
 
@@ -50,12 +51,17 @@ class _Strict(BaseModel):
 
 
 class Data(_Strict):
-    """Which reviews: `empty` counts the test reviews without a single token."""
+    """Which reviews: `empty` counts the test reviews without a single token, `accounts` say what was read and left out.
+
+    Of records from before there were other classes, `class_names` is empty.
+    """
 
     source: str
     fingerprint: str
     sizes: dict[str, Count]
     empty: Count
+    class_names: tuple[str, ...] = ()
+    accounts: tuple[Account, ...] = ()
 
 
 class Parameters(_Strict):
@@ -87,6 +93,7 @@ class Record(_Strict):
     """``record.json``.
 
     ``metrics`` has ``validation`` and ``test``, each with every metric of `shared.metrics.evaluate`;
+    ``out_of_domain`` has the same for sources of other tasks that the model was tested on too;
     ``reviews_per_second`` has ``training`` and ``prediction``; memory is the process's peak. ``inputs`` has the
     SHA-256 of the files that the specification names, ``files`` that of every file of the run, by its path
     there, and ``checksum`` that of the record itself.
@@ -102,6 +109,7 @@ class Record(_Strict):
     data: Data
     parameters: Parameters
     metrics: dict[Literal["validation", "test"], dict[str, Finite]]
+    out_of_domain: dict[str, dict[str, Finite]] = {}
     seconds: Seconds
     reviews_per_second: dict[Literal["training", "prediction"], Positive]
     peak_memory_mb: Positive
@@ -152,9 +160,10 @@ def run_directory(runs: Path, framework: str, architecture: str, seed: int) -> P
     return runs / framework / architecture / f"seed-{seed}"
 
 
-def experiment_name(preset: str, recipe: str) -> str:
-    """``quick`` in the lockstep recipe, ``quick-idiomatic`` in the other."""
-    return preset if recipe == "lockstep" else f"{preset}-{recipe}"
+def experiment_name(recipe: str, preset: str | None = None, task: str | None = None) -> str:
+    """``quick``, ``reuters``, ``reuters-tuned``: task and preset as far as given, and ``-idiomatic`` in that recipe."""
+    parts = (task, preset or (None if task else DEFAULT_PRESET), None if recipe == "lockstep" else recipe)
+    return "-".join(part for part in parts if part)
 
 
 def is_finished(directory: Path) -> bool:
@@ -214,7 +223,7 @@ def read_run(directory: Path) -> Run:
         If a file is missing, damaged or changed, or the record says what its predictions do not.
     """
     record = read_record(directory / "record.json")
-    epochs = 0 if record.framework == "baseline" else from_record(record.specification).epochs
+    epochs = _epochs(record)
     check_file(directory / "history.csv", None, largest=(epochs + 1) * LONGEST_ROW)
     for name, expected in record.files.items():
         check_file(directory / name, expected)
@@ -223,6 +232,12 @@ def read_run(directory: Path) -> Run:
         raise LockstepError(f"{directory / 'history.csv'}: has {len(history)} epochs, its record {epochs}")
     _check_checkpoint(directory, record)
     return Run(directory, record, history, _scored_predictions(directory, record, "test"))
+
+
+def _epochs(record: Record) -> int:
+    specification = from_record(record.specification)
+    batches = -(-record.data.sizes["train"] // specification.batch_size)
+    return 0 if record.framework == "baseline" else specification.epochs_of(batches)
 
 
 def _check_checkpoint(directory: Path, record: Record) -> None:
@@ -240,6 +255,8 @@ def _scored_predictions(directory: Path, record: Record, split: Literal["validat
     """Read the predictions of a split, and compute its metrics again."""
     path = directory / {"test": "predictions.parquet", "validation": "validation.parquet"}[split]
     predictions = read_predictions(path)
+    if record.data.class_names and predictions.class_names != record.data.class_names:
+        raise LockstepError(f"{path}: has other classes than its record; remove the run and train it again")
     if len(predictions.review_ids) != record.data.sizes[split]:
         expected = f"{record.data.sizes[split]:,} {split} reviews"
         raise LockstepError(f"{path}: has {len(predictions.review_ids):,} predictions, its record {expected}")

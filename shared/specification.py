@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -16,6 +16,8 @@ Pooling = Literal["last", "max", "mean", "concat", "ends"]
 Truncation = Literal["head", "tail", "head_tail"]
 Padding = Literal["masked", "right", "left"]
 Initialisation = Literal["keras", "pytorch", "fastai"]
+Head = Literal["softmax", "sigmoid"]
+ClassWeights = Literal["none", "balanced"]
 BatchOrder = Literal["like_length", "shuffled"]
 LossReduction = Literal["mean", "sum"]
 EpsilonPlace = Literal["after", "before"]
@@ -34,17 +36,21 @@ POOLED: dict[str, list[str]] = {
 POOLINGS = tuple(POOLED)
 RECIPES: tuple[str, ...] = get_args(Recipe)
 
-# Passed to build() and train() alike, so one flat object; the groups only order the help text.
-GROUPS = ("data", "text", "model", "training")
-
 # These may name files and folders that are read.
-SOURCE_FIELDS = ("data", "unlabelled", "pseudo_labels", "vectors", "start_from")
+SOURCE_FIELDS = ("data", "test_data", "validation_data", "unlabelled", "pseudo_labels", "vectors", "start_from")
+
+# How a file of one's own is read (see `shared.data.reviews.Reading`); predict has them too.
+READING_FIELDS = (
+    *("text_column", "label_column", "id_column", "split_column"),
+    *("encoding", "delimiter", "header", "labels"),
+)
 
 # What only the lockstep recipe does: defaults of single frameworks, to be switched one at a time, and
 # what makes all four better. The idiomatic recipe refuses them, for it leaves these to the framework.
 LOCKSTEP_FIELDS = (
     *("padding", "initialisation", "second_bias", "batch_parts", "batch_order", "loss_reduction", "epsilon_place"),
-    *("start_from", "word_dropout", "weight_averaging"),
+    *("start_from", "word_dropout", "spatial_dropout", "recurrent_dropout", "weight_averaging"),
+    *("head", "class_weights"),
 )
 
 # Generators take no larger seed: Keras' and NumPy's old ones have 32 bits.
@@ -65,6 +71,7 @@ def _field(group: str, description: str, default: Any, **constraints: Any) -> An
     return Field(default, description=description, json_schema_extra={"group": group}, **constraints)
 
 
+# Passed to build() and train() alike, so one flat object; the groups only order the help text.
 class Specification(BaseModel):
     """Every choice that changes a result. Validated, immutable, stored in records and checkpoints.
 
@@ -74,10 +81,21 @@ class Specification(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     data: str = _field(
-        "data", "packaged, rotten-tomatoes, stanford, or the path of a directory, tarball, .csv or .parquet", "packaged"
-    )
-    unlabelled: str = _field(
-        "data", "more reviews, to learn words from: none, stanford, or the path of an archive or table", "none"
+        "data", "a source of a task (lockstep tasks lists them), or the path of labelled texts in any usual form",
+        "packaged",
+    )  # fmt: skip
+    test_data: str = _field("data", "tested on this, and nothing of --data is held out for it; or none", "none")
+    validation_data: str = _field("data", "validated on this, likewise; or none", "none")
+    unlabelled: str = _field("data", "more texts, to learn words from: none, or a source as for --data", "none")
+    text_column: str = _field("data", "column of the text; several, with commas between, are joined", "auto")
+    label_column: str = _field("data", "column of the label", "auto")
+    id_column: str = _field("data", "column of an id that predictions carry, or none", "auto")
+    split_column: str = _field("data", "column that says train, validation or test, or none", "auto")
+    encoding: str = _field("data", "of a text file, as Python calls it: latin-1, cp1252, utf-16 …", "utf-8")
+    delimiter: str = _field("data", "between the fields of a row; by default a comma, or a tab in .tsv", "auto")
+    header: bool = _field("data", "the first row has the columns' names; without one they are 1, 2, 3 …", True)
+    labels: str = _field(
+        "data", "classes of the labels, such as '1,2=negative 4,5=positive' (others are left out), or as-is", "auto"
     )
     pseudo_labels: str = _field(
         "data", "train on those reviews too, under labels drawn from a predictions.parquet of them; or none", "none"
@@ -127,16 +145,29 @@ class Specification(BaseModel):
     word_dropout: float = _field(
         "model", "share of the vocabulary whose vectors are zero in a training step", 0.0, ge=0, lt=1
     )
+    spatial_dropout: float = _field(
+        "model", "share of the word vectors' dimensions that are zero for a whole review in training", 0.0, ge=0, lt=1
+    )
+    recurrent_dropout: float = _field(
+        "model", "share of each layer's state that a review's steps do not pass on in training", 0.0, ge=0, lt=1
+    )
+    head: Head = _field("model", "a number for each class and softmax, or one for two classes and a sigmoid", "softmax")
     recipe: Recipe = _field(
         "training", "hold everything equal, or follow each framework's own documentation", "lockstep"
     )
     seed: int = _field("training", "seed of initial weights, batches and dropout", 0, ge=0, le=LARGEST_SEED)
     epochs: int = _field("training", "passes over the training reviews", 2, ge=1, le=100_000)
+    minimum_steps: int = _field(
+        "training", "steps at least: of few reviews more passes are made; 0, if epochs are given", 0, ge=0, le=100_000
+    )
     batch_size: int = _field("training", "reviews in one step", 128, ge=1, le=100_000)
     batch_parts: int = _field(
         "training", "parts of a batch that are computed side by side, each by one thread", 2, ge=1, le=64
     )
     batch_order: BatchOrder = _field("training", "which reviews share a batch", "like_length")
+    class_weights: ClassWeights = _field(
+        "training", "how much a review's loss counts: all alike, or each class as much as every other", "none"
+    )
     loss_reduction: LossReduction = _field("training", "what is minimised, of a batch's losses", "mean")
     learning_rate: float = _field("training", "Adam's step size, at its highest", 6e-3, gt=0, le=LARGEST_RATE)
     schedule: Schedule = _field("training", "how the learning rate moves over the steps", "linear")
@@ -171,6 +202,13 @@ class Specification(BaseModel):
     def _pseudo_labels_fit(self) -> Specification:
         if self.pseudo_labels != "none" and self.unlabelled == "none":
             raise ValueError("pseudo-labels are of reviews without labels: pass --unlabelled too")
+        return self
+
+    @model_validator(mode="after")
+    def _columns_fit(self) -> Specification:
+        for name in ("text_column", "label_column"):
+            if getattr(self, name) == "none":
+                raise ValueError(f"{name.replace('_', '-')}: a classifier cannot do without; name a column")
         return self
 
     @model_validator(mode="after")
@@ -212,26 +250,48 @@ class Specification(BaseModel):
         """The token id that the model does not read: padding, or none where padding is read as a word."""
         return PADDING_ID if self.padding == "masked" else -1
 
+    def epochs_of(self, batches: int) -> int:
+        """Return the passes over training reviews that make so many batches."""
+        return max(self.epochs, -(-self.minimum_steps // max(1, batches)))
+
+    @property
+    def state_size(self) -> int:
+        """Units of all recurrent layers and directions together."""
+        return self.layers * len(self.directions) * self.hidden_size
+
+    def outputs(self, classes: int) -> int:
+        """Return the columns of the head: one logit for two classes and a sigmoid, else one for each class."""
+        return 1 if self.head == "sigmoid" else classes
+
+    def classes(self, outputs: int) -> int:
+        """Return how many classes a head with so many columns tells apart."""
+        return 2 if self.head == "sigmoid" else outputs
+
     @property
     def features(self) -> int:
         """Size of the pooled vector that the linear head reads."""
         return len(POOLED[self.pooling]) * len(self.directions) * self.hidden_size
 
     def replaced(self, **changes: Any) -> Specification:
-        """Return a validated copy with some fields changed.
+        """Return a validated copy with some fields changed. Who changes `epochs` alone gets just these.
 
         Raises
         ------
         LockstepError
             If a field is unknown or its value is out of range.
         """
+        exactly = {"minimum_steps": 0} if "epochs" in changes else {}
         try:
-            return Specification.model_validate({**self.model_dump(), **changes})
+            return Specification.model_validate({**self.model_dump(), **exactly, **changes})
         except ValidationError as error:
             raise LockstepError(_one_line(error)) from error
 
 
+# Of 1,000 texts the common two epochs would be 14 steps, after which a network knows little more than before.
+STEPS_AT_LEAST = 100
+
 _FULL = Specification(
+    minimum_steps=STEPS_AT_LEAST,
     data="stanford",
     unlabelled="stanford",
     vocabulary_size=30_000,
@@ -248,6 +308,7 @@ _FULL = Specification(
 PRESETS: dict[str, Specification] = {
     # Seconds a cell: for tests and a first look.
     "smoke": Specification(
+        minimum_steps=STEPS_AT_LEAST,
         reviews=4_000,
         max_length=64,
         vocabulary_size=8_000,
@@ -256,7 +317,7 @@ PRESETS: dict[str, Specification] = {
         batch_size=64,
     ),
     # The default comparison: twelve cells in minutes on two cores.
-    "quick": Specification(),
+    "quick": Specification(minimum_steps=STEPS_AT_LEAST),
     # The official data and larger models: minutes a cell on two cores.
     "full": _FULL,
     # Twice the units, for a start from a language model (--start-from): less to unlearn, so smaller steps.
@@ -264,11 +325,49 @@ PRESETS: dict[str, Specification] = {
 }
 
 
+DEFAULT_PRESET = "quick"
+
+
 def preset(name: str) -> Specification:
     """Return the preset with this name, or raise a LockstepError that lists the names."""
     if name not in PRESETS:
         raise LockstepError(f"unknown preset {name!r}: choose one of {', '.join(PRESETS)}")
     return PRESETS[name]
+
+
+def specification_of(given: Mapping[str, Any]) -> Specification:
+    """Return the specification that flags ask for.
+
+    Parameters
+    ----------
+    given : mapping
+        ``preset`` and ``task``, where they were given, and fields. With a task the preset may be one of the task's
+        own (by default its first), and ``data`` may be the path of its file alone.
+
+    Raises
+    ------
+    LockstepError
+        If there is no such preset or task, a value is out of range, or the idiomatic recipe leaves a field to the
+        framework.
+    """
+    fields = {name: value for name, value in given.items() if name in Specification.model_fields}
+    if fields.get("recipe") == "idiomatic":
+        for name in LOCKSTEP_FIELDS:
+            if name in fields:
+                flag = name.replace("_", "-")
+                raise LockstepError(f"in the idiomatic recipe the framework decides on {flag}: leave it out")
+        fields = {**{name: Specification.model_fields[name].default for name in LOCKSTEP_FIELDS}, **fields}
+    base, name = {}, str(given.get("preset") or "")
+    if given.get("task"):
+        from shared.tasks import find_task  # only here: each is a module of its own
+
+        task = find_task(str(given["task"]))
+        source = next(iter(task.sources))
+        data = str(fields.get("data", source))
+        fields["data"] = data if data.partition(":")[0] in task.sources else f"{source}:{data}"
+        if task.presets and name not in PRESETS:
+            base, name = task.fields(name or next(iter(task.presets)), fields.get("architecture")), ""
+    return preset(name or DEFAULT_PRESET).replaced(**{**base, **fields})
 
 
 def from_record(values: Mapping[str, Any]) -> Specification:
@@ -289,7 +388,7 @@ def from_record(values: Mapping[str, Any]) -> Specification:
 
 
 def add_specification_flags(parser: argparse.ArgumentParser, without: tuple[str, ...] = ()) -> None:
-    """Give a parser ``--preset`` and one flag for each field of the specification.
+    """Give a parser ``--task``, ``--preset`` and one flag for each field of the specification.
 
     Parameters
     ----------
@@ -298,13 +397,27 @@ def add_specification_flags(parser: argparse.ArgumentParser, without: tuple[str,
     without : tuple of str
         Fields that the command asks for in its own way.
     """
-    parser.add_argument("--preset", default="quick", metavar="NAME", help=f"{', '.join(PRESETS)} (default: quick)")
-    groups = {name: parser.add_argument_group(f"{name} (default: as the preset says)") for name in GROUPS}
-    for name, field in Specification.model_fields.items():
-        if name in without:
-            continue
+    parser.add_argument(
+        "--task", metavar="NAME", help="a data set with the model that was published on it; lockstep tasks lists them"
+    )
+    parser.add_argument(
+        "--preset",
+        metavar="NAME",
+        help=f"{', '.join(PRESETS)}, or one of the task's own (default: {DEFAULT_PRESET}, or the task's first)",
+    )
+    add_field_flags(parser, [name for name in Specification.model_fields if name not in without])
+
+
+def add_field_flags(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
+    """Give a parser one flag for each of some fields of the specification, in their groups."""
+    groups: dict[str, Any] = {}
+    for name in names:
+        field = Specification.model_fields[name]
         assert isinstance(field.json_schema_extra, dict)
-        group = groups[str(field.json_schema_extra["group"])]
+        title = str(field.json_schema_extra["group"])
+        if title not in groups:
+            groups[title] = parser.add_argument_group(f"{title} (default: as the preset says)")
+        group = groups[title]
         flag = "--" + name.replace("_", "-")
         if field.annotation is bool:
             group.add_argument(flag, default=None, action=argparse.BooleanOptionalAction, help=field.description)
@@ -329,16 +442,14 @@ def flags_of(values: Mapping[str, object]) -> list[str]:
 
 
 def specification_from_flags(arguments: argparse.Namespace) -> Specification:
-    """Return the preset with the flags that were given put over it; values are checked here."""
-    flags = {name: getattr(arguments, name, None) for name in Specification.model_fields}
-    given = {name: value for name, value in flags.items() if value is not None}
-    if given.get("recipe") == "idiomatic":
-        for name in LOCKSTEP_FIELDS:
-            if name in given:
-                flag = name.replace("_", "-")
-                raise LockstepError(f"in the idiomatic recipe the framework decides on {flag}: leave it out")
-        given = {**{name: Specification.model_fields[name].default for name in LOCKSTEP_FIELDS}, **given}
-    return preset(arguments.preset).replaced(**given)
+    """Return what the flags that were given ask for; values are checked here."""
+    return specification_of(given_flags(arguments))
+
+
+def given_flags(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the flags that make a specification, as far as they were given: preset, task, and fields by name."""
+    values = {name: getattr(arguments, name, None) for name in ("task", "preset", *Specification.model_fields)}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _one_line(error: ValidationError) -> str:

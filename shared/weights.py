@@ -17,7 +17,6 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 from safetensors.numpy import load, save
 
-from shared.data.sources import CLASS_NAMES
 from shared.differences import refuse_non_finite
 from shared.errors import LockstepError
 from shared.files import (
@@ -61,7 +60,7 @@ def shapes(specification: Specification, vocabulary_size: int, classes: int) -> 
     vocabulary_size : int
         Rows of the embedding.
     classes : int
-        Columns of the head.
+        That the model tells apart.
     """
     hidden, gates = specification.hidden_size, GATES[specification.cell]
     bias = (2, gates * hidden) if specification.cell == "gru" else (gates * hidden,)
@@ -73,12 +72,12 @@ def shapes(specification: Specification, vocabulary_size: int, classes: int) -> 
             named[f"rnn.{layer}.{direction}.recurrent_kernel"] = (hidden, gates * hidden)
             named[f"rnn.{layer}.{direction}.bias"] = bias
         size = hidden * len(specification.directions)
-    named["head.kernel"] = (specification.features, classes)
-    named["head.bias"] = (classes,)
+    named["head.kernel"] = (specification.features, specification.outputs(classes))
+    named["head.bias"] = (specification.outputs(classes),)
     return named
 
 
-def initialise(specification: Specification, vectors: VectorTable, classes: int = len(CLASS_NAMES)) -> Weights:
+def initialise(specification: Specification, vectors: VectorTable, classes: int) -> Weights:
     """Draw initial weights from the specification's seed.
 
     Each array has a generator of its own, seeded by (seed, name): the embedding of an LSTM and of a
@@ -92,7 +91,12 @@ def initialise(specification: Specification, vectors: VectorTable, classes: int 
         Rows that were found start from their vectors, the others from the framework's
         distribution, and a padding row that is not read from 0.
     classes : int
-        Columns of the head.
+        That the model tells apart.
+
+    Raises
+    ------
+    LockstepError
+        If a head of one logit is to tell apart more than two.
 
     Returns
     -------
@@ -103,6 +107,8 @@ def initialise(specification: Specification, vectors: VectorTable, classes: int 
         layer uniform within ``1 / sqrt(hidden)``, the head within ``1 / sqrt(features)``, embedding
         standard normal. fastai: as PyTorch, but the embedding 0.01 times a truncated normal.
     """
+    if specification.head == "sigmoid" and classes != 2:
+        raise LockstepError(f"head: a sigmoid tells two classes apart, there are {classes}; use --head softmax")
     weights = {}
     for name, shape in shapes(specification, len(vectors.found), classes).items():
         generator = np.random.default_rng([specification.seed, zlib.crc32(name.encode())])
@@ -161,8 +167,8 @@ def _orthogonal(generator: np.random.Generator, shape: tuple[int, ...]) -> np.nd
 
 def check(weights: Mapping[str, np.ndarray], specification: Specification) -> None:
     """Raise a LockstepError unless these are finite float32 arrays with the specification's names and shapes."""
-    sizes = [weights[name].shape[axis] if name in weights else 0 for name, axis in (("embedding", 0), ("head.bias", 0))]
-    expected = shapes(specification, *sizes)
+    rows, outputs = (len(weights[name]) if name in weights else 0 for name in ("embedding", "head.bias"))
+    expected = shapes(specification, rows, outputs)
     missing, extra = sorted(set(expected) - set(weights)), sorted(set(weights) - set(expected))
     if missing or extra:
         problem = f"{missing[0]!r} is missing" if missing else f"{extra[0]!r} is not one of its arrays"
@@ -280,7 +286,7 @@ class Checkpoint:
     specification: Specification
     vocabulary: Vocabulary
     weights: Weights
-    class_names: tuple[str, ...] = CLASS_NAMES
+    class_names: tuple[str, ...]
 
 
 class _ModelFile(BaseModel):
@@ -359,11 +365,12 @@ def read_checkpoint(directory: Path) -> Checkpoint:
         vocabulary = Vocabulary.read(directory / "vocabulary.txt")
         check(weights, specification)
         check_class_names(described.class_names)
-        rows, classes = len(weights["embedding"]), len(weights["head.bias"])
+        rows, outputs = len(weights["embedding"]), len(weights["head.bias"])
         if len(vocabulary) != rows:
             raise LockstepError(f"{len(vocabulary)} words in the vocabulary, {rows} rows in the embedding")
-        if len(described.class_names) != classes:
-            raise LockstepError(f"{len(described.class_names)} class names, the head has {classes} classes")
+        classes = len(described.class_names)
+        if outputs != specification.outputs(classes) or (specification.head == "sigmoid" and classes != 2):
+            raise LockstepError(f"{classes} class names, the {specification.head} head has {outputs} outputs")
     return Checkpoint(specification, vocabulary, weights, described.class_names)
 
 

@@ -15,10 +15,12 @@ import pytest
 
 from compare.workers import Ask, Workers
 from shared.contract import FRAMEWORKS, REFERENCE
-from shared.data.encoding import Corpus, load_corpus
+from shared.data.corpus import Corpus
+from shared.loading import load_corpus
 from shared.specification import Specification, preset
 
 ROOT = Path(__file__).parent.parent
+CLASS_NAMES = ("negative", "positive")
 
 # Tests run in two processes, whose frameworks share the cores: a thread that waits must not spin.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -104,7 +104,7 @@ def test_a_small_benchmark_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(benchmark, "LENGTHS_READ", (5, 10))
     monkeypatch.setattr(benchmark, "ACCURACIES", (0.1, 1.0))
     monkeypatch.setattr(benchmark, "GROWTH", {"reviews": ((64, 640), {"length": 10, "hidden_size": 4})})
-    benchmarked(Plan(("pytorch",), ("lstm",), 1, "packaged", "none", PARTS, busy=2), tmp_path / "benchmark.json")
+    benchmarked(Plan(("pytorch",), ("lstm",), 1, "packaged", "none", PARTS, busy=2, texts=2_000), tmp_path / "benchmark.json")
     found = json.loads((tmp_path / "benchmark.json").read_text())
     assert tuple(found) == ("made_by", *PARTS, "checksum")
     (result,) = found["speed"]["rows"]

@@ -11,14 +11,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shared.data.encoding import encode_texts, load_corpus
+from shared.data.encoded import encode_texts
 from shared.errors import LockstepError
+from shared.loading import load_corpus
 from shared.specification import Specification
-from shared.text import DEFAULT_CLEANING, STEPS, Pipeline, Vocabulary
+from shared.text import DEFAULT_CLEANING, STEPS, Pipeline, Vocabulary, tokenize
 from shared.text.words import NEGATIONS, OPINIONS
 from shared.vectors import load_vectors
 from shared.weights import Checkpoint, initialise, read_checkpoint, save_checkpoint
-from tests.conftest import ROOT
+from tests.conftest import CLASS_NAMES, ROOT
 
 SENTENCE = "I don't know about you but i'm feeling 22"
 EVERYTHING = Pipeline()
@@ -78,6 +79,8 @@ PIECES = (
         "é",
         "e\u0301",
     ),
+    *(":(", "(", "^", "-_", "#", "\u20e3", "\u200d", "\u093f", "\u6620", "\u30d5"),
+    *("\U0001f1e9", "\U0001f44d\U0001f3fd"),
     *("\u0323", "\u05d0\u05b8", "\u202e", "\U0001f600", "\ufe0f", "\x00", "\ud800", "\u0130", "\u03a3", "ß"),
 )
 ANY_TEXT = st.text(st.characters()) | st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
@@ -187,6 +190,11 @@ def test_html_of_any_kind(text: str, shown: str) -> None:
     assert " ".join(STEPS["html"](text).split()) == shown
 
 
+def test_special_characters_leave_what_belongs_to_a_word() -> None:
+    assert STEPS["special_characters"]("(nai\u0308ve) हिन्दी, don\u2019t") == "nai\u0308ve हिन्दी don't"
+    assert STEPS["special_characters"]("映画は\u0301 \U0001f600\ufe0f:) <3") == "映 画 は\u0301 3"
+
+
 def test_accents_go_and_other_scripts_stay() -> None:
     assert STEPS["accents"]("naïve nai\u0308ve Ångström ø ß Š") == "naive naive Angstrom ø ß S"
     kept = "हिन्दी עִבְרִית \ud55c\uad6d 日本語 \U0001f600\ufe0f"
@@ -244,19 +252,22 @@ def test_steps_that_may_find_more_the_second_time(name: str, text: str, once: st
 
 @given(ANY_TEXT)
 def test_filters_leave_nothing_else(text: str) -> None:
-    words = STEPS["special_characters"](text).split(" ")
-    assert words == [""] or all(part.isalnum() for word in words for part in word.split("'"))
+    words = STEPS["special_characters"](text)
+    assert tokenize(words) == words.split()
+    assert not set("&;<>_#/-!()\u2019\U0001f600") & set(words)
     assert not any(letter.isdecimal() for letter in STEPS["digits"](text))
     assert not re.search("[\u0300-\u036f]", STEPS["accents"](text))
 
 
 HOSTILE = (
     *("<", "<!--", "-->", "<!---->", "<script>", "</script", "<script><style>", "</script>", "<a ", "&", "&#1", "&#x1"),
+    *(":(", "(", "^_", "-_", "</3", "1\ufe0f", "1\ufe0f\u20e3", '\u05d0"'),
+    *("\U0001f468\u200d", "\U0001f468\ufe0f", "\U0001f1e9"),
     *("a", "a\u0300\u0323", "'", "a'", "it's ", "i'd'd", "'d", "it's\t\t", " ", "\x00", "\U0001f600", "\u202e\u05d0 "),
 )
 
 
-def seconds(step: Callable[[str], str], text: str) -> float:
+def seconds(step: Callable[[str], object], text: str) -> float:
     def once() -> float:
         started = time.process_time()
         step(text)
@@ -271,6 +282,12 @@ def test_hostile_text_takes_linear_time(name: str) -> None:
         short, long = (piece * (size // len(piece)) for size in (6_000, 48_000))
         # Eight times the text: 8 times the time where it is linear, 64 times where it is quadratic.
         assert seconds(STEPS[name], long) < 24 * seconds(STEPS[name], short) + 0.02, repr(piece)
+
+
+def test_hostile_text_is_cut_into_words_in_linear_time() -> None:
+    for piece in HOSTILE:
+        short, long = ((piece * (size // len(piece)) + "\u00e9") for size in (6_000, 48_000))
+        assert seconds(tokenize, long) < 24 * seconds(tokenize, short) + 0.02, repr(piece)
 
 
 def test_ten_megabytes_of_markup_are_cleaned() -> None:
@@ -316,8 +333,8 @@ def test_a_corpus_is_cleaned_as_its_specification_says(tmp_path: Path) -> None:
 def test_a_checkpoint_cleans_as_its_training_did(tmp_path: Path) -> None:
     specification = Specification(cleaning="html, accents,lower_case,stemming", hidden_size=2)
     vocabulary = Vocabulary(("<pad>", "<unk>", "cafe", "feel"))
-    weights = initialise(specification, load_vectors("random", vocabulary, specification.embedding_size))
-    save_checkpoint(tmp_path / "model", Checkpoint(specification, vocabulary, weights))
+    weights = initialise(specification, load_vectors("random", vocabulary, specification.embedding_size), 2)
+    save_checkpoint(tmp_path / "model", Checkpoint(specification, vocabulary, weights, CLASS_NAMES))
     read = read_checkpoint(tmp_path / "model")
     assert read.specification.cleaning == "html,accents,lower_case,stemming"
     assert encode_texts(["Feeling<br>Cafés"], read.vocabulary, read.specification).words(0).tolist() == [3, 2]

@@ -12,7 +12,7 @@ from shared.command_line import describe, main
 from shared.contract import Implementation
 from shared.vectors import load_vectors
 from shared.weights import Checkpoint, initialise, save_checkpoint
-from tests.conftest import Command
+from tests.conftest import CLASS_NAMES, Command
 
 
 def no_framework() -> Implementation:
@@ -101,8 +101,8 @@ def checkpoint(corpus: object, smoke: object, tmp_path_factory: pytest.TempPathF
     place = tmp_path_factory.mktemp("made") / "checkpoint"
     vocabulary = corpus.vocabulary  # type: ignore[attr-defined]
     specification = smoke.replaced(vectors="random")  # type: ignore[attr-defined]
-    weights = initialise(specification, load_vectors("random", vocabulary, 50))
-    save_checkpoint(place, Checkpoint(specification, vocabulary, weights))
+    weights = initialise(specification, load_vectors("random", vocabulary, 50), 2)
+    save_checkpoint(place, Checkpoint(specification, vocabulary, weights, CLASS_NAMES))
     return place
 
 
@@ -115,7 +115,7 @@ def test_predict_refuses_what_it_cannot_read(command: Command, checkpoint: Path,
         (("--input", tmp_path / "absent.csv"), b"", "no such file"),
         (("--input", tmp_path / "columns.csv", "a review"), b"", "not both"),
         ((b"\xff\xfe".decode("utf-8", "surrogateescape"),), b"", "review 1 is not UTF-8"),
-        ((), b"fine\n\xff\n", "standard input is not UTF-8"),
+        ((), b"fine\n\xff\n", "standard input: line 2 is not UTF-8"),
         ((), b"", "no reviews"),
     ]
     for arguments, stdin, reason in cases:
@@ -132,7 +132,7 @@ def test_odd_reviews_are_answered(command: Command, checkpoint: Path) -> None:
     assert len(done.stdout.splitlines()) == 5
     assert "\x1b" not in done.stdout
     assert "\u202e" not in done.stdout
-    assert "2 review(s) without a word" in done.stderr
+    assert "1 text without a word" in done.stderr
 
 
 def test_a_prediction_is_said_plainly() -> None:

@@ -12,18 +12,21 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyarrow import parquet
 
 from compare.__main__ import main as lockstep
 from compare.convert import Wishes, read_words
 from compare.onnx_export import onnx_model, write_onnx
 from compare.parity import PROBABILITIES, random_weights
 from shared.command_line import main
-from shared.data.encoding import Corpus, EncodedReviews, encode_texts
+from shared.data.corpus import Corpus
+from shared.data.encoded import EncodedReviews, encode_texts
 from shared.errors import LockstepError
-from shared.native import CHECKSUM, from_metadata, head_of_classes, to_metadata
-from shared.predictions import read_predictions
+from shared.native import CHECKSUM, NativeModel, from_metadata, to_metadata
 from shared.reference.__main__ import load
-from shared.reference.model import build
+from shared.reference.model import SentimentClassifier, build, softmax
 from shared.reference.training import predict_probabilities
 from shared.specification import ARCHITECTURES, POOLINGS, Specification
 from shared.text import Vocabulary
@@ -64,7 +67,7 @@ def test_onnx_answers_as_the_reference_does(
         specification = SMALL.replaced(architecture=architecture, pooling=pooling, layers=layers)
         weights = random_weights(specification, len(corpus.vocabulary), seed=layers)
         expected = predict_probabilities(build(specification, weights), reviews)
-        model = onnx_model(Checkpoint(specification, corpus.vocabulary, weights))
+        model = onnx_model(Checkpoint(specification, corpus.vocabulary, weights, ("bad", "good")))
         rows = np.arange(len(reviews))
         together = answers(model, reviews.padded(rows))
         assert together.dtype == np.float32
@@ -89,22 +92,47 @@ def test_an_onnx_file_says_what_it_is(checkpoint: Checkpoint, tmp_path: Path) ->
     assert from_metadata(metadata) == (checkpoint.specification, ("bad", "good"))
 
 
+def of_classes(checkpoint: Checkpoint, *class_names: str, **changes: object) -> Checkpoint:
+    """A checkpoint of the same sizes with a head for these classes."""
+    specification = checkpoint.specification.replaced(**changes)
+    weights = random_weights(specification, len(VOCABULARY), classes=len(class_names))
+    return Checkpoint(specification, VOCABULARY, weights, class_names)
+
+
+TOKENS = np.array([[2, 3, 4], [4, 0, 0], [0, 0, 0], [5, 5, 1]], np.int32)
+
+
+@pytest.mark.parametrize(("classes", "head"), [(2, "softmax"), (5, "softmax"), (46, "softmax"), (2, "sigmoid")])
+@pytest.mark.parametrize("architecture", ["rnn", "lstm", "gru", "bilstm"])
+def test_onnx_answers_for_every_class(checkpoint: Checkpoint, architecture: str, classes: int, head: str) -> None:
+    """What is dropped in training is no part of it."""
+    dropped = {"spatial_dropout": 0.3, "recurrent_dropout": 0.3}
+    names = [f"kind {label}" for label in range(classes)]
+    made = of_classes(checkpoint, *names, architecture=architecture, head=head, **dropped)
+    probabilities = answers(onnx_model(made), TOKENS)
+    expected = SentimentClassifier(made.specification, made.weights).logits(TOKENS)
+    assert probabilities.shape == (4, classes)
+    assert np.abs(probabilities - softmax(expected)).max() <= PROBABILITIES
+    assert np.ptp(probabilities, axis=0).max() > 100 * PROBABILITIES
+
+
+@pytest.mark.parametrize("logit", [-200.0, -30.0, 30.0, 200.0])
+def test_a_sigmoid_that_is_sure_is_exact_in_onnx(checkpoint: Checkpoint, logit: float) -> None:
+    made = of_classes(checkpoint, "bad", "good", head="sigmoid")
+    bias = np.array([logit], np.float32)
+    weights = {**made.weights, "head.kernel": np.zeros_like(made.weights["head.kernel"]), "head.bias": bias}
+    unlikely = answers(onnx_model(replace(made, weights=weights)), TOKENS).min(axis=1)
+    assert unlikely == pytest.approx(np.exp(-abs(logit)), rel=1e-5, abs=1e-37)
+
+
 def test_more_classes_than_two(checkpoint: Checkpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    generator = np.random.default_rng(0)
-    weights = {
-        **checkpoint.weights,
-        "head.kernel": generator.standard_normal((30, 4)).astype(np.float32),
-        "head.bias": generator.standard_normal(4).astype(np.float32),
-    }
-    four = replace(checkpoint, weights=weights, class_names=("a", "b", "c", "d"))
-    model = onnx_model(four)
-    assert answers(model, np.array([[2, 3], [4, 0]], np.int32)).sum(axis=1) == pytest.approx(1, abs=1e-6)
-    save_checkpoint(tmp_path / "model", four)
+    save_checkpoint(tmp_path / "model", of_classes(checkpoint, "a", "b", "c", "d"))
     flags = ["--checkpoint", str(tmp_path / "model"), "the film"]
     assert main("reference", load, ["predict", *flags]) == 0
     assert capsys.readouterr().out.count("0.") == 4
     assert main("reference", load, ["predict", *flags, "--output", str(tmp_path / "predictions.parquet")]) == 0
-    assert read_predictions(tmp_path / "predictions.parquet").class_names == ("a", "b", "c", "d")
+    columns = parquet.read_schema(tmp_path / "predictions.parquet").names
+    assert columns[-4:] == ["probability_a", "probability_b", "probability_c", "probability_d"]
 
 
 def test_a_checkpoint_becomes_onnx_by_the_command(command: Command, checkpoint: Checkpoint, tmp_path: Path) -> None:
@@ -255,12 +283,62 @@ def test_help_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     assert "refused by name" in said
 
 
-def test_one_logistic_unit_is_a_softmax_over_zero_and_it() -> None:
-    head = head_of_classes(np.array([[2.0], [-1.0]], np.float32), np.array([0.5], np.float32))
-    assert head["head.kernel"].tolist() == [[0, 2], [0, -1]]
-    assert head["head.bias"].tolist() == [0, 0.5]
-    three = head_of_classes(np.ones((2, 3), np.float32), np.ones(3, np.float32))
-    assert three["head.kernel"].shape == (2, 3)
+@given(classes=st.integers(2, 1_000), head=st.sampled_from(["softmax", "sigmoid"]))
+def test_a_model_of_a_file_knows_how_many_classes_it_has(classes: int, head: str) -> None:
+    specification = SMALL.replaced(head=head, hidden_size=1, embedding_size=1)
+    model = NativeModel(specification, random_weights(specification, 3, classes=classes))
+    assert model.classes == (2 if head == "sigmoid" else classes)
+
+
+def test_a_softmax_over_one_output_is_refused(checkpoint: Checkpoint) -> None:
+    """It would be 1 for every review; a sigmoid is meant, or the file is another's."""
+    one = of_classes(checkpoint, "bad", "good", head="sigmoid").weights
+    with pytest.raises(LockstepError, match="one output for a softmax"):
+        NativeModel(checkpoint.specification, one)
+    with pytest.raises(LockstepError, match="do not fit the model: head"):
+        NativeModel(checkpoint.specification.replaced(head="sigmoid"), checkpoint.weights)
+
+
+@given(
+    names=st.lists(
+        st.text(min_size=1, max_size=20).filter(lambda name: name.strip() and name.isprintable()),
+        min_size=2,
+        max_size=20,
+        unique=True,
+    )
+)
+def test_class_names_of_any_kind_travel(names: list[str]) -> None:
+    specification = SMALL.replaced(hidden_size=1, embedding_size=1)
+    weights = random_weights(specification, 3, classes=len(names))
+    said = to_metadata(Checkpoint(specification, VOCABULARY, weights, tuple(names)))
+    assert from_metadata(said, weights) == (specification, tuple(names))
+
+
+def test_there_is_an_end_to_classes(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    for classes in (1_000, 1_001):
+        save_checkpoint(tmp_path / str(classes), of_classes(checkpoint, *map(str, range(classes))))
+    made, _ = convert(tmp_path / "1000", tmp_path / "model.onnx", Wishes())
+    assert len(made.class_names) == 1_000
+    with pytest.raises(LockstepError, match="1001: 1,001 classes, at most 1,000 are read"):
+        convert(tmp_path / "1001", tmp_path / "other.onnx", Wishes())
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        (("a", "b", "c"), r"3 class names \(a, b, c\), 2 classes"),
+        (tuple("abcdefgh"), r"8 class names \(a, b, c, d, e, …\), 2 classes"),
+    ],
+)
+def test_one_logit_tells_two_classes_apart(
+    checkpoint: Checkpoint, tmp_path: Path, names: tuple[str, ...], reason: str
+) -> None:
+    save_checkpoint(tmp_path / "model", of_classes(checkpoint, "bad", "good", head="sigmoid"))
+    with pytest.raises(LockstepError, match=reason):
+        convert(tmp_path / "model", tmp_path / "other", Wishes(class_names=names))
+    made, notes = convert(tmp_path / "model", tmp_path / "other", Wishes(class_names=("no", "yes")))
+    assert (read_checkpoint(tmp_path / "other").class_names, notes) == (("no", "yes"), [])
+    assert made.weights["head.bias"].shape == (1,)
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.data.batches import SMALLEST_BATCH_SIZE, Batches, prediction_batches
-from shared.data.encoding import Corpus, EncodedReviews, encode_texts, load_corpus
-from shared.data.sources import Reviews, download_stanford, load_reviews
-from shared.data.splits import SPLITS, TEST, sample, split
+from shared.data.corpus import Corpus
+from shared.data.encoded import EncodedReviews, encode_texts
+from shared.data.reviews import SPLITS, TEST, Reviews
+from shared.data.sources import load_reviews
+from shared.data.splits import sample, split
 from shared.errors import LockstepError
+from shared.files import download
+from shared.loading import load_corpus
 from shared.specification import Specification
 from shared.text import PADDING_ID, UNKNOWN_ID, Vocabulary
 
@@ -107,7 +111,7 @@ def test_directory_and_tarball_are_the_same_reviews(tmp_path: Path) -> None:
         assert np.array_equal(reviews.groups, tarball.groups)
     again = load_reviews(str(tmp_path / "reviews.tar.gz"))  # now from the cache
     assert again.texts == tarball.texts
-    assert np.array_equal(again.official_test, tarball.official_test)
+    assert np.array_equal(again.official, tarball.official)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
@@ -124,7 +128,7 @@ def test_tables_of_text_and_label(tmp_path: Path, suffix: str) -> None:
 def bad_sources(folder: Path) -> Iterator[tuple[str, str]]:
     yield "nowhere", "no such file"
     (folder / "empty").mkdir()
-    yield "empty", "no reviews in the aclImdb layout"
+    yield "empty", "holds no texts in a layout that is read"
     (folder / "columns.csv").write_text("a,b\n1,2\n")
     yield "columns.csv", "no text column"
     (folder / "unlabelled.csv").write_text("text\nfine\n")
@@ -132,11 +136,11 @@ def bad_sources(folder: Path) -> Iterator[tuple[str, str]]:
     (folder / "labels.csv").write_text("text,label\nfine,1\nmaybe,2\n")
     yield "labels.csv", "row 2 has label"
     (folder / "missing.csv").write_text("text,label\nfine,1\nmaybe,\n")
-    yield "missing.csv", "row 2 has no label"
+    yield "missing.csv", "all 1 texts with a label are positive; a classifier needs two classes, add texts of another (1 "
     (folder / "nothing.csv").write_text("")
-    yield "nothing.csv", "cannot be read"
+    yield "nothing.csv", "holds no rows"
     (folder / "no-rows.csv").write_text("text,label\n")
-    yield "no-rows.csv", "holds no reviews"
+    yield "no-rows.csv", "holds no texts"
     (folder / "wide.csv").write_text("text,label\nGood, really good,1\nBad, really bad,0\n")
     yield "wide.csv", "line 2 has 3 fields, the header has 2; put texts with commas between quotes"
     (folder / "one-wide.csv").write_text('text,label\n"two\nlines",1\nGood, really good,1\n')
@@ -152,13 +156,13 @@ def bad_sources(folder: Path) -> Iterator[tuple[str, str]]:
     (folder / "same-name.csv").write_text("text,text,label\ngood,bad,1\n")
     yield "same-name.csv", "has 2 columns 'text'; rename all but one"
     (folder / "reviews.txt").write_text("good\nbad\n")
-    yield "reviews.txt", "is none of the forms that are read"
+    yield "reviews.txt", "has no labels to train on"
+    (folder / "reviews.docx").write_bytes(b"PK")
+    yield "reviews.docx", "is none of the forms that are read"
     (folder / "latin.csv").write_bytes("text,label\nna\u00efve,1\n".encode("latin-1"))
     yield "latin.csv", "not UTF-8"
-    (folder / "twice.csv").write_text("review_id,text,label\na,x,1\na,y,0\n")
-    yield "twice.csv", "stands twice"
     (folder / "damaged.parquet").write_bytes(b"PAR1 but no more")
-    yield "damaged.parquet", "cannot be read"
+    yield "damaged.parquet", "not a readable file, or damaged"
     (folder / "damaged.tar.gz").write_bytes(b"\x1f\x8b not a tarball")
     yield "damaged.tar.gz", "not a readable tarball"
     whole = write_tarball(folder / "whole.tar.gz", acl_files()).read_bytes()
@@ -201,9 +205,9 @@ def test_official_archive_is_downloaded_once_and_checked(
     url, folder = server
     path = write_tarball(folder / "aclImdb_v1.tar.gz", acl_files())
     checksum = "md5:" + hashlib.md5(path.read_bytes()).hexdigest()
-    downloaded = download_stanford(f"{url}/{path.name}", checksum)
+    downloaded = download(f"{url}/{path.name}", checksum, "name a copy")
     path.unlink()
-    assert download_stanford(f"{url}/{path.name}", checksum) == downloaded, "the second time it is there"
+    assert download(f"{url}/{path.name}", checksum, "name a copy") == downloaded, "the second time it is there"
     assert len(load_reviews(str(downloaded))) == 240
 
 
@@ -214,9 +218,9 @@ def test_wrong_checksum_and_failed_download_leave_nothing(
     url, folder = server
     write_tarball(folder / "aclImdb_v1.tar.gz", acl_files())
     with pytest.raises(LockstepError, match=r"cannot download .*aclImdb_v1"):
-        download_stanford(f"{url}/aclImdb_v1.tar.gz", "md5:" + "0" * 32)
+        download(f"{url}/aclImdb_v1.tar.gz", "md5:" + "0" * 32, "name a copy")
     with pytest.raises(LockstepError, match="cannot download"):
-        download_stanford(f"{url}/absent.tar.gz", "md5:" + "0" * 32)
+        download(f"{url}/absent.tar.gz", "md5:" + "0" * 32, "name a copy")
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from shared.data.__main__ import main
-from shared.data.description import QUANTILES, describe, draw
-from shared.data.encoding import Corpus, load_corpus
+from shared.data.corpus import Corpus
+from shared.description import QUANTILES, describe, draw
+from shared.loading import load_corpus
 from shared.output import Output
 from shared.specification import Specification
 from shared.text import DEFAULT_CLEANING, Pipeline, tokenize

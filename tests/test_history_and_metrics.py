@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.metrics import brier_score_loss
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import brier_score_loss, f1_score, roc_auc_score
 from sklearn.metrics import log_loss as sklearn_log_loss
 
 from shared.history import Recorder, Silent, epsilon_at, learning_rate_at, mean_loss, read_history
@@ -55,7 +57,7 @@ def test_the_last_weights_are_averaged() -> None:
     """Of 100 steps the last half, every tenth: 60, 70, … 100."""
     now, loaded = {"kernel": np.zeros(2, np.float32)}, []
     specification = Specification(epochs=2, weight_averaging=0.5)
-    recorder = Recorder(specification, 50, np.array([0, 1], np.int8), Silent(), lambda: now, loaded.append)
+    recorder = Recorder(specification, 50, np.array([0, 1], np.int16), Silent(), lambda: now, loaded.append)
     for epoch in range(2):
         recorder.start_epoch()
         for step in range(50):
@@ -69,7 +71,7 @@ def test_the_last_weights_are_averaged() -> None:
 
 
 def test_recorder_weighs_batches_by_their_size(tmp_path: Path) -> None:
-    labels = np.array([0, 1], np.int8)
+    labels = np.array([0, 1], np.int16)
     recorder = Recorder(Specification(epochs=1), 2, labels, Silent(), dict, lambda _: None)
     recorder.start_epoch()
     recorder.step(1.0, 30, 30, 0.1)
@@ -87,21 +89,78 @@ def test_recorder_weighs_batches_by_their_size(tmp_path: Path) -> None:
     assert read_history(tmp_path / "history.csv") == recorder.history.epochs
 
 
-def test_metrics_agree_with_scikit_learn() -> None:
-    generator = np.random.default_rng(1)
-    labels = generator.integers(0, 2, 500)
-    positive = generator.random(500).astype(np.float32)
-    probabilities = np.stack([1 - positive, positive], axis=1)
+def expected_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    """What scikit-learn finds; of the classes that occur each is asked for against the rest."""
+    occurring = np.unique(labels)
+    asked = [1] if probabilities.shape[1] == 2 else occurring
+    one_hot = np.eye(probabilities.shape[1])[labels]
+    return {
+        "accuracy": float((probabilities.argmax(axis=1) == labels).mean()),
+        "macro_f1": float(f1_score(labels, probabilities.argmax(axis=1), average="macro")),
+        "roc_auc": float(np.mean([roc_auc_score(labels == one, probabilities[:, one]) for one in asked])),
+        "log_loss": sklearn_log_loss(one_hot, probabilities),
+        "brier": sum(brier_score_loss(one_hot[:, one], probabilities[:, one]) for one in range(probabilities.shape[1])),
+    }
+
+
+@settings(deadline=None)
+@given(
+    classes=st.integers(2, 7),
+    reviews=st.integers(2, 60),
+    absent=st.integers(0, 6),
+    tied=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_metrics_agree_with_scikit_learn(classes: int, reviews: int, absent: int, tied: bool, seed: int) -> None:
+    """Also where a class does not occur, and where many reviews have the same probability."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, classes, reviews).astype(np.int16)
+    if classes > 2:
+        labels[labels == absent] = (absent + 1) % classes
+    labels[:2] = (classes - 1, 0) if classes == 2 or absent not in (0, classes - 1) else (1, 2 - (absent == 2))
+    probabilities = generator.dirichlet(np.ones(classes), reviews)
+    if tied:
+        probabilities = np.maximum(probabilities.round(1), 0.01)
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
     measured = evaluate(labels, probabilities)
-    assert measured["log_loss"] == pytest.approx(sklearn_log_loss(labels, probabilities.astype(float)), rel=1e-5)
-    assert measured["brier"] == pytest.approx(2 * brier_score_loss(labels, positive), rel=1e-5)
-    assert measured["accuracy"] == np.mean((positive > 0.5) == labels)
+    for name, value in expected_metrics(labels, probabilities).items():
+        assert measured[name] == pytest.approx(value, rel=1e-6, abs=1e-9), name
+
+
+def test_a_thousand_classes_are_measured() -> None:
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 1_000, 3_000).astype(np.int16)
+    probabilities = generator.dirichlet(np.ones(1_000), 3_000)
+    assert len(np.unique(labels)) < 1_000, "some do not occur"
+    measured = evaluate(labels, probabilities)
+    for name, value in expected_metrics(labels, probabilities).items():
+        assert measured[name] == pytest.approx(value, rel=1e-6), name
+    assert evaluate(labels, np.eye(1_000)[labels]) == {
+        "accuracy": 1,
+        "macro_f1": 1,
+        "roc_auc": 1,
+        "log_loss": 0,
+        "brier": 0,
+        "calibration_error": 0,
+    }
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_reviews_of_one_class_leave_nothing_to_rank(classes: int) -> None:
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(classes), 20)
+    assert evaluate(np.ones(20, np.int16), probabilities)["roc_auc"] == 0.5
 
 
 def test_calibration_error_by_hand() -> None:
     # Two bins: confidence 0.9 and right half the time; confidence 0.6 and always right.
     probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.4, 0.6]])
     assert calibration_error(np.array([0, 1, 1, 1]), probabilities) == pytest.approx(0.5 * 0.4 + 0.5 * 0.4)
+
+
+def test_calibration_is_of_the_most_probable_class() -> None:
+    # Of five classes: sure of 0.44 and right every time; the other probabilities play no part.
+    probabilities = np.array([[0.44, 0.41, 0.05, 0.05, 0.05]])
+    assert calibration_error(np.array([0]), probabilities) == pytest.approx(0.56)
 
 
 def test_a_sure_and_wrong_answer_has_a_finite_loss() -> None:

@@ -15,7 +15,7 @@ import pytest
 from compare import parity, workers
 from compare.parity import TOLERANCES, Case, violations
 from shared.contract import FRAMEWORKS, REFERENCE
-from shared.data.encoding import Corpus
+from shared.data.corpus import Corpus
 from shared.differences import (
     is_finite,
     largest,

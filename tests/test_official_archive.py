@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.data.sources import FILMS_FILE, Reviews, load_reviews
-from shared.data.splits import TEST, TRAIN, VALIDATION, split
+from shared.data.forms.class_folders import FILMS_FILE
+from shared.data.reviews import TEST, TRAIN, VALIDATION, Reviews
+from shared.data.sources import load_reviews
+from shared.data.splits import split
 from shared.specification import preset
 from tests.conftest import ROOT
 

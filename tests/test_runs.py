@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.data.encoding import Corpus
+from shared.data.corpus import Corpus
 from shared.errors import LockstepError
 from shared.files import seal
 from shared.predictions import Predictions, read_predictions, save_predictions, schema_of
 from shared.runs import experiment_name, read_record, read_runs, run_directory, this_commit, this_machine
 from tests.conftest import ROOT
+from tests.synthetic import write_experiment
 
 
 def test_schema_is_the_documented_one() -> None:
@@ -25,25 +26,37 @@ def test_schema_is_the_documented_one() -> None:
     assert [str(field.type) for field in schema] == ["string", "int8", "int8", "float", "float"]
 
 
+def test_labels_are_as_small_as_the_number_of_classes_allows() -> None:
+    for classes, kind in ((127, "int8"), (128, "int16"), (1_000, "int16")):
+        schema = schema_of([f"class {number}" for number in range(classes)])
+        assert [str(schema.field(name).type) for name in ("label", "prediction")] == [kind, kind]
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
+
+
 @given(
-    st.lists(st.tuples(st.text(min_size=1), st.integers(-1, 1), st.floats(0, 1, width=32)), unique_by=lambda r: r[0])
+    ids=st.lists(NAMES, unique=True),
+    class_names=st.one_of(
+        st.lists(NAMES, min_size=1, max_size=6, unique=True), st.just([f"class {number}" for number in range(200)])
+    ),
+    seed=st.integers(0, 2**32 - 1),
 )
-def test_predictions_survive_their_file(rows: list[tuple[str, int, float]]) -> None:
-    rows = sorted(row for row in rows if row[0].encode("utf-8", "ignore").decode() == row[0] and "\0" not in row[0])
-    positive = np.array([row[2] for row in rows], np.float32)
+def test_predictions_survive_their_file(ids: list[str], class_names: list[str], seed: int) -> None:
+    generator, names = np.random.default_rng(seed), tuple(class_names)
     made = Predictions(
-        np.array([row[0] for row in rows], object),
-        np.array([row[1] for row in rows], np.int8),
-        np.stack([1 - positive, positive], axis=1),
-        ("bad", "good"),
+        np.array(sorted(ids), object),
+        generator.integers(-1, len(names), len(ids)).astype(np.int16),
+        generator.dirichlet(np.full(len(names), 0.2), len(ids)).astype(np.float32).reshape(-1, len(names)),
+        names,
     )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "predictions.parquet"
         save_predictions(path, made)
-        assert pq.read_schema(path).equals(schema_of(("bad", "good")))
+        assert pq.read_schema(path).equals(schema_of(names))
         again = read_predictions(path)
     assert again.review_ids.tolist() == made.review_ids.tolist()
-    assert again.class_names == ("bad", "good")
+    assert again.class_names == names
     assert np.array_equal(again.labels, made.labels)
     assert np.array_equal(again.probabilities, made.probabilities)
 
@@ -52,7 +65,7 @@ def test_predictions_are_ordered_by_review_id(corpus: Corpus) -> None:
     shuffled = corpus.test.take(np.random.default_rng(0).permutation(len(corpus.test)))
     values = np.arange(len(shuffled), dtype=np.float32)
     shares = values / len(values)
-    ordered = Predictions.of(shuffled, np.stack([shares, 1 - shares], axis=1))
+    ordered = Predictions.of(shuffled, np.stack([shares, 1 - shares], axis=1), corpus.class_names)
     assert ordered.review_ids.tolist() == sorted(shuffled.review_ids.tolist())
     place = round(ordered.probabilities[0, 0] * len(values))
     assert shuffled.review_ids[place] == ordered.review_ids[0]
@@ -67,7 +80,8 @@ def test_other_files_are_no_predictions(tmp_path: Path) -> None:
         read_predictions(tmp_path / "other.parquet")
 
 
-IDS, LABELS = np.array(["a", "b"], object), np.array([0, 1], np.int8)
+IDS, LABELS = np.array(["a", "b"], object), np.array([0, 1], np.int16)
+CLASSES = ("negative", "positive")
 PROBABILITIES = np.array([[0.75, 0.25], [0.5, 0.5]], np.float32)
 
 
@@ -93,7 +107,12 @@ def test_predictions_that_mean_nothing_cannot_be_made(
     ids: object, labels: object, probabilities: object, reason: str
 ) -> None:
     with pytest.raises(LockstepError, match=reason):
-        Predictions(np.array(ids, object), np.array(labels, np.int8), np.array(probabilities, np.float32))
+        Predictions(np.array(ids, object), np.array(labels, np.int16), np.array(probabilities, np.float32), CLASSES)
+
+
+def test_predictions_of_other_numbers_of_classes_do_not_fit() -> None:
+    with pytest.raises(LockstepError, match="2 reviews and 3 classes do not fit"):
+        Predictions(IDS, LABELS, PROBABILITIES, ("one", "two", "three"))
 
 
 def change(table: pa.Table, column: str, values: list[object]) -> pa.Table:
@@ -116,7 +135,7 @@ def change(table: pa.Table, column: str, values: list[object]) -> pa.Table:
 )
 def test_edited_predictions_are_refused(tmp_path: Path, column: str, values: list[object], reason: str) -> None:
     path = tmp_path / "predictions.parquet"
-    save_predictions(tmp_path / "whole.parquet", Predictions(IDS, LABELS, PROBABILITIES))
+    save_predictions(tmp_path / "whole.parquet", Predictions(IDS, LABELS, PROBABILITIES, CLASSES))
     table = change(pq.read_table(tmp_path / "whole.parquet"), column, values)
     if None in values:
         table = table.cast(pa.schema([field.with_nullable(True) for field in table.schema]))
@@ -153,9 +172,40 @@ def test_records_of_the_results_are_read() -> None:
         assert read_record(path).record_version == 1
 
 
+def test_a_run_from_before_there_were_other_classes_is_read(tmp_path: Path) -> None:
+    """Its record names no classes and nothing out of its domain; the labels in its predictions are of one byte."""
+    experiment = write_experiment(tmp_path, {"negative": 40, "positive": 40}, networks=[("pytorch", "lstm")])
+    (place,) = experiment.glob("*/*/seed-0")
+    assert str(pq.read_schema(place / "predictions.parquet").field("label").type) == "int8"
+    record = json.loads((place / "record.json").read_text())
+    newer = ("class_names", "accounts"), ("spatial_dropout", "recurrent_dropout", "head", "class_weights", "labels")
+    for section, names in zip((record["data"], record["specification"]), newer, strict=True):
+        for name in names:
+            del section[name]
+    del record["out_of_domain"]
+    (place / "record.json").write_text(json.dumps(seal(record)))
+    (run,) = read_runs(experiment)
+    assert run.record.data.class_names == ()
+    assert run.predictions.class_names == ("negative", "positive")
+    assert run.predictions.labels.dtype == np.int16
+
+
+def test_a_run_whose_record_names_other_classes_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    experiment = write_experiment(tmp_path, {"one": 30, "two": 30, "three": 30}, networks=[("pytorch", "lstm")])
+    (place,) = experiment.glob("*/*/seed-0")
+    record = json.loads((place / "record.json").read_text())
+    record["data"]["class_names"] = ["one", "two", "four"]
+    (place / "record.json").write_text(json.dumps(seal(record)))
+    with pytest.raises(LockstepError, match="none of its runs can be read"):
+        read_runs(experiment)
+    assert "predictions.parquet: has other classes than its record" in capsys.readouterr().err
+
+
 def test_names_and_places() -> None:
-    assert experiment_name("quick", "lockstep") == "quick"
-    assert experiment_name("quick", "idiomatic") == "quick-idiomatic"
+    assert experiment_name("lockstep") == "quick"
+    assert experiment_name("idiomatic", "full") == "full-idiomatic"
+    assert experiment_name("lockstep", None, "reuters") == "reuters"
+    assert experiment_name("idiomatic", "tuned", "reuters") == "reuters-tuned-idiomatic"
     assert str(run_directory(Path("runs/quick"), "flair", "gru", 3)) == "runs/quick/flair/gru/seed-3"
 
 

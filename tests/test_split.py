@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from shared.data.sources import Reviews, load_reviews
-from shared.data.splits import GROUPS_CACHED, MOST_GROUPS_IN_FOLDS, TEST, TRAIN, VALIDATION, sample, split
+from shared.data.reviews import TEST, TRAIN, VALIDATION, Reviews
+from shared.data.sources import load_reviews
+from shared.data.splits import GROUPS_CACHED, MOST_GROUPS_IN_FOLDS, sample, split
 from shared.errors import LockstepError
 from shared.files import digest
 from shared.specification import Specification
@@ -22,7 +24,8 @@ def table(labels: np.ndarray, groups: np.ndarray | None = None) -> Reviews:
     """Reviews as a table gives them: no official test, a group of its own for each unless told."""
     names = [f"row-{row:07d}" for row in range(len(labels))]
     own = np.arange(len(labels), dtype=np.int64)
-    return Reviews("table.csv", names, names, labels.astype(np.int8), own if groups is None else groups)
+    classes = ("negative", "positive", *(f"class-{label}" for label in range(2, int(labels.max(initial=1)) + 1)))
+    return Reviews("table.csv", names, names, labels.astype(np.int16), own if groups is None else groups, classes)
 
 
 def check_sides(reviews: Reviews, sides: np.ndarray) -> None:
@@ -76,7 +79,7 @@ def test_any_groups_are_split_if_each_class_has_three(
     reviews = table(np.concatenate([np.repeat([0, 1], pair) for pair in counts]), groups)
     chosen = Specification(test_fraction=test_fraction, validation_fraction=validation_fraction, split_seed=seed)
     if not ((sizes > 0).sum(axis=0) >= 3).all():
-        with pytest.raises(LockstepError, match=r"too few reviews|reviews only"):
+        with pytest.raises(LockstepError, match=r"different texts of every class|are of one class"):
             split(reviews, chosen)
         return
     sides = split(reviews, chosen)
@@ -129,10 +132,10 @@ def test_other_fractions_of_a_packaged_source_are_honoured_too() -> None:
 @pytest.mark.parametrize(
     ("labels", "groups", "reason"),
     [
-        (np.zeros(100), None, "table.csv: has negative reviews only; add others"),
-        (np.ones(100), None, "table.csv: has positive reviews only; add others"),
-        (np.arange(100) < 2, None, "3 sides need 3 positive ones of different texts and films, there are 2"),
-        (np.arange(100) % 2, np.arange(100) // 50, "3 sides need 3 negative ones .* there are 2"),
+        (np.zeros(100), None, r"table.csv: all 100 texts are of one class \(negative\)"),
+        (np.ones(100), None, r"table.csv: all 100 texts are of one class \(positive\)"),
+        (np.arange(100) < 2, None, "3 splits need 3 different texts of every class, positive has 2"),
+        (np.arange(100) % 2, np.arange(100) // 50, r"3 splits need 3 .* negative has 2 \(50 with copies"),
     ],
 )
 def test_what_cannot_be_split_is_refused_for_its_reason(
@@ -143,11 +146,41 @@ def test_what_cannot_be_split_is_refused_for_its_reason(
     assert "\n" not in str(error.value)
 
 
+def official(reviews: Reviews, splits: np.ndarray) -> Reviews:
+    return replace(reviews, source="folder", official=splits.astype(np.int8))
+
+
 def test_reviews_outside_an_official_test_need_two_classes() -> None:
     reviews = table(np.arange(40) % 2)
-    official = Reviews("folder", reviews.review_ids, reviews.texts, reviews.labels, reviews.groups, reviews.labels == 1)
-    with pytest.raises(LockstepError, match="folder: has negative reviews only outside its official test"):
-        split(official, Specification())
+    with pytest.raises(LockstepError, match=r"folder: all 20 texts to train on are of one class \(negative\)"):
+        split(official(reviews, np.where(reviews.labels == 1, TEST, TRAIN)), Specification())
+    with pytest.raises(LockstepError, match="folder: the test split has positive only: 3 of 40 texts"):
+        split(official(reviews, np.where(np.isin(np.arange(40), (1, 3, 5)), TEST, TRAIN)), Specification())
+
+
+@pytest.mark.parametrize("held_out", [(TEST,), (VALIDATION,), (TEST, VALIDATION)])
+def test_what_the_source_holds_out_stays_and_the_rest_is_held_out_from_training(held_out: tuple[int, ...]) -> None:
+    reviews = table(np.arange(400) % 2)
+    given = np.full(400, TRAIN)
+    for which in held_out:
+        given[which * 20 : which * 20 + 20] = which
+    splits = split(official(reviews, given), Specification(test_fraction=0.3, validation_fraction=0.25))
+    for which, fraction in ((TEST, 0.3), (VALIDATION, 0.25)):
+        if which in held_out:
+            assert_array_equal(splits == which, given == which)
+        else:
+            rest = np.isin(splits, (TRAIN, which)) if which == VALIDATION else given == TRAIN
+            assert np.count_nonzero(splits == which) == pytest.approx(fraction * rest.sum(), abs=1)
+
+
+@pytest.mark.parametrize("classes", [5, 46, 1_000])
+def test_every_class_is_in_every_split(classes: int) -> None:
+    sizes = np.random.default_rng(classes).integers(3, 40, classes)
+    reviews = table(np.random.default_rng(0).permutation(np.repeat(np.arange(classes), sizes)))
+    splits = split(reviews, Specification(validation_fraction=0.2))
+    for which in (TRAIN, VALIDATION, TEST):
+        assert_array_equal(np.unique(reviews.labels[splits == which]), np.arange(classes))
+    assert np.mean(splits == TEST) == pytest.approx(0.2, abs=0.01)
 
 
 def test_a_large_split_is_linear_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +194,7 @@ def test_a_large_split_is_linear_and_kept(tmp_path: Path, monkeypatch: pytest.Mo
         seconds.append(time.perf_counter() - started)
         assert_array_equal(first, split(reviews, Specification(test_fraction=0.6)))
     assert seconds[1] < 10 * seconds[0] + 1, seconds
-    kept = list(tmp_path.rglob("sides.npy"))
+    kept = list(tmp_path.rglob("splits.npy"))
     assert len(kept) == 2
     for change in ({"split_seed": 1}, {"test_fraction": 0.5}, {"validation_fraction": 0.2}):
         changed = split(reviews, Specification(**{"test_fraction": 0.6, **change}))

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from shared.data.reviews import TEST
 from shared.data.sources import load_reviews
-from shared.data.splits import TEST, sample, split
+from shared.data.splits import sample, split
 from shared.errors import LockstepError
 from shared.specification import Specification
 from shared.text import Pipeline, Vocabulary

@@ -24,13 +24,14 @@ from shared.weights import (
     started_from,
     to_torch_layout,
 )
+from tests.conftest import CLASS_NAMES
 
 VOCABULARY = Vocabulary(("<pad>", "<unk>", "the", "film", "good", "bad"))
 SMALL = Specification(embedding_size=5, hidden_size=4, vectors="random")
 
 
 def weights_of(specification: Specification) -> Weights:
-    return initialise(specification, load_vectors("random", VOCABULARY, specification.embedding_size))
+    return initialise(specification, load_vectors("random", VOCABULARY, specification.embedding_size), 2)
 
 
 def test_shapes_of_a_deep_bilstm() -> None:
@@ -59,7 +60,7 @@ def test_initial_values() -> None:
 def test_found_vectors_become_the_embedding() -> None:
     found = np.array([False, False, True, False, False, False])
     vectors = np.where(found[:, None], np.float32(7), np.float32(0)) * np.ones((6, 5), np.float32)
-    embedding = initialise(SMALL, VectorTable(vectors, found))["embedding"]
+    embedding = initialise(SMALL, VectorTable(vectors, found), 2)["embedding"]
     assert (embedding[2] == 7).all()
     assert (np.abs(embedding[3:]) <= 0.05).all()
     assert embedding[3:].any()
@@ -71,7 +72,7 @@ def test_initial_values_of_the_other_frameworks(architecture: str) -> None:
     words = Vocabulary(("<pad>", "<unk>", *(f"w{number}" for number in range(2_000))))
     sizes = {"embedding_size": 30, "hidden_size": 64, "pooling": "last"}
     specification = Specification(vectors="random", architecture=architecture, initialisation="pytorch", **sizes)
-    drawn = initialise(specification, load_vectors("random", words, 30))
+    drawn = initialise(specification, load_vectors("random", words, 30), 2)
     check(drawn, specification)
     for name, array in drawn.items():
         if name == "embedding":
@@ -84,7 +85,7 @@ def test_initial_values_of_the_other_frameworks(architecture: str) -> None:
     assert drawn["head.bias"].all()
     assert drawn["embedding"][1:].std() == pytest.approx(1, rel=0.02)
     assert not drawn["embedding"][0].any(), "masked padding has no vector"
-    fastai = initialise(specification.replaced(initialisation="fastai"), load_vectors("random", words, 30))
+    fastai = initialise(specification.replaced(initialisation="fastai"), load_vectors("random", words, 30), 2)
     assert all(np.array_equal(fastai[name], drawn[name]) for name in drawn if name != "embedding")
     assert np.abs(fastai["embedding"]).max() < 0.02
     assert fastai["embedding"][1:].std() == pytest.approx(0.00866, rel=0.02), "a normal cut at 2, by its remainder"
@@ -94,7 +95,7 @@ def test_found_vectors_stay_whatever_is_drawn() -> None:
     found = np.array([False, False, True, False, False, False])
     table = VectorTable(np.full((6, 5), 7, np.float32), found)
     for name in ("keras", "pytorch", "fastai"):
-        embedding = initialise(SMALL.replaced(initialisation=name), table)["embedding"]
+        embedding = initialise(SMALL.replaced(initialisation=name), table, 2)["embedding"]
         assert (embedding[2] == 7).all()
         assert not (embedding[3:] == 7).any()
 
@@ -150,7 +151,7 @@ def test_two_biases_are_added_to_one() -> None:
 @pytest.fixture
 def checkpoint() -> Checkpoint:
     specification = SMALL.replaced(architecture="gru", truncation="head")
-    return Checkpoint(specification, VOCABULARY, weights_of(specification))
+    return Checkpoint(specification, VOCABULARY, weights_of(specification), CLASS_NAMES)
 
 
 def test_checkpoint_survives_its_directory(checkpoint: Checkpoint, tmp_path: Path) -> None:
@@ -273,8 +274,8 @@ def test_check_names_the_first_problem() -> None:
 def test_a_model_starts_from_what_a_checkpoint_has_in_common() -> None:
     words = Vocabulary(("<pad>", "<unk>", "bad", "other", "the"))
     given = SMALL.replaced(architecture="lstm", seed=7)
-    theirs = initialise(given, load_vectors("random", words, 5))
-    checkpoint = Checkpoint(given, words, theirs)
+    theirs = initialise(given, load_vectors("random", words, 5), 2)
+    checkpoint = Checkpoint(given, words, theirs, CLASS_NAMES)
     ours = weights_of(SMALL.replaced(architecture="bilstm"))
     started = started_from(ours, VOCABULARY, checkpoint)
     check(started, SMALL.replaced(architecture="bilstm"))
@@ -300,4 +301,4 @@ def test_a_model_starts_from_what_a_checkpoint_has_in_common() -> None:
 def test_a_checkpoint_that_does_not_fit_is_refused(changes: dict[str, object], message: str) -> None:
     given = SMALL.replaced(**changes)
     with pytest.raises(LockstepError, match=message):
-        started_from(weights_of(SMALL), VOCABULARY, Checkpoint(given, VOCABULARY, weights_of(given)))
+        started_from(weights_of(SMALL), VOCABULARY, Checkpoint(given, VOCABULARY, weights_of(given), CLASS_NAMES))

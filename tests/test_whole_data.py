@@ -20,16 +20,20 @@ import pyarrow.parquet as pq
 import pytest
 
 from shared.data.archive import LARGEST_KEPT, SPARE
-from shared.data.encoding import Corpus, encode_texts, load_corpus
-from shared.data.sources import LONGEST_ID, LONGEST_REVIEW, Reviews, load_reviews, load_unlabelled
+from shared.data.corpus import Corpus
+from shared.data.encoded import encode_texts
+from shared.data.lines import LONGEST_ID, LONGEST_REVIEW
+from shared.data.reviews import Reviews
+from shared.data.sources import load_reviews, load_unlabelled
 from shared.errors import LockstepError
+from shared.loading import load_corpus
 from shared.predictions import Predictions, save_predictions
 from shared.specification import Specification
 from shared.text import Vocabulary
 from shared.vectors import load_vectors
 from shared.vectors.corpus import vectors_for
 from shared.vectors.text_format import LONGEST_LINE
-from tests.conftest import ROOT
+from tests.conftest import CLASS_NAMES, ROOT
 from tests.test_data import acl_files, write_tarball
 
 PACKED: dict[str, Callable[[bytes], bytes]] = {
@@ -73,7 +77,7 @@ def tar_of(members: list[tuple[tarfile.TarInfo, bytes]]) -> bytes:
 
 def same(first: Reviews, second: Reviews) -> bool:
     return (first.review_ids, first.texts) == (second.review_ids, second.texts) and all(
-        np.array_equal(getattr(first, name), getattr(second, name)) for name in ("labels", "groups", "official_test")
+        np.array_equal(getattr(first, name), getattr(second, name)) for name in ("labels", "groups", "official")
     )
 
 
@@ -428,8 +432,9 @@ def test_damaged_caches_are_made_anew_and_said(
     corpus, expected = loaded(sources)
     names = {path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()}
     assert names == {
-        *("manifest.json", "reviews.parquet", "tokens.npy", "boundaries.npy"),
-        *("vocabulary.txt", "vectors.npy", "found.npy"),
+        *("manifest.json", "known.json", "texts.utf8", "texts-ends.npy", "ids.utf8", "ids-ends.npy"),
+        *("rows.npy", "labels.npy", "groups.npy", "splits.npy"),
+        *("tokens.npy", "boundaries.npy", "counts.json", "vocabulary.txt", "vectors.npy", "found.npy"),
     }
     assert not capsys.readouterr().err
     for path in sorted(path for path in (tmp_path / "cache").rglob("*") if path.is_file()):
@@ -469,7 +474,7 @@ def test_how_many_reviews_got_a_pseudo_label_is_said(tmp_path: Path, capsys: pyt
         path = tmp_path / f"{len(review_ids)}-{review_ids[-1]}.parquet"
         count = len(review_ids)
         probabilities = np.full((count, 2), 0.5, np.float32)
-        save_predictions(path, Predictions(np.array(review_ids, object), np.full(count, -1, np.int8), probabilities))
+        save_predictions(path, Predictions(np.array(review_ids, object), np.full(count, -1, np.int16), probabilities, CLASS_NAMES))
         corpus = load_corpus(plain.replaced(pseudo_labels=str(path)))
         assert len(corpus.train) == 90 + len(set(review_ids) & set(ids))
         return capsys.readouterr().err

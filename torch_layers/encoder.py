@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import repeat
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from shared.specification import POOLED, Specification
 from torch_layers.cells import GRU, LSTM, RNN
 from torch_layers.parts import in_parts
 from torch_layers.pooling import pool
+from torch_layers.steps import outputs_with_mask
 
 DOCUMENTED_CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 CELLS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}  # the same layers, trained faster on a CPU
@@ -43,7 +45,7 @@ class Encoder(nn.ModuleList):
             self.append(nn.ModuleList(cell(size, specification.hidden_size) for _ in specification.directions))
             size = specification.hidden_size * len(specification.directions)
 
-    def forward(self, inputs: Tensor, real: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor, real: Tensor, state_mask: Tensor | None = None) -> Tensor:
         """Return features ``<float32>[batch, features]``.
 
         Parameters
@@ -52,8 +54,10 @@ class Encoder(nn.ModuleList):
             Word vectors.
         real : <bool>[batch, time]
             Which of them are read; the rest is padding on the right.
+        state_mask : <float32>[batch, state_size], optional
+            Factors for the state that enters a step (see `shared.data.batches`).
         """
-        return self._in_parts(self._features, inputs, real)
+        return self._in_parts(self._features, inputs, real, *(() if state_mask is None else (state_mask,)))
 
     def states(self, inputs: Tensor, real: Tensor) -> Tensor:
         """Return instead the last layer's outputs, ``<float32>[batch, time, directions * hidden]``.
@@ -62,27 +66,36 @@ class Encoder(nn.ModuleList):
         """
         return self._in_parts(self._states, inputs, real)
 
-    def _in_parts(self, function: Callable[[Tensor, Tensor], Tensor], inputs: Tensor, real: Tensor) -> Tensor:
+    def _in_parts(self, function: Callable[..., Tensor], inputs: Tensor, *others: Tensor) -> Tensor:
         if self.specification.recipe != "lockstep":
-            return function(inputs, real)
-        return in_parts(function, self.specification.batch_parts, list(self.parameters()), inputs, real)
+            return function(inputs, *others)
+        return in_parts(function, self.specification.batch_parts, list(self.parameters()), inputs, *others)
 
-    def _features(self, inputs: Tensor, real: Tensor) -> Tensor:
-        return pool(self._outputs(inputs, real), real.t(), POOLED[self.specification.pooling])
+    def _features(self, inputs: Tensor, real: Tensor, *state_mask: Tensor) -> Tensor:
+        return pool(self._outputs(inputs, real, *state_mask), real.t(), POOLED[self.specification.pooling])
 
     def _states(self, inputs: Tensor, real: Tensor) -> Tensor:
         return torch.cat(self._outputs(inputs, real), dim=2).transpose(0, 1)
 
-    def _outputs(self, inputs: Tensor, real: Tensor) -> list[Tensor]:
+    def _outputs(self, inputs: Tensor, real: Tensor, state_mask: Tensor | None = None) -> list[Tensor]:
         """Return the last layer's outputs of each direction, in its own order, ``<float32>[time, batch, hidden]``."""
         mirror = mirrored_places(real.t())
         values = inputs.transpose(0, 1).contiguous()  # [time, batch, size]
+        hidden = self.specification.hidden_size
+        masks = iter(state_mask.split(hidden, dim=1)) if state_mask is not None else repeat(None)  # of each cell
         outputs: list[Tensor] = []
         for layer in self:
             if outputs:
                 values = torch.cat([outputs[0], *(mirrored(y, mirror) for y in outputs[1:])], dim=2)
-            outputs = [cell(mirrored(values, mirror) if back else values)[0] for back, cell in enumerate(layer)]
+            outputs = [
+                _read(cell, mirrored(values, mirror) if back else values, next(masks))
+                for back, cell in enumerate(layer)
+            ]
         return outputs
+
+
+def _read(cell: nn.Module, values: Tensor, mask: Tensor | None) -> Tensor:
+    return cell(values)[0] if mask is None else outputs_with_mask(cell, values, mask)
 
 
 def mirrored_places(real: Tensor) -> Tensor:

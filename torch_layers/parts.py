@@ -55,15 +55,15 @@ def side_by_side(model: nn.Module, threads_elsewhere: int = 1) -> Iterator[None]
 
 
 def in_parts(
-    function: Callable[[Tensor, Tensor], Tensor], parts: int, parameters: Sequence[Tensor], inputs: Tensor, real: Tensor
+    function: Callable[..., Tensor], parts: int, parameters: Sequence[Tensor], inputs: Tensor, *others: Tensor
 ) -> Tensor:
-    """Return ``function(inputs, real)``, of which each row depends on the same row of the inputs only.
+    """Return ``function(inputs, *others)``, of which each row depends on the same row of its arguments only.
 
     It can be differentiated once, and not with hooks on the parameters: each part would call them.
 
     Parameters
     ----------
-    function : (inputs, real) -> outputs
+    function : (inputs, *others) -> outputs
         Differentiable; rows of the outputs ``<float32>[batch, ...]`` are those of the inputs.
     parts : int
         That the batch is cut into. It does not depend on the machine: sums over parts would be rounded differently.
@@ -72,8 +72,8 @@ def in_parts(
         That the function reads and that get gradients; others that it reads get none.
     inputs : <float32>[batch, ...]
         Get a gradient too, if they ask for it.
-    real : tensor of [batch, ...]
-        Gets none.
+    others : tensors of [batch, ...]
+        Get none.
 
     Raises
     ------
@@ -81,8 +81,8 @@ def in_parts(
         In the backward pass, if a parameter has a hook, or if it is the second one.
     """
     if inputs.device.type != "cpu":
-        return function(inputs, real)
-    return _InParts.apply(function, parts, torch.is_grad_enabled(), inputs, real, *parameters)
+        return function(inputs, *others)
+    return _InParts.apply(function, parts, torch.is_grad_enabled(), inputs, others, *parameters)
 
 
 class _InParts(torch.autograd.Function):
@@ -91,17 +91,17 @@ class _InParts(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: FunctionCtx,
-        function: Callable[[Tensor, Tensor], Tensor],
+        function: Callable[..., Tensor],
         parts: int,
         learning: bool,
         inputs: Tensor,
-        real: Tensor,
+        others: tuple[Tensor, ...],
         *parameters: Tensor,
     ) -> Tensor:
         def compute(rows: slice) -> tuple[Tensor, Tensor]:
             x = inputs[rows].detach().requires_grad_(learning and inputs.requires_grad)
             with torch.set_grad_enabled(learning):
-                return x, function(x, real[rows])
+                return x, function(x, *(each[rows] for each in others))
 
         ctx.rows = _rows_of_parts(len(inputs), parts)
         graphs = _computed([partial(compute, rows) for rows in ctx.rows])

@@ -17,10 +17,10 @@ from rich.table import Table
 
 from shared.command_line import Parser, add_output, announce, guarded, output
 from shared.specification import Specification, add_specification_flags, specification_from_flags
-from shared.terminal import console
+from shared.terminal import console, printable, say
 
 if TYPE_CHECKING:
-    from shared.data.description import Description
+    from shared.description import Description
 
 PROGRAM = "python -m shared.data"
 
@@ -54,8 +54,9 @@ def _other_fields() -> tuple[str, ...]:
 
 
 def _describe(arguments: argparse.Namespace) -> int:
-    from shared.data.description import describe, draw
-    from shared.data.encoding import load_corpus
+    from shared.cell import tell_accounts
+    from shared.description import describe, draw
+    from shared.loading import load_corpus
     from shared.pictures import check_format
     from shared.vectors.corpus import vectors_for
 
@@ -65,6 +66,7 @@ def _describe(arguments: argparse.Namespace) -> int:
     progress = sys.stderr.isatty()
     with output(arguments, arguments.out) if arguments.out else nullcontext() as place:
         corpus = load_corpus(specification, progress)
+        tell_accounts(corpus, lambda text: say(text, aside=True))
         description = describe(corpus, specification, vectors_for(specification, corpus, progress))
         _show(description)
         if place is not None:
@@ -81,30 +83,41 @@ def _show(description: Description) -> None:
         caption=f"Vocabulary: {description.vocabulary:,} words, {share:.1%} with a vector ({description.vectors}). "
         "Copies have the same words; case, HTML and punctuation do not count.",
     )
-    for side in description.sides:
-        shown.add_column(side.name, justify="right")
-    for name, values in _rows(description).items():
+    for split in description.splits:
+        shown.add_column(split.name, justify="right")
+    for name, values in _rows(description):
         shown.add_row(name, *values)
     console().print(shown)
 
 
-def _rows(description: Description) -> dict[str, list[str]]:
-    from shared.data.description import QUANTILES
+def _rows(description: Description) -> list[tuple[str, list[str]]]:
+    from shared.description import MOST_NAMES, QUANTILES
 
-    sides = description.sides
-    rows = {"reviews": [f"{side.reviews:,}" for side in sides]}
-    for label in sides[0].labels:
-        rows[label] = [f"{side.labels[label]:,} ({side.labels[label] / max(1, side.reviews):.1%})" for side in sides]
+    splits, classes = description.splits, description.classes
+    shown, others = classes[:MOST_NAMES], classes[MOST_NAMES:]
+    rows = [
+        ("reviews", [f"{split.reviews:,}" for split in splits]),
+        *((printable(name), [_of_reviews(split.labels[name], split.reviews) for split in splits]) for name in shown),
+    ]
+    if others:
+        counts = [sum(split.labels[name] for name in others) for split in splits]
+        shares = [_of_reviews(count, split.reviews) for count, split in zip(counts, splits, strict=True)]
+        rows.append((f"{len(others):,} rarer classes", shares))
     for number, quantile in enumerate(QUANTILES):
         name = {0: "shortest", 0.5: "median", 1: "longest"}.get(quantile, f"{quantile:.0%} quantile")
-        rows[f"words, {name}"] = [f"{side.quantiles[number]:,}" for side in sides]
-    return rows | {
-        f"words read (at most {description.max_length})": [f"{side.read:.1%}" for side in sides],
-        "words in the vocabulary": [f"{side.known:.1%}" for side in sides],
-        "words with a vector": [f"{side.with_vector:.1%}" for side in sides],
-        "copies within": [f"{side.copies:,}" for side in sides],
-        "copies of a training review": ["", *(f"{side.in_training:,}" for side in sides[1:])],
-    }
+        rows.append((f"words, {name}", [f"{split.quantiles[number]:,}" for split in splits]))
+    return [
+        *rows,
+        (f"words read (at most {description.max_length})", [f"{split.read:.1%}" for split in splits]),
+        ("words in the vocabulary", [f"{split.known:.1%}" for split in splits]),
+        ("words with a vector", [f"{split.with_vector:.1%}" for split in splits]),
+        ("copies within", [f"{split.copies:,}" for split in splits]),
+        ("copies of a training review", ["", *(f"{split.in_training:,}" for split in splits[1:])]),
+    ]
+
+
+def _of_reviews(count: int, reviews: int) -> str:
+    return f"{count:,} ({count / max(1, reviews):.1%})"
 
 
 if __name__ == "__main__":

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
+import io
 import tarfile
 from collections.abc import Callable, Iterator
-from io import BufferedReader
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
+from shared.data.packing import LARGEST_KEPT, SPARE, Gauge, read_up_to, unpacked
 from shared.errors import LockstepError
 from shared.files import check_regular, reading
 
-PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
 TAR_MAGIC = 257  # where a tar archive says that it is one
+TAR_SUFFIXES = (".tgz", ".tbz2", ".tbz", ".txz", ".tzst")
 PIECE = 1 << 20  # bytes read at once where nothing is kept
 LARGEST_HEADER = 1 << 20  # bytes: all that describes one member, such as a long name
-# xz says how much memory unpacking takes; its highest level says 65 MB.
-LARGEST_DICTIONARY = 200_000_000
-
 # An archive of very short files unpacks to 400 times its size: most of it are headers. Reading them takes
 # time, but no memory.
 LARGEST_EXPANSION = 500
-# What is kept of it is text, which packs to a third.
-LARGEST_KEPT = 100
-SPARE = 64_000_000  # bytes that an archive may unpack to whatever its size
 OVERHEAD = 200  # bytes that a member takes in memory beside its contents
 
 
 def tar_members(
-    path: Path, wanted: Callable[[str], object], largest: int, advice: str = "make or copy it again"
+    path: Path,
+    wanted: Callable[[str], object],
+    largest: int,
+    advice: str = "make or copy it again",
+    gauge: Gauge | None = None,
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield names and contents of some members of a tar archive, packed by gzip, bzip2, xz or not at all.
+    """Yield names and contents of some members of a tar archive, packed by gzip, bzip2, xz, Zstandard or not at all.
 
     Use nothing of it before the iterator has come to its end: only there the checksum of all is known.
 
@@ -47,6 +44,8 @@ def tar_members(
         Bytes of a member at most.
     advice : str
         What to do about a damaged one.
+    gauge : Gauge, optional
+        Is kept up to date.
 
     Raises
     ------
@@ -55,48 +54,77 @@ def tar_members(
         outside of it or is no plain file.
     """
     with reading(path, "a readable tarball", advice):
+        kept = SPARE + LARGEST_KEPT * path.stat().st_size
+        for member, stream in _members(path, advice, gauge):
+            if not member.isdir() and wanted(member.name):
+                _check_member(path, member, largest)
+                kept -= member.size + OVERHEAD
+                if kept < 0:
+                    raise LockstepError(f"{path}: refused, its contents are over {LARGEST_KEPT} times its size")
+                yield member.name, stream.content(member)
+
+
+def tar_names(path: Path, advice: str = "make or copy it again") -> Iterator[str]:
+    """Yield the names of what is no folder in a tar archive, in its order.
+
+    Raises
+    ------
+    LockstepError
+        As :func:`tar_members` does, and if the names alone would take far more memory than the archive has.
+    """
+    room = SPARE + LARGEST_KEPT * path.stat().st_size
+    for member, _ in _members(path, advice, None):
+        if not member.isdir():
+            room -= len(member.name) + OVERHEAD
+            if room < 0:
+                raise LockstepError(f"{path}: refused, its contents are over {LARGEST_KEPT} times its size")
+            yield member.name
+
+
+@contextmanager
+def tar_member(path: Path, name: str, advice: str, gauge: Gauge) -> Iterator[IO[bytes]]:
+    """Open the first file of this name in a tar archive, to be read forwards.
+
+    Raises
+    ------
+    LockstepError
+        As :func:`tar_members` does.
+    """
+    for member, stream in _members(path, advice, gauge):
+        if member.name == name:
+            _check_member(path, member, SPARE + LARGEST_KEPT * path.stat().st_size)
+            yield cast(IO[bytes], _MemberFile(stream, member))
+            return
+    raise LockstepError(f"{path}: its member {name!r:.200} is not there any more; {advice}")
+
+
+def _members(path: Path, advice: str, gauge: Gauge | None) -> Iterator[tuple[tarfile.TarInfo, _Stream]]:
+    """Yield every member when its header was read, with the stream that its contents follow in."""
+    with reading(path, "a readable tarball", advice):
         check_regular(path)
         size = path.stat().st_size
-        kept = SPARE + LARGEST_KEPT * size
-        with path.open("rb") as file, _unpacked(file) as unpacked:
-            stream = _Stream(unpacked, SPARE + LARGEST_EXPANSION * size)
+        with path.open("rb") as file, unpacked(file) as contents:
+            stream = _Stream(contents, SPARE + LARGEST_EXPANSION * size)
             archive = tarfile.TarFile(fileobj=stream, tarinfo=_Member)  # type: ignore[arg-type]
             while (member := archive.next()) is not None:
                 archive.members.clear()  # type: ignore[attr-defined]  # else it remembers them all
-                _refuse_climbing(path, member.name)
-                if wanted(member.name):
-                    _check_member(path, member, largest)
-                    kept -= member.size + OVERHEAD
-                    if kept < 0:
-                        raise LockstepError(f"{path}: refused, its contents are over {LARGEST_KEPT} times its size")
-                    yield member.name, stream.content(member)
+                refuse_climbing(path, member.name)
+                if gauge is not None:
+                    gauge.done = file.tell()
+                stream.member = member.name
+                yield member, stream
                 stream.header = 0
             stream.finish()
 
 
-def is_tarball(path: Path) -> bool:
-    """Whether a file is named as a tar archive, or begins as one or as a packed file does."""
-    if ".tar" in path.suffixes or path.suffix in (".tgz", ".tbz2", ".txz"):
-        return True
-    with path.open("rb") as file:
-        beginning = file.read(TAR_MAGIC + 5)
-    return beginning.startswith(PACKED) or beginning[TAR_MAGIC:] == b"ustar"
+def is_tarball(path: Path, beginning: bytes) -> bool:
+    """Whether a file is named as a tar archive, or what it unpacks to begins as one."""
+    name = path.name.lower()
+    return ".tar" in Path(name).suffixes or name.endswith(TAR_SUFFIXES) or beginning[TAR_MAGIC:][:5] == b"ustar"
 
 
-def _unpacked(file: BufferedReader) -> IO[bytes]:
-    """Return what a file unpacks to, by its first bytes."""
-    beginning = file.peek(PIECE)
-    if beginning.startswith(b"\x1f\x8b"):
-        return cast(IO[bytes], gzip.GzipFile(fileobj=file))
-    if beginning.startswith(b"BZh"):
-        return bz2.BZ2File(file)
-    if beginning.startswith(b"\xfd7zXZ\x00"):
-        lzma.LZMADecompressor(memlimit=LARGEST_DICTIONARY).decompress(beginning, max_length=1)
-        return lzma.LZMAFile(file)
-    return file
-
-
-def _refuse_climbing(path: Path, name: str) -> None:
+def refuse_climbing(path: Path, name: str) -> None:
+    """Raise a LockstepError if a member of an archive would lie outside of it."""
     parts = PurePosixPath(name)
     if parts.is_absolute() or ".." in parts.parts:
         raise LockstepError(f"{path}: refused, its member {name!r:.200} climbs out of the archive")
@@ -129,6 +157,24 @@ class _Member(tarfile.TarInfo):
             raise tarfile.ReadError(f"{error} at byte {archive.fileobj.tell():,}") from error
 
 
+class _MemberFile(io.RawIOBase):
+    """The contents of the member whose header was just read."""
+
+    def __init__(self, stream: _Stream, member: tarfile.TarInfo) -> None:
+        self.stream, self.name, self.left = stream, member.name, member.size
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        size = self.left if size < 0 else min(size, self.left)
+        content = self.stream.piece(size)
+        if size and not content:
+            raise tarfile.ReadError(f"it ends within its member {self.name!r:.200}")
+        self.left -= len(content)
+        return content
+
+
 class _Stream:
     """What an archive unpacks to, read forwards only: all that tarfile needs of a file.
 
@@ -143,11 +189,14 @@ class _Stream:
     ----------
     header : int
         Bytes of the present member's header so far; they are kept in memory.
+    member : str
+        Name of the present member.
     """
 
     def __init__(self, file: IO[bytes], largest: int) -> None:
         self.file, self.largest = file, largest
         self.place = self.header = 0
+        self.member = ""
 
     def tell(self) -> int:
         return self.place
@@ -155,8 +204,9 @@ class _Stream:
     def seek(self, place: int) -> None:
         if place < self.place:
             raise tarfile.ReadError("a member's size is below 0")
-        while self.place < place and self._read(min(place - self.place, PIECE)):
-            pass
+        while self.place < place:
+            if not self._read(min(place - self.place, PIECE)):
+                raise self._ends_within()
 
     def read(self, size: int) -> bytes:
         """Read a part of a header."""
@@ -165,12 +215,19 @@ class _Stream:
             raise tarfile.ReadError(f"a member's header has over {LARGEST_HEADER:,} bytes")
         return self._read(size)
 
+    def piece(self, size: int) -> bytes:
+        """Read up to so many bytes of the contents of the member whose header was just read."""
+        return self._read(size)
+
     def content(self, member: tarfile.TarInfo) -> bytes:
-        """Read the contents of the member whose header was just read."""
-        content = self._read(member.size)
+        """Read all of them."""
+        content = read_up_to(cast(IO[bytes], _MemberFile(self, member)), member.size)
         if len(content) != member.size:
-            raise tarfile.ReadError(f"it ends within its member {member.name!r:.200}")
+            raise self._ends_within()
         return content
+
+    def _ends_within(self) -> tarfile.ReadError:
+        return tarfile.ReadError(f"it ends within its member {self.member!r:.200}")
 
     def finish(self) -> None:
         """Read to the end, where the checksum is: only zeros follow a tar's end marker."""

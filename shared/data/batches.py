@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.data.encoding import EncodedReviews
+from shared.data.encoded import EncodedReviews
 from shared.specification import Specification
 
 # Reviews are sorted by length within runs of this many batches, so that a batch holds reviews of
@@ -20,8 +20,11 @@ PREDICTION_BATCH_SIZE = 256
 SMALLEST_BATCH_SIZE = 16
 LIKE_LENGTH = 0.8
 
-# Sets the generator of the words' masks apart from that of the features'.
-WORDS = 1
+# Which dropout a mask is of, and what sets its generator apart from the others'.
+FEATURES, WORDS, CHANNELS, STATES = "features", "words", "channels", "states"
+GENERATORS = {FEATURES: (), WORDS: (1,), CHANNELS: (2,), STATES: (3,)}
+
+Masks = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -34,14 +37,16 @@ class Batch:
         Padded word ids.
     labels : <int64>[batch]
         Class of each review.
-    masks : tuple of <float32> arrays
-        What the pooled features are multiplied by, ``[batch, features]``: 0 or ``1 / (1 - dropout)``;
-        and, with word dropout, what the words' vectors are, ``[batch, time, 1]``.
+    masks : dict of str to <float32> array
+        What is multiplied by 0 or ``1 / (1 - rate)``: always the pooled ``features``, ``[batch, features]``; and,
+        where the specification has such a dropout, the ``words``' vectors, ``[batch, time, 1]``, their
+        ``channels``, ``[batch, 1, embedding]``, and the ``states`` that a step gets from the one before it,
+        ``[batch, state_size]``: of every layer its directions side by side, in canonical order.
     """
 
     tokens: np.ndarray
     labels: np.ndarray
-    masks: tuple[np.ndarray, ...]
+    masks: Masks
 
 
 class Batches:
@@ -55,7 +60,7 @@ class Batches:
     reviews : EncodedReviews
         Training reviews.
     specification : Specification
-        ``batch_size``, ``batch_order``, ``seed``, ``dropout`` and the size of the pooled features.
+        ``batch_size``, ``batch_order``, ``seed``, the rates of dropout and the sizes of what is dropped.
     """
 
     def __init__(self, reviews: EncodedReviews, specification: Specification) -> None:
@@ -65,6 +70,11 @@ class Batches:
 
     def __len__(self) -> int:
         return -(-len(self.reviews) // self.specification.batch_size)
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the reviews that the specification asks for."""
+        return self.specification.epochs_of(len(self))
 
     def order(self, epoch: int) -> np.ndarray:
         """Return the rows of all reviews in the order of training, ``<int64>[reviews]``."""
@@ -80,19 +90,11 @@ class Batches:
         batches = by_length[: whole * size].reshape(whole, size)
         return np.concatenate([generator.permutation(batches).reshape(-1), by_length[whole * size :]])
 
-    def dropout_mask(self, epoch: int, number: int, reviews: int) -> np.ndarray:
-        """Return the mask of one batch, ``<float32>[reviews, features]``."""
-        rate = self.specification.dropout
-        if rate == 0:
-            return np.ones((reviews, self.specification.features), np.float32)
-        generator = np.random.default_rng([self.specification.seed, epoch, number])
-        kept = generator.random((reviews, self.specification.features), np.float32) >= rate
-        return kept.astype(np.float32) / np.float32(1 - rate)
+    def masks(self, epoch: int, number: int, tokens: np.ndarray) -> Masks:
+        """Return all masks of one batch (see `Batch`).
 
-    def word_mask(self, epoch: int, number: int, tokens: np.ndarray) -> np.ndarray:
-        """Return the mask of one batch's words, ``<float32>[batch, time, 1]``.
-
-        A word is dropped wherever it stands in the batch (Gal & Ghahramani 2016, section 4.2).
+        A word is dropped wherever it stands in the batch, and a channel or a unit of the state in every step of a
+        review (Gal & Ghahramani 2016, sections 4.1 and 4.2).
 
         Parameters
         ----------
@@ -101,15 +103,22 @@ class Batches:
         tokens : <int32>[batch, time]
             Its words.
         """
-        rate = self.specification.word_dropout
-        generator = np.random.default_rng([self.specification.seed, epoch, number, WORDS])
-        kept = generator.random(self.specification.vocabulary_size, np.float32) >= rate  # [vocabulary]
-        return (kept / np.float32(1 - rate)).astype(np.float32)[tokens, None]
+        wanted, reviews = self.specification, len(tokens)
 
-    def masks(self, epoch: int, number: int, tokens: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Return all masks of one batch (see `Batch`)."""
-        mask = self.dropout_mask(epoch, number, len(tokens))
-        return (mask, self.word_mask(epoch, number, tokens)) if self.specification.word_dropout else (mask,)
+        def kept(name: str, rate: float, *shape: int) -> np.ndarray:
+            if rate == 0:
+                return np.ones(shape, np.float32)
+            generator = np.random.default_rng([wanted.seed, epoch, number, *GENERATORS[name]])
+            return (generator.random(shape, np.float32) >= rate).astype(np.float32) / np.float32(1 - rate)
+
+        masks = {FEATURES: kept(FEATURES, wanted.dropout, reviews, wanted.features)}
+        if wanted.word_dropout:
+            masks[WORDS] = kept(WORDS, wanted.word_dropout, wanted.vocabulary_size)[tokens, None]
+        if wanted.spatial_dropout:
+            masks[CHANNELS] = kept(CHANNELS, wanted.spatial_dropout, reviews, 1, wanted.embedding_size)
+        if wanted.recurrent_dropout:
+            masks[STATES] = kept(STATES, wanted.recurrent_dropout, reviews, wanted.state_size)
+        return masks
 
     def size(self, number: int) -> int:
         """Reviews in batch `number`."""
@@ -163,3 +172,30 @@ def prediction_batches(
         alike = len(lengths) if fixed_length else np.count_nonzero(lengths >= LIKE_LENGTH * lengths[0])
         rows, order = np.split(order, [max(alike, min(batch_size, SMALLEST_BATCH_SIZE))])
         yield rows, reviews.padded(rows, fixed_length or 1)
+
+
+def class_weights(specification: Specification, labels: np.ndarray, classes: int) -> np.ndarray | None:
+    """Return what each class's losses are multiplied by in training, or None where all count alike.
+
+    Parameters
+    ----------
+    specification : Specification
+        ``class_weights``: ``balanced`` gives every class the same share of the loss,
+        ``reviews / (classes * reviews of the class)`` (King & Zeng 2001, as scikit-learn has it).
+    labels : <int16>[reviews]
+        Of the training reviews.
+    classes : int
+        Of the model.
+
+    Returns
+    -------
+    <float32>[classes] or None
+        0 for a class that no review has. The loss of a batch is the sum of the weighted losses, divided by the
+        number of its reviews if it is their mean.
+    """
+    if specification.class_weights == "none":
+        return None
+    counts = np.bincount(labels, minlength=classes)
+    present = counts > 0
+    weights = len(labels) / (present.sum() * np.maximum(counts, 1))
+    return np.where(present, weights, 0).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Training, validation and test: deterministic, stratified, and never two sides for one group."""
+"""Training, validation and test: deterministic, stratified, and one split for all of a group."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.data.sources import CLASS_NAMES, Reviews
+from shared.data.reviews import SPLITS, TEST, TRAIN, VALIDATION, Reviews
 from shared.errors import LockstepError
 from shared.files import cached, digest
 from shared.specification import Specification
-
-TRAIN, VALIDATION, TEST, UNLABELLED = 0, 1, 2, 3
-SPLITS = ("train", "validation", "test")
 
 # Part of a cached split's place: raise it when a rule below changes.
 SPLIT_VERSION = 1
@@ -25,7 +22,7 @@ BLOCK = 1 << 16  # groups that become Python's numbers at once
 
 
 def sample(reviews: Reviews, size: int | None, seed: int) -> Reviews:
-    """Return a sample with the labels (and an official test) in the proportions of the whole.
+    """Return a sample with the labels (and an official split) in the proportions of the whole.
 
     Parameters
     ----------
@@ -38,8 +35,8 @@ def sample(reviews: Reviews, size: int | None, seed: int) -> Reviews:
     """
     if size is None or size >= len(reviews):
         return reviews
-    official = np.zeros(len(reviews), bool) if reviews.official_test is None else reviews.official_test
-    strata = reviews.labels.astype(int) * 2 + official
+    official = np.zeros(len(reviews), np.int8) if reviews.official is None else reviews.official
+    strata = reviews.labels.astype(int) * len(SPLITS) + official
     shuffled = np.random.default_rng([seed, len(reviews)]).permutation(len(reviews))
     # A review's place within its stratum, as a share of it: the smallest shares are the sample.
     place = np.empty(len(reviews))
@@ -57,67 +54,78 @@ def split(reviews: Reviews, specification: Specification) -> np.ndarray:
     reviews : Reviews
         Labelled reviews.
     specification : Specification
-        ``test_fraction`` (unless the source has an official test, which stays as it is),
-        ``validation_fraction`` and ``split_seed``.
+        ``test_fraction`` and ``validation_fraction`` (of what the source itself does not hold out: an official
+        split stays as it is), and ``split_seed``.
 
     Returns
     -------
     <int8>[reviews]
-        `TRAIN`, `VALIDATION` or `TEST`. Reviews of one group are on one side of the validation
-        split, and of the test split unless it is official. What is held out differs from its fraction by
-        one group at most, unless a class would be missing. It is kept in the cache if there are many groups.
+        `TRAIN`, `VALIDATION` or `TEST`. Reviews of one group are in one split, unless the source itself puts them
+        elsewhere. What is held out differs from its fraction by one group at most, unless a class would be
+        missing. It is kept in the cache if there are many groups.
 
     Raises
     ------
     LockstepError
-        If there are too few reviews or groups for three sides with both labels.
+        If a class has too few different texts for all splits, or there is one class only.
     """
     if len(np.unique(reviews.groups)) < GROUPS_CACHED:
         return _split(reviews, specification)
 
     def make(directory: Path) -> None:
-        np.save(directory / "sides.npy", _split(reviews, specification))
+        np.save(directory / "splits.npy", _split(reviews, specification))
 
-    official = b"" if reviews.official_test is None else reviews.official_test.tobytes()
+    official = b"" if reviews.official is None else reviews.official.tobytes()
     chosen = (specification.test_fraction, specification.validation_fraction, specification.split_seed)
     rules = (SPLIT_VERSION, version("scikit-learn"), np.__version__, reviews.in_folds)
     key = digest(repr((rules, chosen)), reviews.labels.tobytes(), reviews.groups.tobytes(), official)
-    return np.load(cached("splits", key, make) / "sides.npy")
+    return np.load(cached("splits", key, make) / "splits.npy")
 
 
 def _split(reviews: Reviews, specification: Specification) -> np.ndarray:
-    sides = np.full(len(reviews), TRAIN, np.int8)
-    seed = specification.split_seed
-    if reviews.official_test is not None:
-        sides[reviews.official_test] = TEST
-        _check_classes(reviews, np.flatnonzero(sides == TRAIN), parts=2)
-    else:
-        rows = np.arange(len(reviews))
-        _check_classes(reviews, rows, parts=3)
-        sides[_held_out(reviews, rows, specification.test_fraction, seed, least_kept=2)] = TEST
-    rest = np.flatnonzero(sides == TRAIN)
-    sides[rest[_held_out(reviews, rest, specification.validation_fraction, seed, least_kept=1)]] = VALIDATION
-    for side, name in enumerate(SPLITS):
-        if len(np.unique(reviews.labels[sides == side])) < 2:
+    splits = np.full(len(reviews), TRAIN, np.int8) if reviews.official is None else reviews.official.copy()
+    missing = [which for which in (TEST, VALIDATION) if not (splits == which).any()]
+    _check_classes(reviews, np.flatnonzero(splits == TRAIN), parts=1 + len(missing))
+    fractions = {TEST: specification.test_fraction, VALIDATION: specification.validation_fraction}
+    for place, which in enumerate(missing):
+        rest = np.flatnonzero(splits == TRAIN)
+        least_kept = len(missing) - place  # groups of every class: one for training, one for each split that is left
+        held_out = _held_out(reviews, rest, fractions[which], specification.split_seed, least_kept)
+        splits[rest[held_out]] = which
+    for which, name in enumerate(SPLITS):
+        classes = np.unique(reviews.labels[splits == which])
+        if len(classes) < 2:
             raise LockstepError(
-                f"{reviews.source}: {len(reviews)} reviews are too few, the {name} split has no two labels"
+                f"{reviews.source}: the {name} split has {_names(reviews, classes)} only: "
+                f"{np.count_nonzero(splits == which):,} of {len(reviews):,} texts; add others"
             )
-    return sides
+    return splits
+
+
+def _names(reviews: Reviews, classes: np.ndarray) -> str:
+    return ", ".join(reviews.class_names[label] for label in classes.tolist()) or "no texts"
 
 
 def _check_classes(reviews: Reviews, rows: np.ndarray, parts: int) -> None:
     """Refuse reviews of which a class cannot be in every part."""
     labels, groups = reviews.labels[rows], reviews.groups[rows]
-    classes = np.unique(labels).tolist()
+    classes = np.unique(labels)
+    where = "" if reviews.official is None else " to train on"
     if len(classes) < 2:
-        where = "" if reviews.official_test is None else " outside its official test"
-        raise LockstepError(f"{reviews.source}: has {CLASS_NAMES[classes[0]]} reviews only{where}; add others")
-    for label in classes:
-        found = len(np.unique(groups[labels == label]))
+        raise LockstepError(
+            f"{reviews.source}: all {len(rows):,} texts{where} are of one class ({_names(reviews, classes)}); "
+            "a classifier needs two, add texts of another"
+        )
+    if parts == 1:
+        return
+    for label in classes.tolist():
+        rows_of_label = groups[labels == label]
+        found = len(np.unique(rows_of_label))
         if found < parts:
+            name = reviews.class_names[label]
             raise LockstepError(
-                f"{reviews.source}: too few reviews, {parts} sides need {parts} {CLASS_NAMES[label]} ones of different "
-                f"texts and films, there are {found}; add some"
+                f"{reviews.source}: {parts} splits need {parts} different texts of every class, {name} has "
+                f"{found} ({len(rows_of_label):,} with copies and texts of one film); add some, or leave the class out"
             )
 
 

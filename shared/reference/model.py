@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shared.data.batches import CHANNELS, FEATURES, STATES, WORDS, Masks
 from shared.errors import LockstepError
-from shared.reference.cells import CELLS, State
+from shared.reference.cells import CELLS, State, sigmoid
 from shared.specification import POOLED, Specification
 from shared.weights import Weights
 
@@ -35,13 +36,13 @@ class _Pass:
     """What one direction of one layer keeps on the way forward."""
 
     inputs: np.ndarray  # [batch, time, in]
-    before: np.ndarray  # h before each step, [batch, time, hidden]
+    before: np.ndarray  # what enters the recurrent product of each step, [batch, time, hidden]
     kept: list[State]
     outputs: np.ndarray  # [batch, time, hidden]
 
 
 class SentimentClassifier:
-    """Embedding, recurrent layers, pooling over real tokens, dropout, linear head.
+    """Embedding, recurrent layers, pooling over real tokens, linear head; dropout before, in and after the layers.
 
     Parameters
     ----------
@@ -54,26 +55,37 @@ class SentimentClassifier:
     def __init__(self, specification: Specification, weights: Weights) -> None:
         self.specification = specification
         self.weights = weights
+        self.classes = specification.classes(len(weights["head.bias"]))
 
-    def logits(self, tokens: np.ndarray, masks: tuple[np.ndarray, ...] = ()) -> np.ndarray:
-        """Return ``<float64>[batch, classes]`` of padded tokens ``<int32>[batch, time]``."""
+    def logits(self, tokens: np.ndarray, masks: Masks | None = None) -> np.ndarray:
+        """Return ``<float64>[batch, classes]`` of padded tokens ``<int32>[batch, time]``.
+
+        Of a head of one logit z these are the two logits 0 and z, whose softmax is z's sigmoid.
+        """
         weights = self.weights
         self.tokens, self.real = tokens, tokens != self.specification.unread_id  # [batch, time]
-        self.mask, self.word_mask = (*masks, np.ones(()), np.ones(()))[:2]
-        inputs = weights["embedding"][tokens] * self.word_mask  # [batch, time, embedding]
+        self.masks = masks or {}
+        inputs = self._masked(self._masked(weights["embedding"][tokens], WORDS), CHANNELS)  # [batch, time, embedding]
         self.passes: list[list[_Pass]] = []  # of each layer, of each direction
         for layer in range(self.specification.layers):
             ways = [self._walk(layer, way, inputs) for way in self.specification.directions]
             inputs = np.concatenate([one.outputs for one in ways], axis=2)  # [batch, time, directions * hidden]
             self.passes.append(ways)
         parts = [self._pool(way, how) for how, way in self._parts()]
-        self.features = np.concatenate(parts, axis=1) * self.mask  # [batch, features]
-        return self.features @ weights["head.kernel"] + weights["head.bias"]
+        self.features = self._masked(np.concatenate(parts, axis=1), FEATURES)  # [batch, features]
+        outputs = self.features @ weights["head.kernel"] + weights["head.bias"]  # [batch, outputs]
+        if self.specification.head == "softmax":
+            return outputs
+        return np.concatenate([np.zeros_like(outputs), outputs], axis=1)
 
     def loss_and_gradients(
-        self, tokens: np.ndarray, labels: np.ndarray, masks: tuple[np.ndarray, ...] = ()
+        self,
+        tokens: np.ndarray,
+        labels: np.ndarray,
+        masks: Masks | None = None,
+        class_weights: np.ndarray | None = None,
     ) -> tuple[np.ndarray, float, Weights]:
-        """Return the logits, the mean cross-entropy, and its gradient by every canonical array.
+        """Return the logits, the mean of the reviews' losses, and its gradient by every canonical array.
 
         Parameters
         ----------
@@ -81,23 +93,35 @@ class SentimentClassifier:
             Padded.
         labels : <int64>[batch]
             Right classes.
-        masks : tuple of <float32> arrays, optional
-            Factors for the pooled features and for the words' vectors (see `shared.data.batches`).
+        masks : dict of str to <float32> array, optional
+            What is dropped (see `shared.data.batches.Batch`); default: nothing.
+        class_weights : <float32>[classes], optional
+            What the losses of each class's reviews are multiplied by.
         """
         logits = self.logits(tokens, masks)  # [batch, classes]
-        probabilities = softmax(logits)  # [batch, classes]
-        rows = np.arange(len(labels))
-        # L = -1/B sum_b log p_b[label_b]
-        loss = float(-np.log(probabilities[rows, labels]).mean())
+        losses, d_outputs = LOSSES[self.specification.head](logits, labels)  # [batch], [batch, outputs]
+        if class_weights is not None:
+            losses, d_outputs = losses * class_weights[labels], d_outputs * class_weights[labels, None]
+        # L = 1/B sum_b w[label_b] l_b
+        loss = float(losses.mean())
+        d_outputs = d_outputs / len(labels)
         gradients = {name: np.zeros_like(array) for name, array in self.weights.items()}
-        # dL/dlogits = (p - onehot(label)) / B
-        d_logits = probabilities.copy()
-        d_logits[rows, labels] -= 1
-        d_logits /= len(labels)
-        gradients["head.kernel"] = self.features.T @ d_logits
-        gradients["head.bias"] = d_logits.sum(axis=0)
-        self._back_through_layers((d_logits @ self.weights["head.kernel"].T) * self.mask, gradients)
+        gradients["head.kernel"] = self.features.T @ d_outputs
+        gradients["head.bias"] = d_outputs.sum(axis=0)
+        self._back_through_layers(self._masked(d_outputs @ self.weights["head.kernel"].T, FEATURES), gradients)
         return logits, loss, gradients
+
+    def _masked(self, values: np.ndarray, name: str) -> np.ndarray:
+        """Multiply by a mask, or return the values where there is none; its gradient does the same."""
+        return values * self.masks[name] if name in self.masks else values
+
+    def _state_mask(self, layer: int, way: str) -> np.ndarray:
+        """Factors for the state of one direction of one layer, ``[batch, hidden]``, or ``[1, 1]`` of 1."""
+        if STATES not in self.masks:
+            return np.ones((1, 1))
+        directions, hidden = self.specification.directions, self.specification.hidden_size
+        start = (layer * len(directions) + directions.index(way)) * hidden
+        return self.masks[STATES][:, start : start + hidden]
 
     def _parts(self) -> list[tuple[str, int]]:
         """Pooling and direction of each part of the features, in canonical order."""
@@ -114,7 +138,7 @@ class SentimentClassifier:
     def _walk(self, layer: int, way: str, inputs: np.ndarray) -> _Pass:
         """Walk one direction of one layer along time."""
         cell, hidden = CELLS[self.specification.cell], self.specification.hidden_size
-        recurrent = self._array(layer, way, "recurrent_kernel")
+        recurrent, mask = self._array(layer, way, "recurrent_kernel"), self._state_mask(layer, way)
         bias = self._array(layer, way, "bias")
         input_bias, recurrent_bias = bias if bias.ndim == 2 else (bias, 0.0)
         # a_t = x_t W + b, for all t at once
@@ -124,9 +148,10 @@ class SentimentClassifier:
         outputs, before = np.zeros((batch, time, hidden)), np.zeros((batch, time, hidden))
         kept: list[State] = [()] * time
         for t in self._order(way):
-            before[:, t] = state[0]
-            # r_t = h_{t-1} U (+ c in the GRU)
-            stepped, kept[t] = cell.forward(a[:, t], state[0] @ recurrent + recurrent_bias, state)
+            # dropped here only, the same in every step: what the state is carried over by is whole
+            before[:, t] = state[0] * mask
+            # r_t = (h_{t-1} m) U (+ c in the GRU)
+            stepped, kept[t] = cell.forward(a[:, t], before[:, t] @ recurrent + recurrent_bias, state)
             # at padding the state stays what it was
             real = self.real[:, t, None]  # [batch, 1]
             state = tuple(np.where(real, new, old) for new, old in zip(stepped, state, strict=True))
@@ -137,6 +162,7 @@ class SentimentClassifier:
         """Walk the same way back; add this layer's gradients and return that of its inputs."""
         cell = CELLS[self.specification.cell]
         kernel, recurrent = self._array(layer, way, "input_kernel"), self._array(layer, way, "recurrent_kernel")
+        mask = self._state_mask(layer, way)
         d_a, d_r = (np.zeros((*self.tokens.shape, kernel.shape[1])) for _ in range(2))
         d_state: State = tuple(np.zeros_like(one.outputs[:, 0]) for _ in range(cell.states))
         for t in self._order(way)[::-1]:
@@ -145,8 +171,8 @@ class SentimentClassifier:
             d_a[:, t], d_r[:, t], d_direct = cell.backward(tuple(real * d for d in d_state), one.kept[t])
             # what a padded step passed on unchanged comes back unchanged
             d_state = tuple(np.where(real, d, old) for d, old in zip(d_direct, d_state, strict=True))
-            # r_t = h_{t-1} U
-            d_state = (d_state[0] + d_r[:, t] @ recurrent.T, *d_state[1:])
+            # r_t = (h_{t-1} m) U
+            d_state = (d_state[0] + d_r[:, t] @ recurrent.T * mask, *d_state[1:])
         prefix = f"rnn.{layer}.{way}"
         gradients[f"{prefix}.input_kernel"] = np.einsum("bti,btg->ig", one.inputs, d_a, optimize=True)
         gradients[f"{prefix}.recurrent_kernel"] = np.einsum("bth,btg->hg", one.before, d_r, optimize=True)
@@ -191,12 +217,35 @@ class SentimentClassifier:
         ):
             d_outputs[way] += self._unpool(way, how, d_part)
         for layer in reversed(range(self.specification.layers)):
-            d_inputs = sum(
-                self._walk_back(layer, way, one, d, gradients)
-                for way, one, d in zip(directions, self.passes[layer], d_outputs, strict=True)
-            )
+            ways = zip(directions, self.passes[layer], d_outputs, strict=True)
+            d_inputs = sum((self._walk_back(layer, way, one, d, gradients) for way, one, d in ways), np.zeros(()))
             d_outputs = np.split(d_inputs, len(directions), axis=2) if layer else []
-        np.add.at(gradients["embedding"], self.tokens, d_inputs * self.word_mask)
+        np.add.at(gradients["embedding"], self.tokens, self._masked(self._masked(d_inputs, CHANNELS), WORDS))
+
+
+def _softmax_losses(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return cross-entropies ``[batch]`` and their gradients by the head's outputs, ``[batch, classes]``."""
+    probabilities, rows = softmax(logits), np.arange(len(labels))
+    # l = -log p[label]
+    losses = -np.log(probabilities[rows, labels])
+    # dl/dlogits = p - onehot(label)
+    d_logits = probabilities.copy()
+    d_logits[rows, labels] -= 1
+    return losses, d_logits
+
+
+def _sigmoid_losses(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return binary cross-entropies ``[batch]`` and their gradients by the head's one output, ``[batch, 1]``."""
+    z, y = logits[:, 1], labels  # [batch]
+    # p = sigmoid(z)
+    p = sigmoid(z)
+    # l = -log p if y = 1, -log(1 - p) if y = 0; -log sigmoid(s) = log(1 + exp(-s)), and 1 - sigmoid(z) = sigmoid(-z)
+    losses = np.logaddexp(0, np.where(y == 1, -z, z))
+    # dl/dz = p - y
+    return losses, (p - y)[:, None]
+
+
+LOSSES = {"softmax": _softmax_losses, "sigmoid": _sigmoid_losses}
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

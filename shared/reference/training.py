@@ -6,8 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from shared.data.batches import Batches, prediction_batches
-from shared.data.encoding import EncodedReviews
+from shared.data.batches import Batches, Masks, class_weights, prediction_batches
+from shared.data.encoded import EncodedReviews
 from shared.errors import LockstepError
 from shared.history import History, Progress, Recorder, epsilon_at, learning_rate_at
 from shared.reference.model import SentimentClassifier, softmax
@@ -39,10 +39,11 @@ def train(
     recorder = Recorder(specification, len(batches), validation_reviews.labels, progress, *access)
     frozen = () if specification.train_embedding else ("embedding",)
     optimizer = Adam({name: array for name, array in model.weights.items() if name not in frozen}, specification)
-    for epoch in range(specification.epochs):
+    weights = class_weights(specification, train_reviews.labels, model.classes)
+    for epoch in range(batches.epochs):
         recorder.start_epoch()
         for batch in batches.epoch(epoch):
-            logits, loss, gradients = model.loss_and_gradients(batch.tokens, batch.labels, batch.masks)
+            logits, loss, gradients = model.loss_and_gradients(batch.tokens, batch.labels, batch.masks, weights)
             if specification.loss_reduction == "sum":
                 gradients = {name: gradient * len(batch.labels) for name, gradient in gradients.items()}
             learning_rate = learning_rate_at(specification, optimizer.step, recorder.steps)
@@ -96,16 +97,17 @@ class Adam:
 
 
 def forward_and_backward(
-    model: SentimentClassifier, reviews: EncodedReviews, masks: tuple[np.ndarray, ...]
+    model: SentimentClassifier, reviews: EncodedReviews, masks: Masks
 ) -> tuple[np.ndarray, float, Weights]:
     """Return logits, loss and gradients of one batch (see `shared.contract`)."""
     tokens = reviews.padded(np.arange(len(reviews)))  # [batch, time]
-    return model.loss_and_gradients(tokens, reviews.labels.astype(np.int64), masks)
+    weights = class_weights(model.specification, reviews.labels, model.classes)
+    return model.loss_and_gradients(tokens, reviews.labels.astype(np.int64), masks, weights)
 
 
 def predict_probabilities(model: SentimentClassifier, reviews: EncodedReviews) -> np.ndarray:
     """Return ``<float32>[reviews, classes]`` in the order of the reviews."""
-    probabilities = np.zeros((len(reviews), len(model.weights["head.bias"])), np.float32)
+    probabilities = np.zeros((len(reviews), model.classes), np.float32)
     for rows, tokens in prediction_batches(reviews):
         probabilities[rows] = softmax(model.logits(tokens))
     return probabilities

@@ -10,7 +10,7 @@ import html
 import re
 import unicodedata
 
-from shared.text.tokens import WORD
+from shared.text.tokens import find_words
 
 # A tag starts with a letter, a slash or a bang: "5 < 6 and 7 > 3" is text. Excluding "<" inside
 # keeps matching linear in the length of the text, whatever the text is.
@@ -83,11 +83,12 @@ def remove_accents(text: str) -> str:
 
 
 def remove_special_characters(text: str) -> str:
-    """Keep the words, with one space between two: letters and digits of any script, apostrophes inside.
+    """Keep the words, with one space between two: letters and digits of any script, with what belongs to them.
 
-    Apostrophes inside a word stay, because ``don t`` would no longer be a negation; curly ones count.
+    Accents and vowel signs stay on their letters. Apostrophes inside a word stay, because ``don t`` would
+    no longer be a negation; curly ones count. Emoji and emoticons go, as all signs do.
     """
-    return " ".join(WORD.findall(straighten_apostrophes(text)))
+    return " ".join(find_words(straighten_apostrophes(text)))
 
 
 def remove_digits(text: str) -> str:

@@ -10,7 +10,7 @@ from functools import cache, partial
 
 from shared.text.characters import straighten_apostrophes
 from shared.text.contractions import expand_contractions, with_case_of
-from shared.text.tokens import WORD
+from shared.text.tokens import change_words
 
 # Longer than any word of a dictionary ("pneumonoultramicroscopicsilicovolcanoconiosis" has 45 letters).
 LONGEST_WORD = 50
@@ -25,8 +25,8 @@ OPINIONS = {"cry", "empty", "interest", "least", "less", "serious", "sincere", "
 
 
 def _each_word(change: Callable[[str], str], text: str) -> str:
-    changed = WORD.sub(
-        lambda word: change(word[0]) if len(word[0]) <= LONGEST_WORD else word[0], straighten_apostrophes(text)
+    changed = change_words(
+        lambda word: change(word) if len(word) <= LONGEST_WORD else word, straighten_apostrophes(text)
     )
     return " ".join(changed.split())
 

@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from shared.command_line import Parser, add_output, announce, guarded, natural, output, positive
-from shared.specification import Specification, add_specification_flags, preset
+from shared.specification import (
+    READING_FIELDS,
+    Specification,
+    add_specification_flags,
+    given_flags,
+    specification_of,
+)
 from shared.terminal import console, say
 
 if TYPE_CHECKING:
@@ -25,7 +31,10 @@ if TYPE_CHECKING:
 
 PROGRAM = "python -m shared.vectors"
 # Of the specification, what decides which reviews are test reviews.
-DATA_FIELDS = ("data", "unlabelled", "reviews", "test_fraction", "validation_fraction", "split_seed", "cleaning")
+DATA_FIELDS = (
+    *("data", "test_data", "validation_data", "unlabelled", *READING_FIELDS),
+    *("reviews", "test_fraction", "validation_fraction", "split_seed", "cleaning"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -153,9 +162,9 @@ def _train(arguments: argparse.Namespace) -> int:
     progress = sys.stderr.isatty()
     options = TrainingOptions.of(**{name: getattr(arguments, name) for name in TrainingOptions.model_fields})
     # Only these: a name such as epochs means the vectors' here, not the classifier's.
-    given = {name: getattr(arguments, name) for name in DATA_FIELDS if getattr(arguments, name) is not None}
+    given = {name: value for name, value in given_flags(arguments).items() if name in ("task", "preset", *DATA_FIELDS)}
     with output(arguments, arguments.out) as place:
-        texts = training_texts(preset(arguments.preset).replaced(**given), progress)
+        texts = training_texts(specification_of(given), progress)
         started = time.perf_counter()
         table = train_vectors(texts, options, arguments.also, progress)
         seconds = time.perf_counter() - started

@@ -9,13 +9,13 @@ from sys import intern
 import numpy as np
 from tqdm import tqdm
 
-from shared.data.encoding import Corpus
-from shared.data.sources import load_reviews, load_unlabelled
-from shared.data.splits import TEST, sample, split
+from shared.data.corpus import Corpus, read_and_split
+from shared.data.reviews import TEST, Reading, taken
+from shared.data.sources import load_unlabelled
 from shared.files import cached, digest
 from shared.specification import Specification
 from shared.text import UNKNOWN_ID, Pipeline, tokenize
-from shared.text.tokens import TEXT_RULES_VERSION
+from shared.text.tokens import TEXT_RULES_VERSION, UNICODE_TABLES
 from shared.vectors.pretrained import VectorTable, load_vectors
 from shared.vectors.training import TrainingOptions, train_vectors
 
@@ -48,13 +48,12 @@ def training_texts(specification: Specification, progress: bool = False) -> list
     LockstepError
         If a source cannot be read.
     """
-    reviews = sample(load_reviews(specification.data), specification.reviews, specification.split_seed)
-    sides = split(reviews, specification)
+    reviews, splits, _ = read_and_split(specification)
     clean = Pipeline.parse(specification.cleaning)
-    test = {tuple(words_of(reviews.texts[row], clean)) for row in np.flatnonzero(sides == TEST)}
-    texts = [reviews.texts[row] for row in np.flatnonzero(sides != TEST)]
+    test = {tuple(words_of(text, clean)) for text in taken(reviews.texts, np.flatnonzero(splits == TEST))}
+    texts = list(taken(reviews.texts, np.flatnonzero(splits != TEST)))
     if specification.unlabelled != "none":
-        texts += load_unlabelled(specification.unlabelled).texts
+        texts += load_unlabelled(specification.unlabelled, Reading.of(specification)).texts
     shown = tqdm(texts, "words", unit=" texts", disable=not progress, leave=False)
     return [words for words in (words_of(text, clean) for text in shown) if tuple(words) not in test]
 
@@ -84,7 +83,7 @@ def vectors_for(specification: Specification, corpus: Corpus, progress: bool = F
     if specification.vectors != "corpus":
         return load_vectors(specification.vectors, corpus.vocabulary, specification.embedding_size, progress)
     options = OPTIONS.model_copy(update={"embedding_size": specification.embedding_size})
-    rules = (options, ROOT_MEAN_SQUARE, specification.cleaning, TEXT_RULES_VERSION, version("gensim"))
+    rules = (TEXT_RULES_VERSION, *UNICODE_TABLES, options, ROOT_MEAN_SQUARE, specification.cleaning, version("gensim"))
     key = digest(corpus.texts_fingerprint, *corpus.vocabulary.words, repr(rules))
 
     def make(directory: Path) -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from shared.contract import FRAMEWORKS
-from shared.data.encoding import Corpus, EncodedReviews, encode_texts
+from shared.data.corpus import Corpus
+from shared.data.encoded import EncodedReviews, encode_texts
 from shared.specification import Specification
 
 

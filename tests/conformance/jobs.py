@@ -12,9 +12,11 @@ import numpy as np
 from compare.workers import forward_and_backward, implementation, predict_with_checkpoint
 from shared.cell import initial_weights
 from shared.contract import followed
-from shared.data.encoding import EncodedReviews, encode_texts, load_corpus
+from shared.data.batches import Masks
+from shared.data.encoded import EncodedReviews, encode_texts
 from shared.differences import largest_difference
 from shared.history import Silent
+from shared.loading import load_corpus
 from shared.predictions import Predictions, read_predictions
 from shared.specification import Specification
 from shared.weights import Checkpoint, Weights, save_checkpoint
@@ -29,18 +31,23 @@ def there_and_back(framework: str, specification: Specification, weights: Weight
 
 def largest_difference_from_checkpoint(framework: str, run: Path, test: EncodedReviews) -> float:
     """How far the checkpoint of a run is from the predictions that the run stored."""
-    predicted = Predictions.of(test, predict_with_checkpoint(framework, run, test))
     stored = read_predictions(run / "predictions.parquet")
+    predicted = Predictions.of(test, predict_with_checkpoint(framework, run, test), stored.class_names)
     assert predicted.review_ids.tolist() == stored.review_ids.tolist()
     return largest_difference(predicted.probabilities, stored.probabilities)
 
 
 class Outcome(NamedTuple):
-    """Losses of all steps, answers to some texts, and the largest difference of the reopened checkpoint's answers."""
+    """What a training leaves.
+
+    Losses of all steps, answers to some texts, the largest difference of the reopened checkpoint's answers, and the
+    ids of the test reviews.
+    """
 
     step_losses: list[float]
     answers: np.ndarray
     reopened: float
+    review_ids: list[str]
 
 
 def train_and_reopen(
@@ -58,7 +65,8 @@ def train_and_reopen(
     weights = room.export_weights(model)
     save_checkpoint(checkpoint, Checkpoint(specification, corpus.vocabulary, weights, corpus.class_names))
     again = predict_with_checkpoint(framework, checkpoint, reviews)
-    return Outcome(history.step_losses, answers, largest_difference(again, answers))
+    reopened = largest_difference(again, answers)
+    return Outcome(history.step_losses, answers, reopened, corpus.test.review_ids.tolist())
 
 
 def forward_and_backward_in_pieces(
@@ -66,7 +74,7 @@ def forward_and_backward_in_pieces(
     specification: Specification,
     weights: Weights,
     reviews: EncodedReviews,
-    masks: tuple[np.ndarray, ...],
+    masks: Masks,
     steps: int,
 ) -> tuple[np.ndarray, float, Weights]:
     """Do what `forward_and_backward` does where few steps are computed at once; for rooms on PyTorch."""

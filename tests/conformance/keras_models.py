@@ -45,10 +45,13 @@ def open_keras(framework: str, path: Path) -> np.ndarray:
 
 def save_our_keras(framework: str, specification: Specification, weights: Weights, path: Path) -> np.ndarray:
     """Save the room's own model of a recipe; return its logits."""
+    from keras_impl.model import with_masks
     from keras_impl.weights import load_weights
 
     model = implementation(framework).build(specification, weights)
     load_weights(model, weights)
+    if specification.recipe == "lockstep":
+        with_masks(model, ["features", "channels", "states"])  # as it is trained: its layers are used twice then
     model.save(path)
     length = model.input.shape[1] or 12
     return np.array(model(np.pad(tokens(), [(0, 0), (0, length - 12)]), training=False))
@@ -248,16 +251,73 @@ EXACT_KERAS: dict[str, Callable[[], Any]] = {
         )
     ),
     "lstm, stacked, mask given": _mask_given,
+    "lstm, frozen, dropped words and states, sigmoid": lambda: _sequential(
+        _layers().LSTM(HIDDEN, dropout=0.3, recurrent_dropout=0.4),
+        embedding=_layers().Embedding(WORDS, SIZE, mask_zero=True, trainable=False),
+        head=_layers().Dense(1, activation="sigmoid"),
+    ),
+    "gru, spatial dropout, sigmoid": lambda: _sequential(
+        _layers().SpatialDropout1D(0.3), _layers().GRU(HIDDEN), head=_layers().Dense(1, activation="sigmoid")
+    ),
+    "bilstm, stacked, dropped words": lambda: _sequential(
+        _layers().Bidirectional(_layers().LSTM(HIDDEN, dropout=0.3, return_sequences=True)),
+        _layers().Bidirectional(_layers().LSTM(HIDDEN)),
+    ),
+    "rnn, stacked, dropped states, 46 classes": lambda: _sequential(
+        _layers().SimpleRNN(HIDDEN, recurrent_dropout=0.4, return_sequences=True),
+        _layers().SimpleRNN(HIDDEN, recurrent_dropout=0.4),
+        head=_layers().Dense(46, activation="softmax"),
+    ),
+    "bigru, 5 classes": lambda: _sequential(
+        _layers().Bidirectional(_layers().GRU(HIDDEN)), head=_layers().Dense(5, activation="softmax")
+    ),
+}
+
+# What the specification says of each but the defaults and the sizes, and whether Keras draws other masks.
+SAID_OF_KERAS: dict[str, tuple[dict[str, object], bool]] = {
+    "lstm, dropout, softmax": ({"dropout": 0.3}, False),
+    "gru, functional, sigmoid": ({"dropout": 0.25, "train_embedding": False, "head": "sigmoid"}, False),
+    "rnn, unrolled, fixed length": ({"max_length": 12}, False),
+    "bilstm, stacked, logits": ({"layers": 2}, False),
+    "bigru, stacked, no biases": ({"layers": 2}, False),
+    "birnn, backward layer given": ({}, False),
+    "lstm, stacked, mask given": ({"layers": 2}, False),
+    "lstm, frozen, dropped words and states, sigmoid": (
+        {"spatial_dropout": 0.3, "recurrent_dropout": 0.4, "train_embedding": False, "head": "sigmoid"},
+        True,
+    ),
+    "gru, spatial dropout, sigmoid": ({"spatial_dropout": 0.3, "head": "sigmoid"}, False),
+    "bilstm, stacked, dropped words": ({"layers": 2, "spatial_dropout": 0.3}, True),
+    "rnn, stacked, dropped states, 46 classes": ({"layers": 2, "recurrent_dropout": 0.4}, False),
+    "bigru, 5 classes": ({}, False),
 }
 
 # Each is refused, and the message names the layer and says this.
 REFUSED_KERAS: dict[str, tuple[Callable[[], Any], str]] = {
     "reset before": (lambda: _sequential(_layers().GRU(HIDDEN, reset_after=False)), "(GRU): reset_after=False"),
-    "dropout in it": (lambda: _sequential(_layers().LSTM(HIDDEN, dropout=0.2)), "(LSTM): dropout=0.2"),
-    "dropout of states": (
-        lambda: _sequential(_layers().Bidirectional(_layers().LSTM(HIDDEN, recurrent_dropout=0.1))),
-        "(LSTM): recurrent_dropout=0.1",
+    "words dropped twice": (
+        lambda: _sequential(_layers().SpatialDropout1D(0.1), _layers().LSTM(HIDDEN, dropout=0.2)),
+        "(LSTM): dropout=0.2 beside another of the same words",
     ),
+    "words dropped otherwise backward": (
+        lambda: _sequential(
+            _layers().Bidirectional(
+                _layers().LSTM(HIDDEN), backward_layer=_layers().LSTM(HIDDEN, dropout=0.2, go_backwards=True)
+            )
+        ),
+        "(LSTM): dropout=0.0 beside another of the same words",
+    ),
+    "dropout in the second": (
+        lambda: _sequential(_layers().GRU(HIDDEN, return_sequences=True), _layers().GRU(HIDDEN, dropout=0.2)),
+        "(GRU): dropout=0.2 between recurrent layers",
+    ),
+    "states dropped in one layer": (
+        lambda: _sequential(
+            _layers().LSTM(HIDDEN, return_sequences=True), _layers().LSTM(HIDDEN, recurrent_dropout=0.1)
+        ),
+        "(LSTM): its recurrent_dropout differs",
+    ),
+    "all words dropped": (lambda: _sequential(_layers().LSTM(HIDDEN, dropout=1.0)), "spatial-dropout: "),
     "backwards": (lambda: _sequential(_layers().LSTM(HIDDEN, go_backwards=True)), "(LSTM): go_backwards=True"),
     "stateful": (_stateful, "(GRU): stateful=True"),
     "relu": (lambda: _sequential(_layers().SimpleRNN(HIDDEN, activation="relu")), "(SimpleRNN): activation='relu'"),
@@ -273,9 +333,11 @@ REFUSED_KERAS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: _sequential(_layers().Bidirectional(_layers().LSTM(HIDDEN), merge_mode="sum")),
         "(Bidirectional): merge_mode='sum'",
     ),
-    "spatial dropout": (
-        lambda: _sequential(_layers().SpatialDropout1D(0.2), _layers().LSTM(HIDDEN)),
-        "(SpatialDropout1D): only pooled features are dropped",
+    "spatial dropout of states": (
+        lambda: _sequential(
+            _layers().LSTM(HIDDEN, return_sequences=True), _layers().SpatialDropout1D(0.2), _layers().LSTM(HIDDEN)
+        ),
+        "(SpatialDropout1D): only one SpatialDropout1D, right after the Embedding",
     ),
     "maximum": (
         lambda: _sequential(_layers().LSTM(HIDDEN, return_sequences=True), _layers().GlobalMaxPooling1D()),

@@ -13,8 +13,7 @@ import pandas as pd
 import pytest
 
 from shared.contract import FRAMEWORKS
-from shared.data.encoding import load_corpus
-from shared.predictions import read_predictions
+from shared.loading import load_corpus
 from shared.runs import run_directory
 from shared.specification import Specification
 from tests.conftest import ROOT, Command
@@ -33,7 +32,7 @@ def printed(command: Command, checkpoint: Path) -> dict[str, str]:
     for framework in FRAMEWORKS:
         done = command(f"{framework}_impl", "predict", "--checkpoint", checkpoint, *REVIEWS)
         assert done.returncode == 0, done.stderr
-        assert "1 review(s) without a word" in done.stderr
+        assert "1 text without a word" in done.stderr
         outputs[framework] = done.stdout
     return outputs
 
@@ -58,9 +57,11 @@ def test_reviews_come_from_files_and_standard_input(
     )
     assert done.returncode == 0, done.stderr
     assert "3 predictions, accuracy" in done.stdout
-    predictions = read_predictions(out)
-    assert predictions.review_ids.tolist() == ["a", "b", "c"]
-    assert predictions.labels.tolist() == [0, 1, 1]
+    predicted = pd.read_parquet(out)
+    pd.testing.assert_frame_equal(predicted[[*table]], table)
+    names = predicted[["probability_negative", "probability_positive"]].to_numpy().argmax(axis=1)
+    assert predicted["prediction"].tolist() == [("negative", "positive")[number] for number in names]
+    assert predicted["prediction"].tolist()[:2] == ["positive", "negative"]
     done = command(f"{framework}_impl", "predict", "--checkpoint", checkpoint, stdin="\n".join(REVIEWS[:2]))
     assert done.stdout.splitlines() == printed[framework].splitlines()[:2]
 
@@ -109,5 +110,5 @@ def test_out_of_domain_sentences(command: Command, checkpoint: Path, tmp_path: P
     out = tmp_path / "predictions.parquet"
     done = command("pytorch_impl", "predict", "--checkpoint", checkpoint, "--input", "rotten-tomatoes", "--output", out)
     assert "8,530 predictions, accuracy 0." in done.stdout
-    predictions = read_predictions(out)
-    assert np.mean(predictions.classes == predictions.labels) > 0.55, "worse than in its domain, better than chance"
+    predicted = pd.read_parquet(out)
+    assert np.mean(predicted["prediction"] == predicted["label"]) > 0.55, "worse than in its domain, better than chance"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from compare import workers
-from compare.parity import PROBABILITIES, random_weights
+from compare.parity import PROBABILITIES, TRAINED_PROBABILITIES, random_reviews, random_weights
 from compare.workers import Ask
-from shared.contract import FRAMEWORKS
-from shared.data.encoding import Corpus, EncodedReviews
+from shared.contract import FRAMEWORKS, REFERENCE
+from shared.data.corpus import Corpus
+from shared.data.encoded import EncodedReviews
 from shared.specification import ARCHITECTURES, POOLINGS, Specification
 from tests.conformance import jobs
 
@@ -69,6 +72,42 @@ def test_a_review_scores_the_same_alone_in_a_batch_and_padded(
     head = weights["head.bias"].astype(np.float64)
     prior = np.exp(head) / np.exp(head).sum()
     assert np.abs(together[0] - prior).max() <= PROBABILITIES, "an empty review is answered by the head's bias"
+
+
+@pytest.mark.parametrize(("head", "classes"), [("sigmoid", 2), ("softmax", 5), ("softmax", 46), ("softmax", 1_000)])
+def test_any_number_of_classes_goes_in_and_comes_out(
+    ask: Ask,
+    framework: str,
+    smoke: Specification,
+    corpus: Corpus,
+    odd_reviews: EncodedReviews,
+    head: str,
+    classes: int,
+) -> None:
+    specification = smoke.replaced(head=head)
+    weights = random_weights(specification, len(corpus.vocabulary), classes=classes)
+    exported, _ = ask(jobs.there_and_back, framework, specification, weights)
+    assert all(np.array_equal(exported[name], array) for name, array in weights.items())
+    answers, nothing = ask(
+        workers.predict, framework, specification, weights, [odd_reviews, odd_reviews.take(np.arange(0))]
+    )
+    (expected,) = ask(workers.predict, REFERENCE, specification, weights, [odd_reviews])
+    assert np.abs(answers - expected).max() <= PROBABILITIES
+    assert answers.shape == (len(odd_reviews), classes)
+    assert nothing.shape == (0, classes)
+    assert np.ptp(answers, axis=0).max() > 100 * PROBABILITIES, "the reviews must not all score alike"
+
+
+def test_a_class_that_has_no_review_is_no_obstacle(ask: Ask, framework: str, smoke: Specification) -> None:
+    """Its weight is 0, not infinite; and what is trained on one review of a class is still a number."""
+    specification = smoke.replaced(class_weights="balanced", epochs=1, batch_size=4)
+    reviews = random_reviews([3] * 10, 60, classes=5)
+    reviews = replace(reviews, labels=np.array([4, 0, 0, 1, 1, 0, 0, 0, 1, 0], np.int16))
+    weights = random_weights(specification, 60, classes=5)
+    trained = ask(workers.train, framework, specification, weights, reviews, reviews)
+    expected = ask(workers.train, REFERENCE, specification, weights, reviews, reviews)
+    assert np.allclose(trained.step_losses, expected.step_losses, rtol=1e-3)
+    assert np.abs(trained.probabilities - expected.probabilities).max() <= TRAINED_PROBABILITIES
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

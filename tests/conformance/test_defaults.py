@@ -12,7 +12,8 @@ from compare import workers
 from compare.parity import PROBABILITIES, random_weights
 from compare.workers import Ask, Trained
 from shared.contract import FRAMEWORKS
-from shared.data.encoding import Corpus, encode_texts
+from shared.data.corpus import Corpus
+from shared.data.encoded import encode_texts
 from shared.errors import LockstepError
 from shared.specification import LOCKSTEP_FIELDS, Specification
 from tests.conformance import jobs

@@ -13,7 +13,7 @@ import pytest
 
 from compare.workers import Ask
 from shared.contract import FRAMEWORKS
-from shared.data.encoding import Corpus
+from shared.data.corpus import Corpus
 from shared.errors import LockstepError
 from shared.predictions import Predictions, save_predictions
 from shared.specification import LOCKSTEP_FIELDS, RECIPES, Specification
@@ -39,7 +39,17 @@ BASE: dict[str, Any] = {
 # Another value of every field, which no room has of its own accord. What is made of files, `files` makes.
 CHANGED: dict[str, Any] = {
     "data": "data",
+    "test_data": "test_data",
+    "validation_data": "validation_data",
     "unlabelled": "unlabelled",
+    "text_column": "other_text",
+    "label_column": "other_label",
+    "id_column": "other_id",
+    "split_column": "part",
+    "encoding": "latin-1",
+    "delimiter": ";",
+    "header": False,
+    "labels": "pos=good neg=bad",
     "pseudo_labels": "pseudo_labels",
     "reviews": 100,
     "test_fraction": 0.5,
@@ -63,12 +73,17 @@ CHANGED: dict[str, Any] = {
     "second_bias": True,
     "dropout": 0.6,
     "word_dropout": 0.3,
+    "spatial_dropout": 0.3,
+    "recurrent_dropout": 0.3,
+    "head": "sigmoid",
     "recipe": "idiomatic",
     "seed": 1,
     "epochs": 1,
+    "minimum_steps": 30,
     "batch_size": 24,
     "batch_parts": 3,
     "batch_order": "shuffled",
+    "class_weights": "balanced",
     "loss_reduction": "sum",
     "learning_rate": 0.03,
     "schedule": "one_cycle",
@@ -83,7 +98,7 @@ CHANGED: dict[str, Any] = {
 CHANGED_IN: dict[str, dict[str, Any]] = {"idiomatic": {"recipe": "lockstep", "schedule": "linear"}}
 # What has to be there on both sides for the field to mean anything.
 BESIDE = {"pseudo_labels": ("unlabelled",)}
-FILES = ("data", "unlabelled", "pseudo_labels", "vectors", "start_from")
+FILES = ("data", "test_data", "validation_data", "unlabelled", "pseudo_labels", "vectors", "start_from")
 
 # Only these are refused: a room that refused more would pass by doing less.
 REFUSED: dict[tuple[str, str], set[str]] = {
@@ -98,6 +113,8 @@ REFUSED: dict[tuple[str, str], set[str]] = {
 }
 # The steps are the same ones: what is kept of them is not, or it is no more than rounding.
 SAME_STEPS = {"weight_averaging", "batch_parts"}
+# Read otherwise, the table has no column that could be the text: the line says which flag would name it.
+UNREADABLE = {"delimiter", "header"}
 
 
 @dataclass(frozen=True)
@@ -105,6 +122,8 @@ class Files:
     """Files that fields name, and texts that every model is asked about."""
 
     data: Path
+    test_data: Path
+    validation_data: Path
     unlabelled: Path
     pseudo_labels: Path
     vectors: Path
@@ -114,16 +133,26 @@ class Files:
 
 @pytest.fixture(scope="module")
 def tables(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Tables of the beginnings of real reviews: some shorter than what is read, and no official test."""
+    """Tables of the beginnings of real reviews: some shorter than what is read, and no official test.
+
+    Beside the usual columns there are others, which can be named. The classes are not equally frequent, and some words
+    are not in ASCII.
+    """
     folder = tmp_path_factory.mktemp("fields")
     texts = [" ".join(text.split()[: 6 + row % 20]) for row, text in enumerate(corpus.texts[0])]
     labels = corpus.train.labels
     paths = {}
-    shuffled = np.random.default_rng(0).permutation(len(texts))[:480]
-    for name, rows in zip(("base", "data", "unlabelled"), np.split(shuffled, 3), strict=True):
-        table = pd.DataFrame({"review_id": [f"{name}-{row}" for row in rows], "text": [texts[row] for row in rows]})
+    shuffled = np.random.default_rng(0).permutation(len(texts))[:600]
+    for name, chosen in zip(("base", "data", "unlabelled"), np.split(shuffled, 3), strict=True):
+        rows = chosen[(labels[chosen] == 0) | (np.arange(len(chosen)) % 3 > 0)]
+        table = pd.DataFrame({"review_id": [f"{name}-{row}" for row in rows]})
+        table["text"] = [f"na\u00efve {texts[row]}" if row % 2 else texts[row] for row in rows]
         if name != "unlabelled":
             table["label"] = ["neg" if labels[row] == 0 else "pos" for row in rows]
+            table["other_id"] = [f"other-{row}" for row in rows]
+            table["other_text"] = [texts[row - 1] for row in rows]
+            table["other_label"] = ["short" if len(texts[row]) < 90 else "long" for row in rows]
+            table["part"] = np.where(np.arange(len(rows)) % 4 > 0, "train", "test")
         paths[name] = folder / f"{name}.csv"
         table.to_csv(paths[name], index=False)
     return paths
@@ -139,10 +168,14 @@ def files(tables: dict[str, Path], corpus: Corpus, ask: Ask, tmp_path_factory: p
     ids = np.array(sorted(pd.read_csv(tables["unlabelled"])["review_id"]), object)
     positive = generator.random(len(ids)).astype(np.float32)
     answers = np.stack([1 - positive, positive], axis=1)
-    save_predictions(folder / "labels.parquet", Predictions(ids, np.full(len(ids), -1, np.int8), answers))
+    unknown = np.full(len(ids), -1, np.int16)
+    predictions = Predictions(ids, unknown, answers, ("negative", "positive"))
+    save_predictions(folder / "labels.parquet", predictions)
     trained = Specification(data=str(tables["base"]), seed=5, **BASE)
     ask(jobs.train_and_reopen, "reference", trained, [], texts, folder / "checkpoint")
     return Files(
+        tables["data"],
+        tables["data"],
         tables["data"],
         tables["unlabelled"],
         folder / "labels.parquet",
@@ -217,7 +250,15 @@ def test_a_field_is_honoured_or_refused(
             train(framework, recipe, **beside, **change)
         assert "\n" not in str(error.value)
         return
+    if name in UNREADABLE:
+        with pytest.raises(LockstepError, match="--text-column"):
+            train(framework, recipe, **beside, **change)
+        return
     before, after = base(framework, recipe, **beside), train(framework, **{"recipe": recipe, **beside, **change})
+    if name == "id_column":
+        assert before.step_losses == after.step_losses
+        assert [f"other-{one.split('-')[1]}" for one in before.review_ids] == after.review_ids
+        return
     assert not np.array_equal(before.answers, after.answers), f"{name} changes nothing"
     if name not in SAME_STEPS:
         assert before.step_losses != after.step_losses, f"{name} is not trained with"

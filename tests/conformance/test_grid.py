@@ -10,7 +10,7 @@ import pytest
 
 from compare.workers import Ask
 from shared.contract import FRAMEWORKS
-from shared.data.encoding import Corpus
+from shared.data.corpus import Corpus
 from shared.differences import within
 from shared.predictions import read_predictions, schema_of
 from shared.runs import Run, read_record, read_runs

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
+from compare import workers
 from compare.convert import Wishes
-from compare.parity import PROBABILITIES, random_weights
+from compare.parity import PROBABILITIES, random_reviews, random_weights
 from compare.workers import Ask, Workers
-from shared.data.encoding import EncodedReviews
+from shared.data.encoded import EncodedReviews
 from shared.errors import LockstepError
 from shared.reference.model import build
 from shared.reference.training import predict_probabilities
@@ -42,7 +43,7 @@ def rooms(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("compare.convert.in_its_room", in_its_room)
 
 
-def made(architecture: str, layers: int = 1, pooling: str = "last", classes: int = 2) -> Checkpoint:
+def made(architecture: str, layers: int = 1, pooling: str = "last", classes: int = 2, **more: object) -> Checkpoint:
     specification = Specification(
         vectors="random",
         architecture=architecture,
@@ -54,8 +55,10 @@ def made(architecture: str, layers: int = 1, pooling: str = "last", classes: int
         dropout=0.25,
         max_length=40,
         truncation="head",
+        **more,
     )
-    return Checkpoint(specification, VOCABULARY, random_weights(specification, WORDS, seed=layers))
+    names = ("negative", "positive") if classes == 2 else tuple(f"kind {label} ♥" for label in range(classes))
+    return Checkpoint(specification, VOCABULARY, random_weights(specification, WORDS, layers, classes), names)
 
 
 def reference(checkpoint: Checkpoint, rows: np.ndarray | None = None) -> np.ndarray:
@@ -68,7 +71,14 @@ def reference(checkpoint: Checkpoint, rows: np.ndarray | None = None) -> np.ndar
     return predict_probabilities(build(checkpoint.specification, checkpoint.weights), reviews)
 
 
+def of_all_classes(answers: np.ndarray) -> np.ndarray:
+    """Probabilities of all classes, where a model answers with that of the second alone."""
+    return np.concatenate([1 - answers, answers], axis=1) if answers.shape[1] == 1 else answers
+
+
 def softmax(logits: np.ndarray) -> np.ndarray:
+    if logits.shape[1] == 1:  # a sigmoid's
+        return of_all_classes(1 / (1 + np.exp(-logits.astype(np.float64))))
     exponents = np.exp(logits.astype(np.float64))
     return exponents / exponents.sum(axis=1, keepdims=True)
 
@@ -80,20 +90,16 @@ def differences(left: Checkpoint, right: Checkpoint) -> list[str]:
 @pytest.mark.parametrize("name", keras_models.EXACT_KERAS)
 def test_a_users_keras_model_becomes_a_checkpoint(ask: Ask, name: str, tmp_path: Path) -> None:
     answers = ask(keras_models.save_keras, "keras", name, tmp_path / "model.keras")
-    if answers.shape[1] == 1:
-        answers = np.concatenate([1 - answers, answers], axis=1)
-    convert(tmp_path / "model.keras", tmp_path / "model", Wishes())
+    _, notes = convert(tmp_path / "model.keras", tmp_path / "model", Wishes())
     checkpoint = read_checkpoint(tmp_path / "model")
-    expected = softmax(answers) if name.endswith("logits") else answers
+    expected = softmax(answers) if name.endswith("logits") else of_all_classes(answers)
     assert np.abs(reference(checkpoint) - expected).max() <= PROBABILITIES
     assert np.ptp(expected[:, 1]) > 1_000 * PROBABILITIES, "the rows must not all score alike"
-    specification = checkpoint.specification
-    assert specification.architecture == name.split(",")[0]
-    assert specification.layers == (2 if "stacked" in name else 1)
-    assert specification.dropout == {"lstm, dropout, softmax": 0.3, "gru, functional, sigmoid": 0.25}.get(name, 0)
-    assert specification.max_length == (12 if "fixed length" in name else 192)
-    assert specification.train_embedding == (name != "gru, functional, sigmoid")
-    assert (specification.hidden_size, specification.vocabulary_size) == (HIDDEN, WORDS)
+    said, other_masks = keras_models.SAID_OF_KERAS[name]
+    sizes = {"embedding_size": SIZE, "hidden_size": HIDDEN, "vocabulary_size": WORDS}
+    told = {"data": "unknown", "vectors": "random", "pooling": "last", "architecture": name.split(",")[0]}
+    assert checkpoint.specification == Specification().replaced(**{"dropout": 0, **told, **sizes, **said})
+    assert any("Keras draws a mask for each gate or direction" in note for note in notes) == other_masks
 
 
 @pytest.mark.parametrize("name", keras_models.REFUSED_KERAS)
@@ -170,12 +176,14 @@ def test_our_own_keras_model_returns_too(ask: Ask, architecture: str, pooling: s
     assert again.specification.architecture == architecture
 
 
-@pytest.mark.parametrize("recipe", ["lockstep", "idiomatic"])
-@pytest.mark.parametrize(("architecture", "parts"), [("bilstm", 2), ("bigru", 3), ("lstm", 1)])
+@pytest.mark.parametrize(
+    ("recipe", "head"), [("lockstep", "softmax"), ("lockstep", "sigmoid"), ("idiomatic", "softmax")]
+)
+@pytest.mark.parametrize(("architecture", "parts"), [("bilstm", 2), ("bigru", 3), ("lstm", 1), ("rnn", 2)])
 def test_models_of_the_keras_room_are_read(
-    ask: Ask, recipe: str, architecture: str, parts: int, tmp_path: Path
+    ask: Ask, recipe: str, head: str, architecture: str, parts: int, tmp_path: Path
 ) -> None:
-    checkpoint = made(architecture, 2, "ends" if recipe == "lockstep" else "last")
+    checkpoint = made(architecture, 2, "ends" if recipe == "lockstep" else "last", head=head)
     in_parts = {"batch_parts": parts} if recipe == "lockstep" else {}
     specification = checkpoint.specification.replaced(recipe=recipe, **in_parts)
     path = tmp_path / "model.keras"
@@ -183,6 +191,71 @@ def test_models_of_the_keras_room_are_read(
     converted, _ = convert(path, tmp_path / "model", Wishes())
     assert not differences(checkpoint, converted)
     assert np.abs(reference(converted) - softmax(logits)).max() <= PROBABILITIES
+
+
+HEADS = [(2, "softmax"), (5, "softmax"), (46, "softmax"), (2, "sigmoid")]
+
+
+@pytest.mark.parametrize(("classes", "head"), HEADS)
+@pytest.mark.parametrize("pooling", ["last", "concat"])
+@pytest.mark.parametrize("suffix", [".keras", ".safetensors", ".pt"])
+def test_heads_of_all_kinds_travel_through_every_format(
+    ask: Ask, classes: int, head: str, pooling: str, suffix: str, tmp_path: Path
+) -> None:
+    checkpoint = made("bigru", 1, pooling, classes, head=head)
+    save_checkpoint(tmp_path / "model", checkpoint)
+    path = tmp_path / f"model{suffix}"
+    _, notes = convert(tmp_path / "model", path)
+    what = "the probability" if (suffix, pooling) == (".keras", "last") else "the logit"
+    assert (f"the head has one output, {what} of 'positive'" in notes) == (head == "sigmoid")
+    if suffix == ".keras":
+        answers, rows = ask(keras_models.open_keras, "keras", path), None
+        answers = of_all_classes(answers) if pooling == "last" else softmax(answers)
+    else:
+        units = checkpoint.specification.outputs(classes)
+        options, rows = {"ways": 2, "pooling": pooling, "units": units}, torch_models.with_words()
+        answers = ask(torch_models.open_torch, "pytorch", path, "GRU", options)
+    assert answers.shape[1] == classes
+    assert np.abs(reference(checkpoint, rows) - answers).max() <= PROBABILITIES
+    wishes = Wishes(pooling=pooling if suffix == ".pt" else None)
+    again, notes = convert(path, tmp_path / "again", wishes)
+    assert not differences(checkpoint, again)
+    assert (again.specification.head, again.specification.pooling) == (head, pooling)
+    supposed = ("negative", "positive") if classes == 2 else tuple(f"class-{label}" for label in range(classes))
+    has_names = suffix == ".safetensors"  # which has room for metadata
+    assert read_checkpoint(tmp_path / "again").class_names == (checkpoint.class_names if has_names else supposed)
+    noted = f"no --class-names: supposed {supposed[0]}, {supposed[1]}"
+    assert any(note.startswith(noted) for note in notes) != has_names
+    named, notes = convert(path, tmp_path / "named", replace(wishes, class_names=checkpoint.class_names))
+    assert named.class_names == checkpoint.class_names
+    assert not any("--class-names" in note for note in notes)
+
+
+@pytest.mark.parametrize("architecture", ["rnn", "bilstm", "gru"])
+def test_what_is_dropped_in_training_changes_no_answer(ask: Ask, framework: str, architecture: str) -> None:
+    dropped = {"spatial_dropout": 0.3, "recurrent_dropout": 0.4}
+    whole, checkpoint = made(architecture, 2, head="sigmoid"), made(architecture, 2, head="sigmoid", **dropped)
+    rows = random_reviews([0, 1, 3, 11, 11], WORDS)
+    expected, answers = (
+        ask(workers.predict, framework, one.specification, one.weights, [rows])[0] for one in (whole, checkpoint)
+    )
+    assert answers.tobytes() == expected.tobytes()
+    assert np.ptp(answers[:, 1]) > 0.01
+
+
+@pytest.mark.parametrize("architecture", ["rnn", "bilstm", "gru"])
+def test_a_keras_file_drops_what_its_layers_can_drop_alike(ask: Ask, architecture: str, tmp_path: Path) -> None:
+    checkpoint = made(architecture, 2, head="sigmoid", spatial_dropout=0.3, recurrent_dropout=0.4)
+    save_checkpoint(tmp_path / "model", checkpoint)
+    _, notes = convert(tmp_path / "model", tmp_path / "model.keras")
+    left_out = architecture != "rnn"
+    assert any("recurrent-dropout 0.4 is left out" in note for note in notes) == left_out
+    answers = of_all_classes(ask(keras_models.open_keras, "keras", tmp_path / "model.keras"))
+    assert np.abs(reference(checkpoint) - answers).max() <= PROBABILITIES
+    again, _ = convert(tmp_path / "model.keras", tmp_path / "again")
+    assert not differences(checkpoint, again)
+    said = (again.specification.spatial_dropout, again.specification.recurrent_dropout)
+    assert said == (0.3, 0 if left_out else 0.4)
 
 
 TORCH_MODELS = {
@@ -313,7 +386,7 @@ def test_the_command_from_framework_to_framework(command: Command, ask: Ask, tmp
     assert done.stdout.endswith(
         f"model.safetensors: bigru, 2 layers of {HIDDEN}, pooling last, {WORDS} words, 2 classes\n"
     )
-    assert done.stderr == ""
+    assert done.stderr == "note: no --class-names: supposed negative, positive\n"
     words = tmp_path / "words.txt"
     words.write_text("\n".join(["", "[UNK]", *VOCABULARY.words[2:]]))
     flags = ("--vocabulary", words, "--class-names", "bad", "good", "--max-length", "50")

@@ -11,6 +11,8 @@ from compare import workers
 from compare.parity import GRADIENTS, LENGTHS, LOGITS, WORDS, random_reviews, random_weights
 from compare.workers import Ask
 from shared.contract import REFERENCE
+from shared.data.batches import Batches, Masks
+from shared.data.encoded import EncodedReviews
 from shared.differences import relative_difference
 from shared.predictions import read_predictions
 from shared.specification import ARCHITECTURES, POOLINGS, Specification
@@ -21,10 +23,14 @@ SMALL = Specification(vectors="random", embedding_size=5, hidden_size=4, vocabul
 ON_PYTORCH = ("pytorch", "flair", "fastai")
 
 
+def masks_of(specification: Specification, reviews: EncodedReviews) -> Masks:
+    return Batches(reviews, specification).masks(0, 0, reviews.padded(np.arange(len(reviews))))
+
+
 def assert_same_pass(ask: Ask, framework: str, specification: Specification, job: object, *more: object) -> None:
     """Logits and gradients are the reference's, of reviews among which one is empty."""
     weights, reviews = random_weights(specification, WORDS), random_reviews(LENGTHS["random"], WORDS)
-    masks = (np.ones((len(reviews), specification.features), np.float32),)
+    masks = masks_of(specification, reviews)
     expected = ask(workers.forward_and_backward, REFERENCE, specification, weights, reviews, masks)
     logits, _, gradients = ask(job, framework, specification, weights, reviews, masks, *more)
     assert np.abs(logits - expected[0]).max() <= LOGITS
@@ -37,6 +43,14 @@ def assert_same_pass(ask: Ask, framework: str, specification: Specification, job
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_any_number_of_parts_is_the_same_model(ask: Ask, framework: str, architecture: str, parts: int) -> None:
     specification = SMALL.replaced(architecture=architecture, batch_parts=parts)
+    assert_same_pass(ask, framework, specification, workers.forward_and_backward)
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+@pytest.mark.parametrize("architecture", ["rnn", "bigru", "lstm"])
+def test_masks_are_cut_as_the_rows_are(ask: Ask, framework: str, architecture: str, parts: int) -> None:
+    dropped = {"word_dropout": 0.3, "spatial_dropout": 0.3, "recurrent_dropout": 0.3}
+    specification = SMALL.replaced(architecture=architecture, batch_parts=parts, **dropped)
     assert_same_pass(ask, framework, specification, workers.forward_and_backward)
 
 
@@ -55,7 +69,7 @@ def test_what_is_not_trained_or_not_read_is_the_same_in_parts(ask: Ask, changes:
     lengths = {"padding": "fixed"}.get(next(iter(changes)), "random")
     specification = SMALL.replaced(architecture="bilstm", max_length=11, **changes)
     weights, reviews = random_weights(specification, WORDS), random_reviews(LENGTHS[lengths], WORDS)
-    masks = (np.ones((len(reviews), specification.features), np.float32),)
+    masks = masks_of(specification, reviews)
     for parts in (1, 3):
         in_parts = specification.replaced(batch_parts=parts)
         found = ask(workers.forward_and_backward, "pytorch", in_parts, weights, reviews, masks)

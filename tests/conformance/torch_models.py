@@ -60,16 +60,20 @@ def plain_torch(cell: str, ways: int = 1, layers: int = 1, pooling: str = "last"
 def save_torch(framework: str, path: Path, cell: str, options: dict[str, Any], prefix: str = "") -> np.ndarray:
     """Save a user's model and return its probabilities for the rows that have a word."""
     implementation(framework)
-    import torch
 
     model = plain_torch(cell, **options)
     _save_state_dict({prefix + name: tensor for name, tensor in model.state_dict().items()}, path)
+    return _probabilities(model)
+
+
+def _probabilities(model: Any) -> np.ndarray:
+    """Of a user's model, for the rows that have a word."""
+    import torch
+
     with torch.no_grad():
         logits = model(torch.from_numpy(tokens()[with_words()])).double()
-    probabilities = (
-        logits.softmax(dim=1) if logits.shape[1] > 1 else torch.cat([1 - logits.sigmoid(), logits.sigmoid()], 1)
-    )
-    return probabilities.numpy()
+    both = torch.cat([1 - logits.sigmoid(), logits.sigmoid()], 1)
+    return (both if logits.shape[1] == 1 else logits.softmax(dim=1)).numpy()
 
 
 def with_words() -> np.ndarray:
@@ -86,8 +90,7 @@ def open_torch(framework: str, path: Path, cell: str, options: dict[str, Any]) -
     model = plain_torch(cell, **options)
     state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, weights_only=True)
     model.load_state_dict(state, strict=True)
-    with torch.no_grad():
-        return model(torch.from_numpy(tokens()[with_words()])).double().softmax(dim=1).numpy()
+    return _probabilities(model)
 
 
 def save_our_torch(framework: str, specification: Specification, weights: Weights, path: Path) -> np.ndarray:

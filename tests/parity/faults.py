@@ -17,6 +17,7 @@ import numpy as np
 
 from compare.parity import Case, Differences, Training, measure, measure_training, violations
 from compare.workers import Ask, implementation
+from shared.data.batches import CHANNELS, FEATURES, WORDS
 from shared.differences import largest
 from shared.errors import LockstepError
 from shared.weights import TORCH_GATE_ORDER, to_torch_layout
@@ -26,8 +27,14 @@ PASSES = (
     Case("gru", "concat", 1, "random"),
     Case("lstm", "last", 1, "random"),
     Case("bilstm", "concat", 2, "random"),
+    Case("bigru", "last", 2, "random", 5, "softmax", 0.4, 0.4, "balanced"),
+    Case("lstm", "mean", 1, "random", 2, "sigmoid", 0.4, 0.4),
 )
-TRAININGS = (Training("lstm", dropout=0.3), Training("lstm", dropout=0.3, word_dropout=0.3))
+TRAININGS = (
+    Training("lstm", dropout=0.3),
+    Training("lstm", dropout=0.3, word_dropout=0.3),
+    Training("lstm", classes=5, class_weights="balanced"),
+)
 
 
 @dataclass(frozen=True)
@@ -204,13 +211,114 @@ def _stock_apply(_: Any) -> Any:
     return importlib.import_module("keras").optimizers.Adam.apply
 
 
-def _next(function: Any) -> Any:
-    """Call a method for the batch after the one that was asked for."""
-    return lambda self, epoch, number, *rest: function(self, epoch, number + 1, *rest)
+def _next(mask: str) -> Callable[[Any], Any]:
+    """Draw one of the masks for the batch after the one that was asked for."""
+
+    def change(draw: Any) -> Any:
+        def drawn(self: Any, epoch: int, number: int, tokens: np.ndarray) -> Any:
+            return {**draw(self, epoch, number, tokens), mask: draw(self, epoch, number + 1, tokens)[mask]}
+
+        return drawn
+
+    return change
 
 
-def _not_rescaled(function: Any) -> Any:
-    return lambda self, *given: (function(self, *given) > 0).astype(np.float32)
+def _not_rescaled(draw: Any) -> Any:
+    def drawn(self: Any, *given: Any) -> Any:
+        masks = draw(self, *given)
+        return {**masks, FEATURES: (masks[FEATURES] > 0).astype(np.float32)}
+
+    return drawn
+
+
+def _state_masked(
+    entering: Callable[[Any, Any, int], Any], carried: Callable[[Any, Any], Any] = lambda state, mask: state
+) -> Callable[[Any], Any]:
+    """Mask otherwise the state that enters a step, or what is carried over beside it."""
+    torch = importlib.import_module("torch")
+    linear = torch.nn.functional.linear
+
+    def change(_: Any) -> Any:
+        def outputs(layer: Any, inputs: Any, mask: Any) -> Any:
+            step = importlib.import_module("torch_layers.steps").STEPS[layer.mode]
+            state = (torch.zeros_like(mask), torch.zeros_like(mask))
+            found = []
+            for at, a in enumerate(linear(inputs, layer.weight_ih_l0, layer.bias_ih_l0)):
+                r = linear(entering(state[0], mask, at), layer.weight_hh_l0, layer.bias_hh_l0)
+                state = step(a, r, carried(state, mask))
+                found.append(state[0])
+            return torch.stack(found)
+
+        return outputs
+
+    return change
+
+
+def _carried_masked(number: int) -> Callable[[Any], Any]:
+    """Mask what is carried over too: the first of a state is h, the second an LSTM's cell."""
+
+    def carried(state: Any, mask: Any) -> Any:
+        return tuple(each * mask if place == number else each for place, each in enumerate(state))
+
+    return lambda right: _state_masked(lambda h, mask, at: h * mask, carried)(right)
+
+
+def _new_mask_each_step(right: Any) -> Any:
+    return _state_masked(lambda h, mask, at: h * mask.roll(at, 1))(right)
+
+
+def _other_directions_mask(forward: Any) -> Any:
+    def encoded(self: Any, inputs: Any, real: Any, state_mask: Any = None) -> Any:
+        if state_mask is not None and len(self.specification.directions) == 2:
+            shape = (len(state_mask), self.specification.layers, 2, self.specification.hidden_size)
+            state_mask = state_mask.reshape(shape).flip(2).flatten(1)
+        return forward(self, inputs, real, state_mask)
+
+    return encoded
+
+
+def _channels_otherwise(wrong: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
+    """Make another mask of the words' channels, of the words' vectors and the right mask."""
+
+    def change(masked: Any) -> Any:
+        def multiplied(values: Any, masks: Any, *names: str) -> Any:
+            if CHANNELS in names and CHANNELS in masks:
+                masks = {**masks, CHANNELS: wrong(values, masks[CHANNELS])}
+            return masked(values, masks, *names)
+
+        return multiplied
+
+    return change
+
+
+def _channels_of_each_word(right: Any) -> Any:
+    torch = importlib.import_module("torch")
+    every = _channels_otherwise(lambda x, mask: torch.cat([mask.roll(at, 2) for at in range(x.shape[1])], dim=1))
+    return every(right)
+
+
+def _next_label(index: Any) -> Any:
+    return lambda self, item: (index(self, item) + 1) % len(self)
+
+
+def _logits_in_other_order(right: Any) -> Any:
+    return lambda outputs: right(outputs)[:, ::-1]
+
+
+def _no_mask(call: Any) -> Any:
+    return lambda self, sequences, factors: call(self, sequences, factors * 0 + 1)
+
+
+def _of_the_class_before(weigh: Any) -> Any:
+    def weighed(*given: Any) -> Any:
+        weights = weigh(*given)
+        return None if weights is None else np.roll(weights, 1)
+
+    return weighed
+
+
+def _pytorchs_own_mean(_: Any) -> Any:
+    return importlib.import_module("torch").nn.CrossEntropyLoss
 
 
 def _one_step_ahead(rate: Any) -> Any:
@@ -221,6 +329,7 @@ def _other_seed(order: Any) -> Any:
     return lambda self, epoch: order(self, epoch + 1)
 
 
+STEPPED = "torch_layers.encoder:outputs_with_mask"
 NAN = float("nan")
 ARRAYS = ("embedding", *(f"rnn.0.forward.{kind}" for kind in ("input_kernel", "recurrent_kernel", "bias")))
 ARRAYS = (*ARRAYS, "head.kernel", "head.bias")
@@ -303,7 +412,7 @@ FAULTS = (
         "backward direction starts in the padding", "fastai", "torch_layers.encoder:mirrored_places", _reversed_whole
     ),
     Fault("gradients of the first part only", "pytorch", "torch_layers.parts:reduce", _first_part_only),
-    Fault("word ids shifted by one", "keras", "shared.data.encoding:EncodedReviews.padded", _shifted_ids),
+    Fault("word ids shifted by one", "keras", "shared.data.encoded:EncodedReviews.padded", _shifted_ids),
     Fault("loss summed over the batch", "flair", "flair_impl.model:SentimentClassifier", _summed),
     Fault("epsilon before Adam's bias correction", "keras", "keras_impl.training:BiasCorrectedAdam", _epsilon_before),
     Fault("clipping by the norm of slices", "keras", "keras_impl.training:DenseAdam.apply", _stock_apply),
@@ -311,9 +420,35 @@ FAULTS = (
     Fault("fastai's beta 2, .99", "pytorch", "torch.optim:Adam", _constants(betas=(0.9, 0.99))),
     Fault("no clipping", "pytorch", "torch.nn.utils:clip_grad_norm_", lambda _: lambda *given: None),
     Fault("learning rate one step ahead", "keras", "keras_impl.training:learning_rate_at", _one_step_ahead),
-    Fault("dropout mask of the next batch", "flair", "shared.data.batches:Batches.dropout_mask", _next),
-    Fault("dropout without rescaling", "fastai", "shared.data.batches:Batches.dropout_mask", _not_rescaled),
-    Fault("word mask of the next batch", "pytorch", "shared.data.batches:Batches.word_mask", _next),
+    Fault("dropout mask of the next batch", "flair", "shared.data.batches:Batches.masks", _next(FEATURES)),
+    Fault("dropout without rescaling", "fastai", "shared.data.batches:Batches.masks", _not_rescaled),
+    Fault("word mask of the next batch", "pytorch", "shared.data.batches:Batches.masks", _next(WORDS)),
+    Fault("channels dropped anew for each word", "pytorch", "pytorch_impl.model:masked", _channels_of_each_word),
+    Fault(
+        "channels dropped for the whole batch",
+        "flair",
+        "flair_impl.model:masked",
+        _channels_otherwise(lambda _, mask: mask[:1]),
+    ),
+    Fault("state dropped where a GRU carries it over too", "pytorch", STEPPED, _carried_masked(0)),
+    Fault("state dropped in an LSTM's cell too", "flair", STEPPED, _carried_masked(1)),
+    Fault("state dropped anew in each step", "fastai", STEPPED, _new_mask_each_step),
+    Fault(
+        "state's mask of the other direction", "flair", "torch_layers.encoder:Encoder.forward", _other_directions_mask
+    ),
+    Fault(
+        "one logit of the other class",
+        "fastai",
+        "torch_layers.head:both_logits",
+        lambda right: lambda z: right(z).flip(1),
+    ),
+    Fault("one logit of the other class", "keras", "keras_impl.model:both_logits", _logits_in_other_order),
+    Fault("state not dropped", "keras", "keras_impl.recurrent:DroppedState.call", _no_mask),
+    Fault("class weights of the class before", "keras", "keras_impl.training:class_weights", _of_the_class_before),
+    Fault("class weights divided by their sum", "pytorch", "pytorch_impl.training:CrossEntropy", _pytorchs_own_mean),
+    Fault("class weights divided by their sum", "flair", "flair_impl.model:CrossEntropy", _pytorchs_own_mean),
+    Fault("no class weights", "fastai", "fastai_impl.training:weights_of_classes", lambda _: lambda *given: None),
+    Fault("classes off by one", "flair", "flair_impl.model:Dictionary.get_idx_for_item", _next_label),
     Fault(
         "last weights kept, not averaged", "keras", "shared.history:Recorder._average", lambda _: lambda *given: None
     ),

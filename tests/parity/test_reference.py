@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from compare.parity import CASES, LENGTHS, WORDS, Case, random_reviews, random_weights
-from shared.reference.model import build
+from shared.data.batches import CHANNELS, FEATURES, STATES, class_weights
+from shared.data.batches import WORDS as OF_WORDS
+from shared.reference.model import build, softmax
+from shared.weights import Weights
 
 # Central differences with step h err by h^2 and by rounding 1e-16 / h: both near 1e-10 at this step.
 STEP = 1e-5
@@ -16,13 +19,23 @@ ENTRIES = 4  # of each array, chosen at random
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.lengths == "random"], ids=str)
 def test_gradients_are_those_of_central_differences(case: Case) -> None:
-    model = build(case.specification, random_weights(case.specification, WORDS))
-    reviews = random_reviews(LENGTHS[case.lengths])
+    specification = case.specification
+    model = build(specification, random_weights(specification, WORDS, classes=case.classes))
+    reviews = random_reviews(LENGTHS[case.lengths], classes=case.classes)
     tokens, labels = reviews.padded(np.arange(len(reviews))), reviews.labels.astype(np.int64)
     generator = np.random.default_rng(2)
-    shapes = ((len(reviews), case.specification.features), (*tokens.shape, 1))
-    masks = tuple(generator.uniform(0.5, 1.5, shape) for shape in shapes)
-    _, _, gradients = model.loss_and_gradients(tokens, labels, masks)
+    shapes = {FEATURES: (len(reviews), specification.features), OF_WORDS: (*tokens.shape, 1)}
+    if specification.spatial_dropout:
+        shapes[CHANNELS] = (len(reviews), 1, specification.embedding_size)
+    if specification.recurrent_dropout:
+        shapes[STATES] = (len(reviews), specification.state_size)
+    masks = {name: generator.uniform(0.5, 1.5, shape) for name, shape in shapes.items()}
+    weights = class_weights(specification, labels, case.classes)
+
+    def passed() -> tuple[np.ndarray, float, Weights]:
+        return model.loss_and_gradients(tokens, labels, masks, weights)
+
+    _, _, gradients = passed()
     assert gradients.keys() == model.weights.keys()
     for name, array in model.weights.items():
         assert gradients[name].shape == array.shape
@@ -32,7 +45,7 @@ def test_gradients_are_those_of_central_differences(case: Case) -> None:
             losses = []
             for step in (STEP, -STEP):
                 array[place] = was + step
-                losses.append(model.loss_and_gradients(tokens, labels, masks)[1])
+                losses.append(passed()[1])
             array[place] = was
             assert abs((losses[0] - losses[1]) / (2 * STEP) - gradients[name][place]) < CENTRAL_DIFFERENCE, name
 
@@ -61,3 +74,40 @@ def test_a_step_of_lstm_by_hand() -> None:
     # h = o tanh(c) = .731059 * .505577 = .369606
     logits = build(specification, weights).logits(np.array([[2]], np.int32))
     assert np.allclose(logits, [[0.369606, -0.369606]], atol=1e-6)
+
+
+def test_one_logit_is_two_of_which_the_first_is_zero() -> None:
+    """Its softmax is the sigmoid, its cross-entropy the binary one; a large logit loses nothing."""
+    case = Case("gru", "last", 1, "random", head="sigmoid")
+    model = build(case.specification, random_weights(case.specification, WORDS))
+    tokens, labels = np.array([[3, 4], [5, 0], [6, 7]], np.int32), np.array([1, 0, 0])
+    for scale in (1, 100):
+        model.weights["head.kernel"] *= scale
+        logits, loss, gradients = model.loss_and_gradients(tokens, labels)
+        z = logits[:, 1]
+        assert np.array_equal(logits, np.stack([np.zeros(3), z], axis=1))
+        assert np.allclose(softmax(logits)[:, 1], 1 / (1 + np.exp(-z)), atol=1e-15)
+        assert np.isclose(loss, np.log1p(np.exp(np.where(labels == 1, -z, z))).mean(), rtol=1e-12)
+        assert np.allclose(gradients["head.bias"], (1 / (1 + np.exp(-z)) - labels).mean())
+
+
+def test_a_weighted_loss_is_divided_by_reviews_and_not_by_weights() -> None:
+    case = Case("rnn", "mean", 1, "random", classes=3)
+    model = build(case.specification, random_weights(case.specification, WORDS, classes=3))
+    tokens, labels = np.array([[3, 4], [5, 0], [6, 7]], np.int32), np.array([2, 0, 2])
+    weights = np.array([3.0, 100.0, 0.5])
+    logits, loss, _ = model.loss_and_gradients(tokens, labels, None, weights)
+    losses = -np.log(softmax(logits)[np.arange(3), labels])
+    assert np.isclose(loss, (0.5 * losses[0] + 3 * losses[1] + 0.5 * losses[2]) / 3, rtol=1e-12)
+
+
+def test_a_state_that_is_dropped_is_still_carried_over() -> None:
+    """With every unit dropped from the recurrent product no step sees the one before, but an LSTM's cell adds up."""
+    specification = Case("lstm", "last", 1, "fixed").specification
+    weights = random_weights(specification, WORDS)
+    tokens = np.array([[3, 4, 5]], np.int32)
+    dropped = build(specification, weights).logits(tokens, {STATES: np.zeros((1, specification.state_size))})
+    weights["rnn.0.forward.recurrent_kernel"][:] = 0
+    assert np.allclose(dropped, build(specification, weights).logits(tokens), atol=1e-12)
+    weights["rnn.0.forward.bias"][5:10] = -50  # forgets
+    assert not np.allclose(dropped, build(specification, weights).logits(tokens), atol=1e-3)
