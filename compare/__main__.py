@@ -112,7 +112,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     benchmark.add_argument("--repeats", type=positive, default=3, metavar="N", help="pairs of measurements; default: 3")
     benchmark.add_argument(
-        "--texts", type=positive, default=1_000_000, metavar="N", help="of the large file that is read; default: 1000000"
+        "--texts",
+        type=positive,
+        default=1_000_000,
+        metavar="N",
+        help="of the large file that is read; default: 1000000",
     )
     benchmark.add_argument(
         "--busy",
@@ -214,7 +218,12 @@ def _add_convert_command(commands: Any) -> None:
         metavar="FILE",
         help="the model's words, one a line in the order of the ids, <pad> and <unk> first; default: placeholders",
     )
-    convert.add_argument("--class-names", nargs="+", metavar="NAME", help="by label; default: negative positive")
+    convert.add_argument(
+        "--class-names",
+        nargs="+",
+        metavar="NAME",
+        help="by label; default: what INPUT says, or negative positive, or class-0 class-1 … where there are more",
+    )
     convert.add_argument(
         "--pooling", choices=POOLINGS, help="how a state_dict's model pools; default: what it says, or last"
     )

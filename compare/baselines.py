@@ -91,7 +91,8 @@ class NaiveBayesSVM(ClassifierMixin, BaseEstimator):
         positive, negative = self.smoothing + counted_inside, self.smoothing + (counted - counted_inside)  # [terms]
         # r = log((p / ||p||_1) / (q / ||q||_1))
         ratio = np.log((positive / positive.sum()) / (negative / negative.sum()))  # [terms]
-        svm = LinearSVC(C=self.C, random_state=0).fit(X.multiply(ratio).tocsr(), inside, weights)
+        scaled = csr_matrix((X.data * ratio[X.indices], X.indices, X.indptr), X.shape)  # [reviews, terms]
+        svm = LinearSVC(C=self.C, random_state=0).fit(scaled, inside, weights)
         learnt = svm.coef_[0]  # [terms]
         return ratio * ((1 - self.beta) * np.abs(learnt).mean() + self.beta * learnt), self.beta * svm.intercept_[0]
 

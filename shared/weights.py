@@ -168,6 +168,8 @@ def _orthogonal(generator: np.random.Generator, shape: tuple[int, ...]) -> np.nd
 def check(weights: Mapping[str, np.ndarray], specification: Specification) -> None:
     """Raise a LockstepError unless these are finite float32 arrays with the specification's names and shapes."""
     rows, outputs = (len(weights[name]) if name in weights else 0 for name in ("embedding", "head.bias"))
+    if outputs == 1 and specification.head == "softmax":
+        raise LockstepError("weights do not fit the model: a softmax of one output is always 1; its head is a sigmoid")
     expected = shapes(specification, rows, outputs)
     missing, extra = sorted(set(expected) - set(weights)), sorted(set(weights) - set(expected))
     if missing or extra:

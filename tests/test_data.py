@@ -136,7 +136,10 @@ def bad_sources(folder: Path) -> Iterator[tuple[str, str]]:
     (folder / "labels.csv").write_text("text,label\nfine,1\nmaybe,2\n")
     yield "labels.csv", "row 2 has label"
     (folder / "missing.csv").write_text("text,label\nfine,1\nmaybe,\n")
-    yield "missing.csv", "all 1 texts with a label are positive; a classifier needs two classes, add texts of another (1 "
+    yield (
+        "missing.csv",
+        "all 1 texts with a label are positive; a classifier needs two classes, add texts of another (1 ",
+    )
     (folder / "nothing.csv").write_text("")
     yield "nothing.csv", "holds no rows"
     (folder / "no-rows.csv").write_text("text,label\n")
@@ -194,7 +197,7 @@ def test_bad_sources_are_refused_in_one_line(tmp_path: Path) -> None:
 def test_too_few_reviews_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "few.csv"
     path.write_text("text,label\n" + "".join(f"review {n},{n % 2}\n" for n in range(4)))
-    with pytest.raises(LockstepError, match="too few"):
+    with pytest.raises(LockstepError, match="3 splits need 3 different texts of every class"):
         load_corpus(Specification(data=str(path)))
 
 

@@ -160,7 +160,7 @@ TREES: dict[str, Callable[[], dict[str, bytes]]] = {
         ".txt", lambda rows: "".join(f"__label__{NAMES[label]} {text}\n" for text, label in rows).encode()
     ),
     "CSV by split": lambda: by_part(".csv", lambda rows: delimited(",", [["text", "label"], *rows])),
-    "packed CSV by split": lambda: by_part(".jsonl", lambda rows: b"".join(
+    "JSON Lines by split": lambda: by_part(".jsonl", lambda rows: b"".join(
         json.dumps({"text": text, "label": label}).encode() + b"\n" for text, label in rows)),
     "shards of a hub": lambda: {
         f"plain_text/{name}-00000-of-00001.parquet": content for name, content in by_part("", as_parquet).items()
@@ -343,12 +343,13 @@ def read_texts(name: str, content: bytes, reading: Reading = Reading()) -> list[
 
 
 @settings(deadline=None)
-@given(texts, st.sampled_from([",", "\t", ";"]), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), st.booleans())
-def test_texts_of_rows_come_back_to_the_letter(given: list[str], delimiter: str, quoting: int, windows: bool) -> None:
+@given(texts, st.sampled_from([",", "\t", ";"]), st.booleans())
+def test_texts_of_rows_come_back_to_the_letter(given: list[str], delimiter: str, minimal: bool) -> None:
     ids = [f"{number:03d}" for number in range(len(given))]
     made = io.StringIO(newline="")
-    end = "\r\n" if windows else "\n"
-    writer = csv.writer(made, delimiter=delimiter, quoting=quoting, lineterminator=end)  # type: ignore[arg-type]
+    # Where lines end with a line feed alone, Python puts no quotes around a carriage return.
+    quoting, end = (csv.QUOTE_MINIMAL, "\r\n") if minimal else (csv.QUOTE_ALL, "\n")
+    writer = csv.writer(made, delimiter=delimiter, quoting=quoting, lineterminator=end)
     writer.writerows([["id", "text"], *zip(ids, given, strict=True)])
     name, said = {",": ("a.csv", "auto"), "\t": ("a.tsv", "auto"), ";": ("a.csv", "semicolon")}[delimiter]
     read = read_texts(name, made.getvalue().encode(), Reading(delimiter=said))
@@ -448,6 +449,11 @@ def bad_files() -> Iterator[tuple[str, bytes, str]]:
         "wide.tsv",
         b"text\tlabel\nfine\t1\nbad\tfilm\t0\n",
         "line 3 has 3 fields, the header has 2; put texts with tabs",
+    )
+    yield (
+        "return.csv",
+        b"text,label\nfine,1\nb\rd,0\n",
+        "line 3 is damaged (a carriage return stands in a field without",
     )
     yield "nul.csv", b"text,label\nfine,1\nb\0d,0\n", "line 3 holds a NUL"
     yield "wide.csv", "text,label\nfine,1\n".encode("utf-16"), "--encoding utf-16"
@@ -572,7 +578,8 @@ from shared.data.sources import load_reviews
 load_reviews(sys.argv[2])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 reviews = load_reviews(sys.argv[1])
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, len(reviews), sum(map(len, reviews.texts)))
+taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+print(taken // 1024, len(reviews), sum(map(len, reviews.texts)))
 """
 
 
@@ -604,5 +611,4 @@ def test_texts_of_a_large_file_are_never_all_in_memory(tmp_path: Path, name: str
     assert done.stdout, done.stderr[-500:]
     megabytes, read, letters = map(int, done.stdout.split())
     assert (read, letters > 110_000_000) == (count, True)
-    # What is mapped from the disk counts too once it was read through.
-    assert megabytes < 120 + 130
+    assert megabytes < 80

@@ -66,7 +66,7 @@ def test_without_unlabelled_reviews_there_is_one_line(tmp_path: Path) -> None:
     path = write_tarball(tmp_path / "labelled.tar.gz", acl_files())
     with pytest.raises(LockstepError, match=r"has no texts without labels \(train/unsup"):
         load_unlabelled(str(path))
-    with pytest.raises(LockstepError, match="no such file or directory, nor one of the sources .*stanford"):
+    with pytest.raises(LockstepError, match=r"no such file or directory, nor one of the sources .*stanford"):
         load_unlabelled("nowhere")
     with pytest.raises(LockstepError, match="pass --unlabelled too"):
         Specification().replaced(pseudo_labels="labels.parquet")

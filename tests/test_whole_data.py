@@ -474,7 +474,9 @@ def test_how_many_reviews_got_a_pseudo_label_is_said(tmp_path: Path, capsys: pyt
         path = tmp_path / f"{len(review_ids)}-{review_ids[-1]}.parquet"
         count = len(review_ids)
         probabilities = np.full((count, 2), 0.5, np.float32)
-        save_predictions(path, Predictions(np.array(review_ids, object), np.full(count, -1, np.int16), probabilities, CLASS_NAMES))
+        save_predictions(
+            path, Predictions(np.array(review_ids, object), np.full(count, -1, np.int16), probabilities, CLASS_NAMES)
+        )
         corpus = load_corpus(plain.replaced(pseudo_labels=str(path)))
         assert len(corpus.train) == 90 + len(set(review_ids) & set(ids))
         return capsys.readouterr().err

@@ -6,7 +6,8 @@ import json
 from array import array
 from collections import Counter
 from collections.abc import Iterator
-from itertools import compress, islice
+from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from shared.data.account import Account
-from shared.data.forms import Row, Table
+from shared.data.forms import Table
 from shared.data.groups import different, film_groups, text_groups
 from shared.data.meaning import Classes, Meaning, Purpose
 from shared.data.reviews import SPLITS, TRAIN, UNLABELLED, Reading, Reviews, Texts, split_of
@@ -22,8 +23,20 @@ from shared.errors import LockstepError
 from shared.files import save_json
 
 ROWS = 8_192  # in memory at once
+LETTERS = 50_000_000  # of their texts
 SHOWN_PLACES = 5  # of empty texts
 NOT_APART = "not among those that are set apart as without labels"
+
+
+@dataclass
+class _Block:
+    """Some rows: what of each is used."""
+
+    texts: list[str] = field(default_factory=list)
+    labels: list[str | None] = field(default_factory=list)
+    splits: list[int | None] = field(default_factory=list)
+    ids: list[str | None] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
 
 
 class Gathered:
@@ -89,53 +102,60 @@ class Gathered:
 
     def _blocks(self) -> Iterator[list[bytes]]:
         """Yield the texts that are kept, in UTF-8, and gather the rest of their rows."""
-        while rows := list(islice(self.table.rows, ROWS)):
-            splits = list(map(self.meaning.split, rows))
-            labels = list(map(self.meaning.label, rows))
-            texts = list(map(self.meaning.text, rows))
-            apart = [split == UNLABELLED or _is_apart(label) for split, label in zip(splits, labels, strict=True)]
-            numbers = self._numbers(rows, labels, apart)
-            kept = [number is not None for number in numbers]
-            self._take_ids(list(compress(rows, kept)), [self.read + place for place, one in enumerate(kept) if one])
-            self._labels.extend(number for number in numbers if number is not None)
-            self._apart.extend(compress(apart, kept))
-            self._splits.extend(_in_training(split) for split in compress(splits, kept))
-            self.read += len(rows)
-            used = list(compress(texts, kept))
-            for row, text in zip(compress(rows, kept), used, strict=True):
-                if not text or text.isspace():
-                    self._take_empty(row)
-            self._hashes.extend(map(hash, used))
-            encoded = [text.encode("utf-8") for text in used]
-            self._sizes.extend(map(len, encoded))
-            yield encoded
+        meaning = self.meaning
+        block, size = _Block(), 0
+        for row in self.table.rows:
+            text = meaning.text(row)
+            block.texts.append(text)
+            block.labels.append(meaning.label(row))
+            block.splits.append(meaning.split(row))
+            block.ids.append(meaning.review_id(row))
+            block.places.append(row.place)
+            size += len(text)
+            if len(block.texts) == ROWS or size > LETTERS:
+                yield self._taken(block)
+                block, size = _Block(), 0
+        yield self._taken(block)
 
-    def _numbers(self, rows: list[Row], labels: list[str | None], apart: list[bool]) -> list[int | None]:
+    def _taken(self, block: _Block) -> list[bytes]:
+        """Gather what there is to know of some rows, and return the texts that are kept."""
+        pairs = zip(block.splits, block.labels, strict=True)
+        apart = [split == UNLABELLED or _is_apart(label) for split, label in pairs]
+        numbers = self._numbers(block, apart)
+        kept = [number is not None for number in numbers]
+        self._labels.extend(number for number in numbers if number is not None)
+        self._apart.extend(compress(apart, kept))
+        self._splits.extend(map(_in_training, compress(block.splits, kept)))
+        rows = list(compress(range(self.read, self.read + len(kept)), kept))
+        self._take_ids(list(compress(block.ids, kept)), rows)
+        self.read += len(kept)
+        texts = list(compress(block.texts, kept))
+        for place, text in zip(compress(block.places, kept), texts, strict=True):
+            if not text or text.isspace():
+                self.empty += 1
+                self.empty_names += [place] if self.empty <= SHOWN_PLACES else []
+        self._hashes.extend(map(hash, texts))
+        encoded = [text.encode("utf-8") for text in texts]
+        self._sizes.extend(map(len, encoded))
+        return encoded
+
+    def _numbers(self, block: _Block, apart: list[bool]) -> list[int | None]:
         """Return the number of each row's label; None if the row is left out."""
         if self.purpose == "unlabelled":
             left_out = [self.table.sets_apart and not is_apart for is_apart in apart]
             self.classes.left_out[NOT_APART] += sum(left_out)
             return [None if one else -1 for one in left_out]
-        add = self.classes.add
-        numbers = (
-            add(None if is_apart else label, row.place)
-            for row, label, is_apart in zip(rows, labels, apart, strict=True)
-        )
+        labels = (None if is_apart else label for label, is_apart in zip(block.labels, apart, strict=True))
+        numbers = map(self.classes.add, labels, block.places)
         return [None if number < 0 else number for number in numbers]
 
-    def _take_ids(self, rows: list[Row], numbers: list[int]) -> None:
-        ids = map(self.meaning.review_id, rows)
-        named = [one or self.table.row_id.format(number) for one, number in zip(ids, numbers, strict=True)]
+    def _take_ids(self, ids: list[str | None], rows: list[int]) -> None:
+        named = [one or self.table.row_id.format(row) for one, row in zip(ids, rows, strict=True)]
         encoded = [one.encode("utf-8", "backslashreplace") for one in named]  # names of files need not be UTF-8
-        self._rows.extend(numbers)
+        self._rows.extend(rows)
         self._ids += b"".join(encoded)
         self._id_sizes.extend(map(len, encoded))
         self._id_hashes.extend(map(hash, encoded))
-
-    def _take_empty(self, row: Row) -> None:
-        self.empty += 1
-        if len(self.empty_names) < SHOWN_PLACES:
-            self.empty_names.append(row.place)
 
     def _kept(self) -> np.ndarray:
         """Which of the texts on the disk are used, in which order, ``<int64>[texts]``."""

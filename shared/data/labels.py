@@ -184,7 +184,7 @@ class Classes:
         """
         self._name_others()
         if self._classes:
-            if not self.known and 0 in self._counts:
+            if not any(self._counts) or (not self.known and 0 in self._counts):
                 self._refuse_missing()
             return self._classes, np.arange(len(self._classes), dtype=np.int16)
         names = [BINARY_LABELS[key] for key in self._keys] if self._is_binary() else self._names()
@@ -220,7 +220,8 @@ class Classes:
         if len(self._keys) > len(numbers) or len(numbers) > MOST_STARS:
             advice = "pass --labels as-is for a class of each, or name another --label-column"
         elif len(numbers) == 1:
-            advice = f'say what it means, such as --labels "{numbers[0]:.{SHOWN}}=positive", and add texts with another label'
+            example = f'--labels "{numbers[0]:.{SHOWN}}={POSITIVE}"'
+            advice = f"say what it means, such as {example}, and add texts with another label"
         else:
             low, high, between = _halves(numbers)
             mapping = f"{','.join(low)}={NEGATIVE} {','.join(high)}={POSITIVE}"
@@ -257,6 +258,8 @@ class Classes:
         keys = [key for key, other in self._mapping.items() if other == name]
         left_out = [f"{count:,} {why}" for why, count in self.left_out.items()]
         others = f"; left out are {_shown(left_out)}" if left_out else ""
+        if not self._mapping:
+            raise LockstepError(f"{self.source}: no text has a label; the classes are {_shown(self.known)}")
         raise LockstepError(
             f"{self.source}: --labels makes {name!r:.{SHOWN}} of {_shown(keys)}, which no text is labelled{others}"
         )

@@ -102,7 +102,7 @@ def codec_of(encoding: str) -> codecs.CodecInfo:
     """Return an encoding of text by its name, or raise a LockstepError that names some."""
     try:
         found = codecs.lookup(encoding)
-        b"".decode(encoding)  # refuses what is no encoding of text, such as base64
+        b"a".decode(encoding, "replace")  # refuses what is no encoding of text, such as base64
     except (LookupError, ValueError) as error:
         raise LockstepError(
             f"--encoding {encoding!r:.{SHOWN}}: no such encoding; utf-8, utf-16, cp1252 and latin-1 are some"

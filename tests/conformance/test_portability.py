@@ -12,11 +12,13 @@ import pytest
 
 from compare.parity import PROBABILITIES
 from compare.portability import EVERYONE
+from shared.contract import REFERENCE
 from shared.differences import largest, within
-from shared.runs import run_directory
+from shared.runs import read_runs, run_directory
 from shared.weights import read_checkpoint, save_checkpoint
 from tests.conftest import ARCHITECTURES, Command
 from tests.sealed import reseal_run
+from tests.synthetic import write_texts
 from tests.test_compare import reported
 
 
@@ -50,6 +52,32 @@ def test_the_report_shows_the_matrices(opened: Path, tmp_path: Path) -> None:
         text = (tmp_path / name).read_text()
         assert "LSTM, trained in ↓ opened in →" in text
         assert text.count("NumPy reference") > len(ARCHITECTURES)
+
+
+@pytest.mark.parametrize(
+    ("classes", "architecture", "fields"),
+    [
+        (5, "lstm", ()),
+        (46, "gru", ("--class-weights", "balanced")),
+        (2, "bilstm", ("--head", "sigmoid", "--spatial-dropout", 0.3, "--recurrent-dropout", 0.3)),
+    ],
+)
+def test_so_does_every_checkpoint_of_other_classes(
+    command: Command, tmp_path: Path, classes: int, architecture: str, fields: tuple[object, ...]
+) -> None:
+    """The reference's is there; the four frameworks' are trained as it was."""
+    texts = write_texts(tmp_path / "texts.csv", {f"kind {number}": 14 for number in range(classes)})
+    small = ("--vectors", "random", "--embedding-size", 8, "--hidden-size", 6, "--max-length", 8, "--epochs", 1)
+    grid = ("--frameworks", REFERENCE, "--architectures", architecture, "--no-baselines")
+    done = command("compare", "run", "--data", texts, *small, *fields, *grid, "--runs", tmp_path, "--experiment", "x")
+    assert done.returncode == 0, done.stderr
+    done = command("compare", "portability", tmp_path / "x", "--reviews", 100)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (matrix,) = json.loads((tmp_path / "x" / "portability.json").read_text())["matrices"].values()
+    assert [len(row) for row in matrix] == [len(EVERYONE)] * len(EVERYONE)
+    assert within(largest(value for row in matrix for value in row), PROBABILITIES)
+    for run in read_runs(tmp_path / "x"):
+        assert len(run.predictions.class_names) == run.predictions.probabilities.shape[1] == classes
 
 
 def test_an_experiment_without_runs_is_refused(command: Command, tmp_path: Path) -> None:

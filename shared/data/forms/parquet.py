@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 MAGIC = b"PAR1"
-ROWS = 4_096  # in memory at once
+# A text that stands in many rows is stored once. Where all of a group of rows is small, it is made once too; of a
+# large group, which would stay in memory as a whole for that, few rows are read at once.
+LARGE_GROUP = 20_000_000  # bytes
+ROWS, ROWS_OF_LARGE = 4_096, 32  # in memory at once
+BUFFER = 1 << 20  # bytes
 LARGEST_PACKED = 500_000_000  # bytes: it cannot be read forwards only
 
 
@@ -57,10 +61,10 @@ def _opened(content: Content, dictionaries: list[str] | None = None) -> Iterator
                 whole += piece
         if len(whole) > LARGEST_PACKED:
             raise LockstepError(f"{content.described}: is packed and over {LARGEST_PACKED:,} bytes; unpack it")
-        yield pq.ParquetFile(pa.BufferReader(whole), read_dictionary=dictionaries)
+        yield pq.ParquetFile(pa.BufferReader(whole), read_dictionary=dictionaries, buffer_size=BUFFER)
     else:
         with content.path.open("rb") as file:  # a path need not be UTF-8
-            yield pq.ParquetFile(file, read_dictionary=dictionaries)
+            yield pq.ParquetFile(file, read_dictionary=dictionaries, buffer_size=BUFFER)
 
 
 def _check_sizes(content: Content, file: pq.ParquetFile) -> None:
@@ -80,23 +84,21 @@ def _too_large(content: Content) -> LockstepError:
 
 
 def _rows(table: Table, content: Content) -> Iterator[Row]:
-    import pyarrow as pa
-
     assert table.schema is not None
     wanted = [name for name in table.columns if table.wants(name)]
     texts = [name for name in wanted if _is_text(table.schema.field(name).type)]
     left, number = _largest(content), 0
-    with _opened(content, texts) as file:
-        for batch in file.iter_batches(ROWS, columns=wanted):
+    with _opened(content) as file:
+        groups = range(file.metadata.num_row_groups)
+        large = any(file.metadata.row_group(group).total_byte_size > LARGE_GROUP for group in groups)
+    with _opened(content, [] if large else texts) as file:
+        for batch in file.iter_batches(ROWS_OF_LARGE if large else ROWS, columns=wanted):
             values: dict[str, list[Any]] = {}
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
-                if pa.types.is_dictionary(column.type) and _is_text(column.type.value_type):
-                    values[name], size = _once_each(column)
-                    left -= size
-                    if left < 0:
-                        raise _too_large(content)
-                else:
-                    values[name] = column.to_pylist()
+                left -= _size(column)
+                if left < 0:
+                    raise _too_large(content)
+                values[name] = _once_each(column) if _is_dictionary(column) else column.to_pylist()
             nothing = [None] * len(batch)
             for row in zip(*(values.get(name, nothing) for name in table.columns), strict=True):
                 number += 1
@@ -110,16 +112,34 @@ def _is_text(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
-def _once_each(column: pa.DictionaryArray) -> tuple[list[str | None], int]:
-    """Return the texts of a column, and their bytes; one that stands in many rows is stored, and made, once."""
+def _is_dictionary(column: pa.Array) -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_dictionary(column.type) and _is_text(column.type.value_type)
+
+
+def _codes(column: pa.DictionaryArray) -> tuple[pa.Array, np.ndarray]:
+    """Return the different texts of a column, and which of them each row has that has one."""
+    codes, places = np.unique(column.indices.drop_null().to_numpy(), return_inverse=True)
+    return column.dictionary.take(codes), places
+
+
+def _size(column: pa.Array) -> int:
+    """Bytes of a column's texts, each as often as it stands there; of lists and the like their own."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    known = np.asarray(column.is_valid())
-    codes, places = np.unique(column.indices.drop_null().to_numpy(), return_inverse=True)
-    different = column.dictionary.take(codes)
-    size = int(pc.binary_length(different).to_numpy(zero_copy_only=False)[places].sum(dtype=np.int64))
+    if not _is_dictionary(column):
+        return 0 if pa.types.is_primitive(column.type) else column.nbytes
+    different, places = _codes(column)
+    return int(pc.binary_length(different).to_numpy(zero_copy_only=False)[places].sum(dtype=np.int64))
+
+
+def _once_each(column: pa.DictionaryArray) -> list[str | None]:
+    """Return the texts of a column; one that stands in many rows is made once."""
+    different, places = _codes(column)
     texts, found = different.to_pylist(), iter(places.tolist())
-    return [texts[next(found)] if is_known else None for is_known in known.tolist()], size
+    return [texts[next(found)] if is_known else None for is_known in column.is_valid().to_pylist()]
 
 
 def _label_names(schema: pa.Schema) -> dict[str, tuple[str, ...]]:

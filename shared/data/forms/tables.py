@@ -13,7 +13,7 @@ from shared.data.reviews import Reading
 from shared.data.trees import Tree
 from shared.errors import LockstepError
 
-NAMES = {",": "commas", "\t": "tabs", ";": "semicolons"}
+SEPARATED_BY = {",": "commas", "\t": "tabs", ";": "semicolons"}
 NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
 OTHER_SUFFIXES = (".json", ".jsonl", ".ndjson", ".parquet")
 TAB_SUFFIXES = (".tsv", ".tab")
@@ -42,7 +42,7 @@ def open_rows(content: Content, reading: Reading) -> Table:
     else:
         table.columns = tuple(str(number) for number in range(1, len(first[1]) + 1))
         records = chain([first], records)
-    separated = NAMES.get(delimiter, repr(delimiter))
+    separated = SEPARATED_BY.get(delimiter, repr(delimiter))
     table.rows = _rows(table, records, "header" if reading.header else "first row", separated)
     return table
 
@@ -64,9 +64,7 @@ def _rows(table: Table, records: Iterator[Record], first: str, separated: str) -
     for number, (line, fields) in enumerate(records, 1):
         if len(fields) != width:
             found = f"{len(fields)} field{'s' if len(fields) != 1 else ''}, the {first} has {width}"
-            raise LockstepError(
-                f"{table.source}: line {line} has {found}; put texts with {separated} between quotes"
-            )
+            raise LockstepError(f"{table.source}: line {line} has {found}; put texts with {separated} between quotes")
         yield Row(f"line {line}: row {number}", tuple(fields))
 
 
@@ -87,8 +85,9 @@ def _delimited(table: Table, lines: Lines, delimiter: str) -> Iterator[Record]:
                 f"{table.source}: the row that begins in line {line} has a field of over {LONGEST_REVIEW:,} "
                 "characters, at most so many are read; perhaps a quote never closes"
             ) from error
+        reason = "a carriage return stands in a field without quotes" if "new-line" in str(error) else str(error)
         raise LockstepError(
-            f"{table.source}: the row that begins in line {line} is damaged ({error}); "
+            f"{table.source}: the row that begins in line {line} is damaged ({reason}); "
             "put quotes around a text, and double those in it"
         ) from error
 
