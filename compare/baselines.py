@@ -172,8 +172,13 @@ class Baseline:
 
 
 def _mean_of_vectors(specification: Specification, corpus: Corpus) -> Any:
-    """Return what makes of a review the mean of its words' vectors, as the networks first have them."""
-    vectors = vectors_for(specification, corpus).vectors[len(SPECIAL_WORDS) :]  # [words, embedding]
+    """Return what makes of a review the mean of its words' vectors, as the networks first have them.
+
+    Where these are drawn at random, so are the baseline's, and longer: a penalty knows nothing of their length.
+    """
+    table = vectors_for(specification, corpus)
+    drawn = np.random.default_rng(specification.seed).uniform(-1, 1, table.vectors.shape)
+    vectors = (table.vectors if table.found.any() else drawn)[len(SPECIAL_WORDS) :]  # [words, embedding]
     words = corpus.vocabulary.words[len(SPECIAL_WORDS) :]
     shares = make_pipeline(counts(Pipeline.parse(specification.cleaning), vocabulary=words), Normalizer("l1"))
     return make_pipeline(shares, FunctionTransformer(lambda found: found @ vectors))
@@ -203,7 +208,9 @@ BASELINES = {
         lambda *_: HashingVectorizer(n_features=2), lambda *_: DummyClassifier(strategy="prior"), (0.0,)
     ),
     "mean-of-vectors": Baseline(
-        _mean_of_vectors, lambda penalty, _: LogisticRegression(C=penalty, max_iter=1_000), (1.0, 10.0, 100.0)
+        _mean_of_vectors,
+        lambda penalty, classes: LogisticRegression(C=penalty, max_iter=1_000 if classes == 2 else 200),
+        (1.0, 10.0, 100.0),
     ),
     "tf-idf": Baseline(_terms(tf_idf, **TERMS, sublinear_tf=True), _logistic, (4.0, 16.0, 64.0)),
     # Of single words, as is usual since Joachims (1998), "Text categorization with support vector machines".

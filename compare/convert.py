@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from compare.workers import Workers
+from shared.classes import MOST_CLASSES, check_class_names
 from shared.contract import load_implementation, module_name
-from shared.data.reviews import MOST_CLASSES
 from shared.errors import LockstepError
 from shared.files import check_regular, read_bytes, reading
 from shared.native import NativeModel
 from shared.output import FILE, Kind, Output
 from shared.text import Vocabulary
 from shared.text.vocabulary import SPECIAL_WORDS
-from shared.weights import CHECKPOINT, Checkpoint, check_class_names, read_checkpoint, save_checkpoint
+from shared.weights import CHECKPOINT, Checkpoint, read_checkpoint, save_checkpoint
 
 # Whose room reads and writes a file with this suffix.
 FRAMEWORK_OF = {".keras": "keras", ".safetensors": "pytorch", ".pt": "pytorch", ".pth": "pytorch"}

@@ -62,7 +62,7 @@ def reading_part(texts: int, console: Console) -> dict[str, Any]:
         checkpoint = _checkpoint(folder)
         for count in (texts // SMALLER, texts):
             table = folder / f"{count}.csv"
-            _write_table(table, count)
+            _save_table(table, count)
             seconds, memory = _training_starts(table, folder / f"cache-{count}")
             rows.append(_row("from the start to the first training step", count, seconds, memory))
             console.print(f"{count:,} texts: training starts after {seconds:.0f} s, at its peak {memory:,.0f} MB")
@@ -82,7 +82,7 @@ def _row(what: str, texts: int, seconds: float, memory: float | None) -> dict[st
     }
 
 
-def _write_table(path: Path, count: int) -> None:
+def _save_table(path: Path, count: int) -> None:
     """Write sentences of film reviews, each with a number of its own so that none is a copy."""
     reviews = load_reviews("rotten-tomatoes")
     sentences, labels = list(reviews.texts), reviews.labels.tolist()

@@ -313,6 +313,10 @@ TABLES: Tables = {
     "quick": ("quick/statistics.json", _checked(formats.Statistics, _accuracy)),
     "quick-idiomatic": ("quick-idiomatic/statistics.json", _checked(formats.Statistics, _accuracy)),
     "full": ("full/statistics.json", _checked(formats.Statistics, _accuracy)),
+    **{
+        name: (f"{name}/statistics.json", _checked(formats.Statistics, _accuracy))
+        for name in ("reuters", "reuters-tuned", "reuters-clean", "agreement")
+    },
     "ensemble": ("ensemble.json", _checked(formats.Ensembles, ensemble_table)),
     "full-pretrained": ("full-pretrained/statistics.json", _checked(formats.Statistics, _accuracy)),
     "ablation": ("ablation.json", _checked(formats.Ladder, ladder_table)),

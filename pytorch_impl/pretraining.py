@@ -169,7 +169,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_output(parser, "the checkpoint", metavar="DIR", required=True)
     add_machine_flags(parser)
-    add_specification_flags(parser, without=("recipe",))
+    # Nothing of these is in a language model; its reviews have no classes.
+    add_specification_flags(parser, without=("recipe", "class_weights", "spatial_dropout", "recurrent_dropout"))
     return parser
 
 

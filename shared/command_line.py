@@ -331,12 +331,12 @@ def _predict(framework: str, load: Callable[[], Implementation], arguments: argp
     from shared.tables import check_ending
     from shared.weights import read_checkpoint
 
-    if arguments.output:
-        check_ending(arguments.output)
     reading = Reading.of(arguments)
     if reading != Reading() and not arguments.input:
         raise LockstepError("--text-column and the like say how --input is read; give an --input")
     with output(arguments, arguments.output) if arguments.output else nullcontext() as place:
+        if place is not None:
+            check_ending(place.path)
         checkpoint = read_checkpoint(arguments.checkpoint)
         questions = _questions(arguments, reading)
         if place is not None:

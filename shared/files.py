@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -315,6 +315,11 @@ def _seal_of(values: Mapping[str, Any]) -> str:
 
 def digest(*parts: bytes | str) -> str:
     """SHA-256 of the parts, each preceded by its length so that no two lists of parts collide."""
+    return digest_of(parts)
+
+
+def digest_of(parts: Iterable[bytes | str]) -> str:
+    """SHA-256 of parts as :func:`digest` makes it, read one after the other."""
     total = hashlib.sha256()
     for part in parts:
         encoded = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from shared.classes import check_class_names
 from shared.errors import LockstepError
 from shared.files import check_regular, digest, reading
 from shared.specification import Specification, from_record
-from shared.weights import Checkpoint, Weights, check, check_class_names
+from shared.weights import Checkpoint, Weights, check
 
 METADATA_VERSION = "1"
 CHECKSUM = "lockstep_sha256"

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,11 +24,11 @@ from shared.errors import LockstepError
 from shared.output import Output
 from shared.predictions import PROBABILITY
 from shared.tables import check_ending, table_writer
-from shared.tasks import task_of
 from shared.terminal import say
 from shared.weights import Checkpoint
 
 TEXTS_AT_ONCE = 8_192
+LETTERS_AT_ONCE = 50_000_000  # of them; long texts come fewer at a time
 PREDICTION = "prediction"
 
 Predict = Callable[[EncodedReviews], np.ndarray]
@@ -102,13 +101,19 @@ def questions_of_source(source: str, reading: Reading) -> Questions:
     LockstepError
         If it is of no such form, has no text column, or cannot be read.
     """
-    if task_of(source):
+    if not Path(source).expanduser().exists() and _names_a_source(source):
         return _questions_of_reviews(load_reviews(source, reading))
     table = open_table(Path(source), reading)
     meaning = Meaning.of(table, reading, "predict")
     fields = list(table.schema) if table.schema is not None else [pa.field(one, pa.string()) for one in table.columns]
     rows = (Question(meaning.text(row), meaning.label(row), row.values) for row in table.rows)
     return Questions(fields, rows, lambda: meaning.described(source), meaning.columns.get("label", ""), reading.labels)
+
+
+def _names_a_source(source: str) -> bool:
+    from shared.tasks import task_of  # only here: each task is a module of its own
+
+    return task_of(source) is not None
 
 
 def _questions_of_reviews(reviews: Reviews) -> Questions:
@@ -206,7 +211,7 @@ def predict_all(
             temporary = stack.enter_context(place.written())
             write = stack.enter_context(table_writer(temporary, check_ending(place.path), fields))
         bar = stack.enter_context(tqdm(desc="predicting", unit=" texts", disable=None, leave=False))
-        while some := list(islice(questions.rows, TEXTS_AT_ONCE)):
+        for some in _some_at_once(questions.rows):
             encoded = encode_texts([one.text for one in some], checkpoint.vocabulary, checkpoint.specification)
             probabilities = predict(encoded)  # [texts, classes]
             _count(outcome, encoded, probabilities, [one.label for one in some], classes)
@@ -219,6 +224,19 @@ def predict_all(
         if write is not None and not outcome.texts:
             raise LockstepError("the input holds no texts")
     return outcome
+
+
+def _some_at_once(rows: Iterator[Question]) -> Iterator[list[Question]]:
+    some: list[Question] = []
+    letters = 0
+    for row in rows:
+        some.append(row)
+        letters += len(row.text)
+        if len(some) >= TEXTS_AT_ONCE or letters > LETTERS_AT_ONCE:
+            yield some
+            some, letters = [], 0
+    if some:
+        yield some
 
 
 def _count(

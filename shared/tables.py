@@ -36,7 +36,7 @@ def check_ending(path: Path) -> str:
 
 
 @contextmanager
-def _delimited(path: Path, fields: Sequence[pa.Field], delimiter: str) -> Iterator[Write]:
+def _save_delimited(path: Path, fields: Sequence[pa.Field], delimiter: str) -> Iterator[Write]:
     with path.open("x", newline="", encoding="utf-8") as file:
         # Everything that is no number is between quotes: a lone carriage return would end a row elsewhere.
         writer = csv.writer(file, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
@@ -60,7 +60,7 @@ def _as_json(value: Any) -> str:
 
 
 @contextmanager
-def _json_lines(path: Path, fields: Sequence[pa.Field]) -> Iterator[Write]:
+def _save_json_lines(path: Path, fields: Sequence[pa.Field]) -> Iterator[Write]:
     names = [field.name for field in fields]
     with path.open("x", newline="\n", encoding="utf-8") as file:
 
@@ -72,7 +72,7 @@ def _json_lines(path: Path, fields: Sequence[pa.Field]) -> Iterator[Write]:
 
 
 @contextmanager
-def _parquet(path: Path, fields: Sequence[pa.Field]) -> Iterator[Write]:
+def _save_parquet(path: Path, fields: Sequence[pa.Field]) -> Iterator[Write]:
     schema = pa.schema(fields)
     with path.open("xb") as file, pq.ParquetWriter(file, schema) as writer:  # a path need not be UTF-8
 
@@ -87,10 +87,10 @@ def _parquet(path: Path, fields: Sequence[pa.Field]) -> Iterator[Write]:
 
 
 FORMS: dict[str, Callable[[Path, Sequence[pa.Field]], AbstractContextManager[Write]]] = {
-    ".csv": lambda path, fields: _delimited(path, fields, ","),
-    ".tsv": lambda path, fields: _delimited(path, fields, "\t"),
-    ".jsonl": _json_lines,
-    ".parquet": _parquet,
+    ".csv": lambda path, fields: _save_delimited(path, fields, ","),
+    ".tsv": lambda path, fields: _save_delimited(path, fields, "\t"),
+    ".jsonl": _save_json_lines,
+    ".parquet": _save_parquet,
 }
 
 

@@ -12,11 +12,13 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 from safetensors.numpy import load, save
 
+from shared.classes import check_class_names
 from shared.differences import refuse_non_finite
 from shared.errors import LockstepError
 from shared.files import (
@@ -34,7 +36,9 @@ from shared.output import Kind
 from shared.specification import Specification, from_record
 from shared.text import PADDING_ID, UNKNOWN_ID, Vocabulary
 from shared.text.tokens import TEXT_RULES_VERSION
-from shared.vectors import VectorTable
+
+if TYPE_CHECKING:
+    from shared.vectors import VectorTable
 
 Weights = dict[str, np.ndarray]
 
@@ -47,7 +51,6 @@ CHECKPOINT = Kind(
     proof="model.json",
 )
 LARGEST_MODEL_FILE = 10_000_000  # bytes
-LONGEST_CLASS_NAME = 100  # characters
 
 
 def shapes(specification: Specification, vocabulary_size: int, classes: int) -> dict[str, tuple[int, ...]]:
@@ -304,15 +307,6 @@ class _ModelFile(BaseModel):
     class_names: tuple[str, ...]
     files: dict[str, str] = {}
     checksum: str = ""
-
-
-def check_class_names(names: tuple[str, ...]) -> None:
-    """Raise a LockstepError unless these can name classes: printable, not empty, each once."""
-    for name in names:
-        if not name.strip() or not name.isprintable() or len(name) > LONGEST_CLASS_NAME:
-            raise LockstepError(f"{name!r} cannot name a class: 1 to {LONGEST_CLASS_NAME} printable characters can")
-        if names.count(name) > 1:
-            raise LockstepError(f"the class name {name!r} stands twice")
 
 
 def save_checkpoint(directory: Path, checkpoint: Checkpoint, **notes: object) -> None:

@@ -104,7 +104,8 @@ def test_a_small_benchmark_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(benchmark, "LENGTHS_READ", (5, 10))
     monkeypatch.setattr(benchmark, "ACCURACIES", (0.1, 1.0))
     monkeypatch.setattr(benchmark, "GROWTH", {"reviews": ((64, 640), {"length": 10, "hidden_size": 4})})
-    benchmarked(Plan(("pytorch",), ("lstm",), 1, "packaged", "none", PARTS, busy=2, texts=2_000), tmp_path / "benchmark.json")
+    plan = Plan(("pytorch",), ("lstm",), 1, "packaged", "none", PARTS, busy=2, texts=2_000)
+    benchmarked(plan, tmp_path / "benchmark.json")
     found = json.loads((tmp_path / "benchmark.json").read_text())
     assert tuple(found) == ("made_by", *PARTS, "checksum")
     (result,) = found["speed"]["rows"]
@@ -123,6 +124,10 @@ def test_a_small_benchmark_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     slope = np.log(growth["seconds"][1] / growth["seconds"][0]) / np.log(10)
     assert growth["exponent"] == pytest.approx(slope)
     assert (tmp_path / "benchmark.svg").read_text().startswith("<svg")
+    predicted = [row for row in found["reading"]["rows"] if row["what"] == "predict --input"]
+    assert [row["texts"] for row in predicted] == [200, 2_000]
+    assert all(row["peak_memory_mb"] > 10 for row in predicted)
+    assert "| encoding IMDB, warm | 25,000 |" in TABLES["reading"][1](found)
 
 
 def test_parts_that_are_not_measured_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,6 +72,7 @@ def test_every_baseline_tells_five_classes_apart(five: Path) -> None:
     assert list(accuracies) == list(BASELINES)
     assert accuracies["majority"] == pytest.approx(80 / 300, abs=0.05)
     assert min(accuracies[name] for name in LINEAR) > 0.95
+    assert accuracies["mean-of-vectors"] > accuracies["majority"] + 0.2, "of random vectors"
     for cell in summary["baselines"]:
         assert cell["parameters"]["total"] == (5 if cell["architecture"] == "majority" else 5 * features(cell))
 

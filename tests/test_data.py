@@ -10,10 +10,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.data.batches import SMALLEST_BATCH_SIZE, Batches, prediction_batches
+from shared.data.batches import (
+    CHANNELS,
+    FEATURES,
+    SMALLEST_BATCH_SIZE,
+    STATES,
+    WORDS,
+    Batches,
+    class_weights,
+    prediction_batches,
+)
 from shared.data.corpus import Corpus
 from shared.data.encoded import EncodedReviews, encode_texts
 from shared.data.reviews import SPLITS, TEST, Reviews
@@ -257,7 +266,7 @@ def test_new_texts_are_encoded_as_the_corpus_was(corpus: Corpus, smoke: Specific
 def test_odd_reviews_are_encoded(corpus: Corpus, smoke: Specification) -> None:
     texts = ["", "<br /><br/>", "zzxq qxzzy", "good " * 100_000, "\x00 \u202e \U0001f600"]
     encoded = encode_texts(texts, corpus.vocabulary, smoke)
-    assert encoded.lengths.tolist() == [0, 0, 2, smoke.max_length, 0]
+    assert encoded.lengths.tolist() == [0, 0, 2, smoke.max_length, 1]
     assert encoded.words(2).tolist() == [UNKNOWN_ID, UNKNOWN_ID]
     assert encoded.padded(np.array([0])).tolist() == [[PADDING_ID]]
 
@@ -296,6 +305,7 @@ def lengths_of(count: int, seed: int = 0) -> EncodedReviews:
     return EncodedReviews(ids, labels, tokens, np.cumsum(sizes) - sizes, sizes, 32, 32)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 300), st.integers(1, 40), st.integers(0, 5))
 def test_every_review_comes_once_an_epoch_in_batches_of_one_size(count: int, size: int, epoch: int) -> None:
     batches = Batches(lengths_of(count), Specification(batch_size=size))
@@ -313,7 +323,7 @@ def test_batches_are_a_function_of_seed_and_epoch() -> None:
         one.epoch(2), Batches(reviews, Specification(seed=1, batch_size=32)).epoch(2), strict=True
     ):
         assert np.array_equal(first.tokens, second.tokens)
-        assert all(np.array_equal(*pair) for pair in zip(first.masks, second.masks, strict=True))
+        assert all(np.array_equal(first.masks[name], second.masks[name]) for name in first.masks)
     assert not np.array_equal(one.order(0), one.order(1))
     assert not np.array_equal(one.order(0), Batches(reviews, Specification(seed=2, batch_size=32)).order(0))
 
@@ -336,24 +346,52 @@ def test_batches_of_like_length_waste_little(corpus: Corpus) -> None:
 
 
 def test_dropout_masks_keep_the_mean() -> None:
-    batches = Batches(lengths_of(10), Specification(dropout=0.3))
-    mask = batches.dropout_mask(1, 2, 4_000)
-    assert mask.dtype == np.float32
-    assert set(np.unique(mask)) == {np.float32(0), np.float32(1) / np.float32(0.7)}
-    assert abs(mask.mean() - 1) < 0.01
-    assert (Batches(lengths_of(10), Specification(dropout=0)).dropout_mask(0, 0, 5) == 1).all()
+    rates = {FEATURES: "dropout", WORDS: "word_dropout", CHANNELS: "spatial_dropout", STATES: "recurrent_dropout"}
+    specification = Specification(**dict.fromkeys(rates.values(), 0.3), layers=2, architecture="bilstm")
+    tokens = np.random.default_rng(0).integers(0, specification.vocabulary_size, (1_000, 20)).astype(np.int32)
+    masks = Batches(lengths_of(10), specification).masks(1, 2, tokens)
+    assert {name: mask.shape for name, mask in masks.items()} == {
+        FEATURES: (1_000, specification.features),
+        WORDS: (1_000, 20, 1),
+        CHANNELS: (1_000, 1, specification.embedding_size),
+        STATES: (1_000, 2 * 2 * specification.hidden_size),
+    }
+    for name, mask in masks.items():
+        assert mask.dtype == np.float32
+        assert set(np.unique(mask)) == {np.float32(0), np.float32(1) / np.float32(0.7)}
+        assert abs(mask.mean() - 1) < 0.02
+        only = dict.fromkeys(rates.values(), 0.0) | {rates[name]: 0.3}
+        alone = Batches(lengths_of(10), specification.replaced(**only))
+        assert np.array_equal(alone.masks(1, 2, tokens)[name], mask), "one mask does not depend on another"
+
+
+def test_what_is_not_dropped_has_no_mask() -> None:
+    masks = Batches(lengths_of(10), Specification(dropout=0)).batch(0, 0).masks
+    assert list(masks) == [FEATURES]
+    assert (masks[FEATURES] == 1).all()
+
+
+@given(st.lists(st.integers(0, 4), min_size=1))
+def test_balanced_classes_have_the_same_share_of_the_loss(labels: list[int]) -> None:
+    chosen = np.array(labels, np.int16)
+    weights = class_weights(Specification(class_weights="balanced"), chosen, 5)
+    assert weights is not None
+    assert weights.dtype == np.float32
+    shares = np.bincount(chosen, weights[chosen], minlength=5)
+    present = np.bincount(chosen, minlength=5) > 0
+    assert np.allclose(shares, np.where(present, len(labels) / present.sum(), 0), rtol=1e-5)
+    assert class_weights(Specification(), chosen, 5) is None
 
 
 def test_a_word_is_dropped_wherever_it_stands() -> None:
     batches = Batches(lengths_of(50), Specification(word_dropout=0.5, batch_size=50))
     batch = batches.batch(0, 0)
-    _, mask = batch.masks
+    mask = batch.masks[WORDS]
     assert mask.shape == (*batch.tokens.shape, 1)
     for word in np.unique(batch.tokens):
         assert len(np.unique(mask[batch.tokens == word])) == 1
     assert set(np.unique(mask)) == {np.float32(0), np.float32(2)}
-    assert not np.array_equal(batches.word_mask(0, 1, batch.tokens), mask)
-    assert len(Batches(lengths_of(50), Specification()).batch(0, 0).masks) == 1
+    assert not np.array_equal(batches.masks(0, 1, batch.tokens)[WORDS], mask)
 
 
 def test_prediction_batches_cover_every_review() -> None:

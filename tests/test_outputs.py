@@ -68,7 +68,12 @@ NEEDED = {
     "shared.vectors debias": [],
 }
 # Of these the name's ending is looked at too.
-SUFFIX = {"shared.data describe": ".png", "shared.vectors plot": ".png", "compare convert output": ".onnx"}
+SUFFIX = {
+    "keras_impl predict": ".csv",
+    "shared.data describe": ".png",
+    "shared.vectors plot": ".png",
+    "compare convert output": ".onnx",
+}
 
 
 @dataclass(frozen=True)

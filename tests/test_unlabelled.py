@@ -114,7 +114,7 @@ def pseudo_labels(corpus: Corpus, path: Path, positive: float) -> Path:
     """Predictions of all unlabelled reviews but the last."""
     chosen = corpus.unlabelled.take(np.arange(len(corpus.unlabelled) - 1))
     probabilities = np.tile(np.array([1 - positive, positive], np.float32), (len(chosen), 1))
-    save_predictions(path, Predictions.of(chosen, probabilities))
+    save_predictions(path, Predictions.of(chosen, probabilities, corpus.class_names))
     return path
 
 
@@ -138,7 +138,8 @@ def test_pseudo_labelled_reviews_are_trained_on(specification: Specification, tm
 def test_predictions_of_other_reviews_are_refused(specification: Specification, tmp_path: Path) -> None:
     corpus = load_corpus(specification)
     path = tmp_path / "other.parquet"
-    save_predictions(path, Predictions.of(corpus.test, np.full((len(corpus.test), 2), 0.5, np.float32)))
+    halves = np.full((len(corpus.test), 2), 0.5, np.float32)
+    save_predictions(path, Predictions.of(corpus.test, halves, corpus.class_names))
     with pytest.raises(LockstepError, match="has a prediction for none of the unlabelled reviews"):
         load_corpus(specification.replaced(pseudo_labels=str(path)))
 

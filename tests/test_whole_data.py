@@ -395,7 +395,7 @@ def test_ids_of_any_length_take_no_more_room_than_their_own(tmp_path: Path) -> N
     encoded = encode_texts(["a"] * 3, Vocabulary(("<pad>", "<unk>")), Specification(), ["a\0", "b" * 200, "a"])
     assert encoded.review_ids.dtype == object
     assert encoded.review_ids.tolist() == ["a\0", "b" * 200, "a"]
-    ordered = Predictions.of(encoded, np.full((3, 2), 0.5, np.float32))
+    ordered = Predictions.of(encoded, np.full((3, 2), 0.5, np.float32), CLASS_NAMES)
     assert ordered.review_ids.tolist() == ["a", "a\0", "b" * 200]
 
 

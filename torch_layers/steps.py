@@ -1,6 +1,6 @@
 """The three cells step by step, for what PyTorch's layers do not have: a mask of the state that enters a step.
 
-Each step is the equation, and PyTorch differentiates it. Without a mask `torch_layers.cells` is many times faster.
+Each step is the equation, and PyTorch differentiates it. Without a mask `torch_layers.cells` is nearly twice as fast.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from shared.data.encoding import encode
 from shared.data.reviews import SPLITS, TEST, TRAIN, UNLABELLED, VALIDATION, Reading, Reviews, taken
 from shared.data.sources import load_reviews, load_unlabelled
 from shared.data.splits import sample, split
-from shared.files import digest
+from shared.files import digest_of
 from shared.specification import Specification
 from shared.text import UNKNOWN_ID, Vocabulary
 
@@ -169,7 +170,8 @@ def describe_sizes(corpus: Corpus) -> dict[str, int]:
 
 
 def _fingerprint(reviews: Reviews, splits: np.ndarray) -> str:
-    return digest(*reviews.review_ids, *reviews.texts, *reviews.class_names, reviews.labels.tobytes(), splits.tobytes())
+    numbers = (reviews.labels.tobytes(), splits.tobytes())
+    return digest_of(chain(reviews.review_ids, reviews.texts, reviews.class_names, numbers))
 
 
 def _unknown_share(reviews: EncodedReviews) -> float:

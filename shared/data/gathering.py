@@ -88,6 +88,11 @@ class Gathered:
         kept = self._kept()
         labels, hashes, splits = (np.array(one)[kept] for one in (self._labels, self._hashes, self._splits))
         labels = numbers[labels] if class_names else labels
+        if class_names and _contradicted(hashes, labels) == different(hashes):
+            raise LockstepError(
+                f"{self.table.source}: every text stands under more than one class, so nothing can be learnt; "
+                "look at the labels"
+            )
         _save_ends(directory / "texts-ends.npy", self._sizes)
         self._save_ids(directory, kept)
         groups = self._groups(kept, hashes)

@@ -10,8 +10,9 @@ from typing import NoReturn
 
 import numpy as np
 
+from shared.classes import MOST_CLASSES, check_class_names
 from shared.data.lines import SHOWN
-from shared.data.reviews import MOST_CLASSES, UNLABELLED, split_of
+from shared.data.reviews import UNLABELLED, split_of
 from shared.errors import LockstepError
 
 AUTO, AS_IS = "auto", "as-is"
@@ -309,8 +310,6 @@ def _parsed(labels: str) -> Mapping[str, str]:
 
 
 def _check_names(source: str, class_names: tuple[str, ...]) -> None:
-    from shared.weights import check_class_names
-
     try:
         check_class_names(class_names)
     except LockstepError as error:

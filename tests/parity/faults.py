@@ -216,7 +216,8 @@ def _next(mask: str) -> Callable[[Any], Any]:
 
     def change(draw: Any) -> Any:
         def drawn(self: Any, epoch: int, number: int, tokens: np.ndarray) -> Any:
-            return {**draw(self, epoch, number, tokens), mask: draw(self, epoch, number + 1, tokens)[mask]}
+            masks, later = (draw(self, epoch, each, tokens) for each in (number, number + 1))
+            return {name: later[name] if name == mask else right for name, right in masks.items()}
 
         return drawn
 
