@@ -205,15 +205,15 @@ def run_cells(
     check_folder(experiment)
     shown = console(aside=True)
     corpus = load_corpus(specification, progress=shown.is_terminal)  # the cells find it in the cache
-    tell_accounts(corpus, lambda text: shown.print(printable(text), soft_wrap=True))
     sizes = ", ".join(f"{count:,} {name}" for name, count in describe_sizes(corpus).items())
     title = f"{experiment}: {len(cells)} cells on {corpus.source} ({sizes} reviews)"
     asked = _Asked(specification, corpus.fingerprint, elsewhere)
-    del corpus
     for cell in cells:
         run = _readable(cell)
         if run is not None:
             asked.refuse_other(cell, run)
+    tell_accounts(corpus, lambda text: shown.print(printable(text), soft_wrap=True))
+    del corpus
     shown.print(printable(title), soft_wrap=True)
     started = time.monotonic()
     with _Display(shown, cells, jobs) as display:

@@ -402,6 +402,8 @@ def _questions(arguments: argparse.Namespace, reading: Reading) -> Questions:
 
     if arguments.input and arguments.reviews:
         raise LockstepError("give reviews as arguments or with --input, not both")
+    if arguments.input and str(arguments.input) == "-":
+        raise LockstepError("--input: standard input is read without this flag, a text a line")
     if arguments.input:
         return questions_of_source(str(arguments.input), reading)
     for number, text in enumerate(arguments.reviews, 1):

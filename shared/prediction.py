@@ -30,6 +30,7 @@ from shared.weights import Checkpoint
 TEXTS_AT_ONCE = 8_192
 LETTERS_AT_ONCE = 50_000_000  # of them; long texts come fewer at a time
 PREDICTION = "prediction"
+TYPES_OF_HUBS = {"string": "string", "float": "float32"}
 
 Predict = Callable[[EncodedReviews], np.ndarray]
 
@@ -48,8 +49,8 @@ class Questions:
 
     Attributes
     ----------
-    fields : list of pyarrow.Field
-        Columns of the input, which the output keeps.
+    fields : pyarrow.Schema
+        Columns of the input, which the output keeps, and what a Parquet file says of them.
     rows : iterator of Question
         In the order of the input.
     described : () -> list of str
@@ -60,7 +61,7 @@ class Questions:
         What they mean (see `shared.data.reviews.Reading`).
     """
 
-    fields: list[pa.Field]
+    fields: pa.Schema
     rows: Iterator[Question]
     described: Callable[[], list[str]] = field(default=list)
     label_column: str = ""
@@ -90,7 +91,7 @@ class Outcome:
 
 def questions_of_texts(texts: Iterator[str]) -> Questions:
     """Take texts that were typed or piped in."""
-    return Questions([pa.field("text", pa.string())], (Question(text, None, (text,)) for text in texts))
+    return Questions(pa.schema([pa.field("text", pa.string())]), (Question(text, None, (text,)) for text in texts))
 
 
 def questions_of_source(source: str, reading: Reading) -> Questions:
@@ -105,7 +106,9 @@ def questions_of_source(source: str, reading: Reading) -> Questions:
         return _questions_of_reviews(load_reviews(source, reading))
     table = open_table(Path(source), reading)
     meaning = Meaning.of(table, reading, "predict")
-    fields = list(table.schema) if table.schema is not None else [pa.field(one, pa.string()) for one in table.columns]
+    fields = table.schema
+    if fields is None:
+        fields = pa.schema([pa.field(one, pa.string()) for one in table.columns])
     rows = (Question(meaning.text(row), meaning.label(row), row.values) for row in table.rows)
     return Questions(fields, rows, lambda: meaning.described(source), meaning.columns.get("label", ""), reading.labels)
 
@@ -122,7 +125,7 @@ def _questions_of_reviews(reviews: Reviews) -> Questions:
             name = reviews.class_names[label] if label >= 0 else None
             yield Question(text, name, (review_id, text, name))
 
-    fields = [pa.field(name, pa.string()) for name in ("review_id", "text", "label")]
+    fields = pa.schema([pa.field(name, pa.string()) for name in ("review_id", "text", "label")])
     account = reviews.account
     return Questions(fields, rows(), lambda: [account.paragraph()] if account else [], "label")
 
@@ -169,7 +172,7 @@ def _is_json(line: str) -> bool:
         return False
 
 
-def check_columns(fields: Sequence[pa.Field], class_names: Sequence[str]) -> list[pa.Field]:
+def check_columns(fields: pa.Schema, class_names: Sequence[str]) -> pa.Schema:
     """Return the columns of the output: those of the input, the prediction, a probability of each class.
 
     Raises
@@ -182,7 +185,21 @@ def check_columns(fields: Sequence[pa.Field], class_names: Sequence[str]) -> lis
     if taken:
         raise LockstepError(f"the input has a column {taken[0]!r} already, which predictions would replace; rename it")
     types = [pa.string(), *[pa.float32()] * len(class_names)]
-    return [*fields, *(pa.field(name, kind) for name, kind in zip(added, types, strict=True))]
+    more = [pa.field(name, kind) for name, kind in zip(added, types, strict=True)]
+    return pa.schema([*fields, *more], metadata=_described(fields.metadata, more))
+
+
+def _described(metadata: dict[bytes, bytes] | None, more: Sequence[pa.Field]) -> dict[bytes, bytes] | None:
+    """Add columns to what a file of Hugging Face says of its own, where names of classes stand."""
+    if not metadata or b"huggingface" not in metadata:
+        return metadata
+    try:
+        said = json.loads(metadata[b"huggingface"])
+        said["info"]["features"] |= {one.name: {"dtype": TYPES_OF_HUBS[str(one.type)], "_type": "Value"}
+                                     for one in more}  # fmt: skip
+    except (ValueError, KeyError, TypeError):
+        return metadata
+    return {**metadata, b"huggingface": json.dumps(said).encode()}
 
 
 def predict_all(

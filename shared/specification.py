@@ -212,6 +212,15 @@ class Specification(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _held_out_once(self) -> Specification:
+        for name in ("test", "validation"):
+            field = f"{name}_fraction"
+            usual = getattr(self, field) == Specification.model_fields[field].default
+            if getattr(self, f"{name}_data") != "none" and not usual:
+                raise ValueError(f"{name}-fraction: --{name}-data is what is held out; leave one of them out")
+        return self
+
+    @model_validator(mode="after")
     def _lengths_fit(self) -> Specification:
         padded = self.recipe == "idiomatic" or self.padding != "masked"
         if padded and self.max_length > LARGEST_PADDED_LENGTH:

@@ -73,7 +73,7 @@ def _save_json_lines(path: Path, fields: Sequence[pa.Field]) -> Iterator[Write]:
 
 @contextmanager
 def _save_parquet(path: Path, fields: Sequence[pa.Field]) -> Iterator[Write]:
-    schema = pa.schema(fields)
+    schema = fields if isinstance(fields, pa.Schema) else pa.schema(fields)
     with path.open("xb") as file, pq.ParquetWriter(file, schema) as writer:  # a path need not be UTF-8
 
         def write(columns: Sequence[Sequence[Any]]) -> None:

@@ -136,7 +136,7 @@ def test_a_missing_gradient_is_a_failure() -> None:
 def recorder(**changes: Any) -> Recorder:
     specification = Specification(epochs=1).replaced(**changes)
     weights = {"kernel": np.ones(2, np.float32)}
-    made = Recorder(specification, 3, np.array([0, 1], np.int8), Silent(), lambda: weights, lambda _: None)
+    made = Recorder(specification, 3, np.array([0, 1], np.int16), Silent(), lambda: weights, lambda _: None)
     made.start_epoch()
     return made
 

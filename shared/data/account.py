@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict
 # which no token holds, and 2 to 5 % of the words are unknown.
 LARGEST_LOST_SHARE = 0.2
 LARGEST_UNKNOWN_SHARE = 0.2
+# IMDB's official test set has 123 texts of 25,000 that are trained on too.
+LARGEST_SHARE_TRAINED_ON = 0.01
 SHOWN = 8  # names of columns, classes or files in a list
 SHOWN_LENGTH = 40  # characters of one of them
 
@@ -47,6 +49,8 @@ class Account(BaseModel):
         Where some of them stand.
     copies : int
         Texts that stood before.
+    also_trained_on : int
+        Texts that the source holds out and that stand among the training texts too.
     notes : list of str
         What else there is to know, each a sentence.
     lost_share : float or None
@@ -71,6 +75,7 @@ class Account(BaseModel):
     empty: int = 0
     empty_names: list[str] = []
     copies: int = 0
+    also_trained_on: int = 0
     notes: list[str] = []
     lost_share: float | None = None
     unknown_share: float | None = None
@@ -82,6 +87,11 @@ class Account(BaseModel):
     def warnings(self) -> list[str]:
         """Return what is probably wrong, each with what to do."""
         found = []
+        if self.also_trained_on > LARGEST_SHARE_TRAINED_ON * self.used:
+            found.append(
+                f"{self.source}: {self.also_trained_on:,} of the texts that are held out are trained on too; "
+                "what is measured on them is too good"
+            )
         if self.lost_share is not None and self.lost_share > LARGEST_LOST_SHARE:
             found.append(
                 f"{self.source}: {self.lost_share:.0%} of the characters are in no word or sign that the model reads; "
@@ -115,6 +125,8 @@ class Account(BaseModel):
             yield f"Empty texts: {self.empty:,} ({_listed(self.empty_names)}{others})."
         if self.copies:
             yield f"Copies of texts that stood before: {self.copies:,}."
+        if self.also_trained_on:
+            yield f"Texts that are held out and stand among the training texts too: {self.also_trained_on:,}."
         yield from self.notes
         if self.lost_share is not None:
             unknown = "" if self.unknown_share is None else f", {self.unknown_share:.1%} of the words are unknown"

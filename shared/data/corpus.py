@@ -14,6 +14,7 @@ from shared.data.encoding import encode
 from shared.data.reviews import SPLITS, TEST, TRAIN, UNLABELLED, VALIDATION, Reading, Reviews, taken
 from shared.data.sources import load_reviews, load_unlabelled
 from shared.data.splits import sample, split
+from shared.errors import LockstepError
 from shared.files import digest_of
 from shared.specification import Specification
 from shared.text import UNKNOWN_ID, Vocabulary
@@ -103,10 +104,15 @@ def read_and_split(specification: Specification) -> tuple[Reviews, np.ndarray, t
     for name, which in (("test_data", TEST), ("validation_data", VALIDATION)):
         if getattr(specification, name) != "none":
             held_out = load_reviews(getattr(specification, name), reading, reviews.class_names)
+            held_out = _own_part(held_out, which, name.replace("_", "-"))
             accounts.append(held_out.account)
             reviews = _with_held_out(reviews, held_out, which, name.replace("_", "-"))
     reviews = sample(reviews, specification.reviews, specification.split_seed)
-    return reviews, split(reviews, specification), tuple(one for one in accounts if one is not None)
+    splits = split(reviews, specification)
+    found = [one for one in accounts if one is not None]
+    if found and reviews.official is not None:
+        found[0] = found[0].model_copy(update={"also_trained_on": _also_trained_on(reviews, splits)})
+    return reviews, splits, tuple(found)
 
 
 def read_corpus(specification: Specification, progress: bool = False) -> Corpus:
@@ -178,6 +184,52 @@ def _unknown_share(reviews: EncodedReviews) -> float:
     """Share of unknown words among those of reviews that the vocabulary was not made of."""
     unknown = sum(np.count_nonzero(words == UNKNOWN_ID) for words in reviews.whole())
     return unknown / max(1, int(reviews.sizes.sum()))
+
+
+def _own_part(held_out: Reviews, which: int, name: str) -> Reviews:
+    """Of reviews that say their own split, take those of the split that is asked for."""
+    if held_out.official is None or (held_out.official == which).all():
+        return held_out
+    part = held_out.take(np.flatnonzero(held_out.official == which))
+    if not len(part):
+        raise LockstepError(
+            f"--{name} {held_out.source}: says its own split and has no {SPLITS[which]} texts; "
+            "name a file of these alone, or pass --split-column none"
+        )
+    left_out = f"that its own split does not call {SPLITS[which]}"
+    if part.account is None:
+        return part
+    counts = np.bincount(part.labels, minlength=len(part.class_names)).tolist()
+    account = part.account.model_copy(
+        update={
+            "used": len(part),
+            "left_out": {**part.account.left_out, left_out: len(held_out) - len(part)},
+            "classes": dict(zip(part.class_names, counts, strict=True)),
+        }
+    )
+    return replace(part, account=account)
+
+
+def _also_trained_on(reviews: Reviews, splits: np.ndarray) -> int:
+    """Count the texts that a source holds out and that stand among its training texts too.
+
+    Raises
+    ------
+    LockstepError
+        If they are all of a split: it would measure nothing.
+    """
+    trained = {hash(text) for text in taken(reviews.texts, np.flatnonzero(splits == TRAIN))}
+    total = 0
+    for which in (VALIDATION, TEST):
+        rows = np.flatnonzero(splits == which)
+        copies = sum(hash(text) in trained for text in taken(reviews.texts, rows))
+        if copies and copies == len(rows):
+            raise LockstepError(
+                f"{reviews.source}: all {copies:,} {SPLITS[which]} texts stand among the training texts too; "
+                "hold out others"
+            )
+        total += copies
+    return total
 
 
 def _with_held_out(reviews: Reviews, held_out: Reviews, which: int, name: str) -> Reviews:

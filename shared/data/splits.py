@@ -92,6 +92,12 @@ def _split(reviews: Reviews, specification: Specification) -> np.ndarray:
         least_kept = len(missing) - place  # groups of every class: one for training, one for each split that is left
         held_out = _held_out(reviews, rest, fractions[which], specification.split_seed, least_kept)
         splits[rest[held_out]] = which
+    untrained = np.setdiff1d(reviews.labels, reviews.labels[splits == TRAIN])
+    if len(untrained):
+        raise LockstepError(
+            f"{reviews.source}: {_names(reviews, untrained)}: every text of it is held out, none is left to train on; "
+            "add some, or leave the class out with --labels"
+        )
     for which, name in enumerate(SPLITS):
         classes = np.unique(reviews.labels[splits == which])
         if len(classes) < 2:
