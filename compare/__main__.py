@@ -193,7 +193,11 @@ def _parser() -> argparse.ArgumentParser:
     tasks.set_defaults(run=_tasks)
 
     baseline = commands.add_parser("baseline", help="train one baseline and write its run")
-    baseline.add_argument("name", metavar="NAME", help="majority, mean-of-vectors, tf-idf, linear-svm, nb-svm or nb-svm-trigrams")
+    baseline.add_argument(
+        "name",
+        metavar="NAME",
+        help="majority, mean-of-vectors, tf-idf, linear-svm, nb-svm or nb-svm-trigrams",
+    )
     add_output(baseline, "where its run will stand", metavar="DIR", required=True)
     add_specification_flags(baseline)
     baseline.set_defaults(run=_baseline)

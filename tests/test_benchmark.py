@@ -19,7 +19,7 @@ from compare.benchmark import (
     share_of_products,
     training_operations,
 )
-from compare.results import TABLES, speed_table
+from compare.results import TABLES, reading_table, speed_table
 from shared.errors import LockstepError
 from shared.files import seal
 from shared.output import MARK, PAGE, Output
@@ -127,7 +127,7 @@ def test_a_small_benchmark_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     predicted = [row for row in found["reading"]["rows"] if row["what"] == "predict --input"]
     assert [row["texts"] for row in predicted] == [200, 2_000]
     assert all(row["peak_memory_mb"] > 10 for row in predicted)
-    assert "| encoding IMDB, warm | 25,000 |" in TABLES["reading"][1](found)
+    assert "| encoding IMDB, warm | 25,000 |" in reading_table(found)
 
 
 def test_parts_that_are_not_measured_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

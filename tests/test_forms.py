@@ -254,6 +254,135 @@ def test_the_same_file_again_is_counted(tmp_path: Path) -> None:
     assert reviews.account.read == 3
 
 
+@pytest.mark.parametrize("names", [("neg", "pos"), ("bad", "good")])
+def test_a_folder_of_unlabelled_texts_stands_beside_the_classes(tmp_path: Path, names: tuple[str, str]) -> None:
+    files = {f"{label}/{n}_{n}.txt": f"film {n} {label}".encode() for label in names for n in range(3)}
+    path = tmp_path / "train.tar"
+    path.write_bytes(tar_of({"unsup/0_0.txt": b"seen", **files, "unsup/1_0.txt": b"too"}))
+    reviews = load_reviews(str(path))
+    assert len(reviews) == 6
+    assert reviews.account is not None
+    assert reviews.account.left_out == {"without a label": 2}
+    assert reviews.official is None
+    assert list(load_unlabelled(str(path)).texts) == ["seen", "too"]
+
+
+def test_films_of_a_part_of_the_published_archive_stay_together(tmp_path: Path) -> None:
+    files = {f"{label}/{n}_5.txt": f"{n} {label}".encode() for label in ("neg", "pos") for n in range(3)}
+    path = tmp_path / "train.tar"
+    path.write_bytes(tar_of({**files, "urls_pos.txt": b"one\ntwo\none\n", "urls_neg.txt": b"two\nfour\nfive\n"}))
+    groups = load_reviews(str(path)).groups.tolist()
+    assert groups[3] == groups[5]
+    assert groups[0] == groups[4]
+    assert len(set(groups)) == 4
+
+
+@pytest.mark.parametrize("pack", [tar_of, zip_of])
+def test_members_that_begin_with_a_dot_are_read_as_the_folder_is(
+    tmp_path: Path, pack: Callable[[dict[str, bytes]], bytes]
+) -> None:
+    for number, name in enumerate(TREES):
+        files = TREES[name]()
+        plain, dotted = tmp_path / f"plain{number}", tmp_path / f"dotted{number}"
+        plain.write_bytes(pack(files))
+        dotted.write_bytes(pack({f"./{inner}": content for inner, content in files.items()}))
+        one, two = load_reviews(str(plain)), load_reviews(str(dotted))
+        assert list(one.texts) == list(two.texts)
+        assert list(one.review_ids) == list(two.review_ids)
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "holds"),
+    [
+        ("reviews.csv", "a CSV file", "reviews.txt"),
+        ("reviews.tsv", "a TSV file", "reviews.text"),
+        ("reviews.jsonl", "a JSON Lines file", "reviews.txt"),
+        ("reviews.json", "a JSON file", "reviews.txt"),
+        ("reviews.jsonl", "a JSON Lines file", "reviews.csv"),
+        ("reviews.jsonl", "a JSON Lines file", "reviews.tsv"),
+    ],
+)
+def test_the_contents_of_a_file_tell_its_form(tmp_path: Path, name: str, form: str, holds: str) -> None:
+    path = tmp_path / holds
+    path.write_bytes(FILES[name]())
+    reviews = load_reviews(str(path))
+    check(reviews)
+    assert reviews.account is not None
+    assert reviews.account.form == form
+    content = content_of(path)
+    assert sum(one.recognises(content, content.head(), Reading()) for one in forms()) == 1
+
+
+@pytest.mark.parametrize(
+    "written", ["text,label", "text, so fine\na film, so dull\n", "{\n[{ fine }]\n", "review\nb\n"]
+)
+def test_lines_that_only_resemble_a_table_are_texts(tmp_path: Path, written: str) -> None:
+    path = tmp_path / "texts.txt"
+    path.write_text(written)
+    assert list(load_unlabelled(str(path)).texts) == written.strip().split("\n")
+
+
+def test_the_first_line_for_excel_names_the_delimiter(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.csv"
+    for delimiter in (";", "\t", ","):
+        start = f"\ufeffsep={delimiter}\r\n".encode()
+        path.write_bytes(start + delimited(delimiter, rows(), quoting=csv.QUOTE_ALL).replace(b"\n", b"\r\n"))
+        check(load_reviews(str(path)))
+    path.write_text("sep=;\ntext;label\nfine;1\nbad;film;0\n")
+    assert "line 4 has 3 fields, the header has 2" in refusal(path)
+
+
+GIVEN = {
+    "--encoding": Reading(encoding="cp1252"),
+    "--delimiter": Reading(delimiter=";"),
+    "--no-header": Reading(header=False),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [
+        ("reviews.jsonl", ("--delimiter", "--no-header")),
+        ("reviews.json", ("--delimiter", "--no-header")),
+        ("reviews.parquet", ("--encoding", "--delimiter", "--no-header")),
+        ("fasttext.txt", ("--no-header",)),
+    ],
+)
+def test_flags_that_say_nothing_of_a_form_are_refused(tmp_path: Path, name: str, flags: tuple[str, ...]) -> None:
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / name, tmp_path / "folder" / name):
+        path.write_bytes(FILES[name]())
+    for flag in flags:
+        for path in (tmp_path / name, tmp_path / "folder"):
+            assert f"{flag} is of no use for a" in refusal(path, GIVEN[flag])
+        for other in (
+            load_reviews(str(tmp_path / name), GIVEN[flag], NAMES),
+            load_unlabelled(str(tmp_path / name), GIVEN[flag]),
+        ):
+            assert other.account is not None
+            assert f"{flag} is of no use for a" in other.account.paragraph()
+
+
+def test_flags_for_tables_are_refused_for_class_folders(tmp_path: Path) -> None:
+    path = tmp_path / "data.tar"
+    path.write_bytes(tar_of(TREES["class folders"]()))
+    for flag in ("--delimiter", "--no-header"):
+        assert f"{flag} is of no use for class folders; leave it out" in refusal(path, GIVEN[flag])
+
+
+def test_an_encoding_that_is_not_that_of_the_file_is_named_or_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.csv"
+    path.write_text("text,label\nfine,1\nna\u00efve,0\n", "utf-8")
+    assert "it looks like UTF-8: leave --encoding out" in refusal(path, Reading(encoding="utf-16"))
+    folders = tmp_path / "data.tar"
+    folders.write_bytes(tar_of({"bad/1.txt": b"dull", "good/1.txt": b"fine"}))
+    assert "it looks like UTF-8: leave --encoding out" in refusal(folders, Reading(encoding="utf-16"))
+    with pytest.raises(LockstepError) as error:
+        load_reviews(str(path), Reading(encoding="nope"))
+    assert str(error.value).startswith("--encoding 'nope': no such encoding")
+    assert "again" not in str(error.value)
+
+
 def test_reviews_without_labels_are_apart(tmp_path: Path) -> None:
     files = {**acl_files(reviews=4), "aclImdb/train/unsup/0_0.txt": b"seen", "aclImdb/train/unsup/1_0.txt": b"too"}
     for name, content in (("r.tar", tar_of(files)), ("r.zip", zip_of(files))):
@@ -472,7 +601,19 @@ def bad_files() -> Iterator[tuple[str, bytes, str]]:
     yield "more.json", b'[{"text": "fine", "label": 1}] and more', "something follows its list"
     yield "comma.json", b'[{"text": "fine", "label": 1} {"text": "bad", "label": 0}]', "not by a comma"
     yield "numbers.json", b"[1, 2]", "row 1 is no JSON object"
-    yield "columns.json", b'{"text": {"0": "fine"}, "label": {"0": 1}}', "has a dict as text, which is no text"
+    yield "columns.json", b'{"text": {"0": "fine"}, "label": {"0": 1}}', "write it with orient='records', lines=True"
+    yield "split.json", b'{"columns":["text","label"],"index":[0],"data":[["fine",1]]}', "is JSON in columns"
+    yield "schema.json", b'{"schema":{"fields":[]},"data":[{"text":"fine","label":1}]}', "is JSON in columns"
+    yield "index.json", b'{\n "0": {"text": "fine", "label": 1}\n}', "is JSON in columns"
+    yield (
+        "twice.jsonl",
+        b'{"text": "a", "label": 1}\n{"text": "b", "label": 1, "label": 0}\n',
+        "line 2 has the key 'label' twice",
+    )
+    yield "twice.json", b'[{"text": "a", "label": 1, "text": "b"}]', "row 1 has the key 'text' twice"
+    yield "lists.jsonl", b'{"text": "a", "label": 1}\n{"text": "b", "label": [0]}\n', "line 2 has a list as label"
+    yield "dicts.jsonl", b'{"text": "a", "label": {"stars": 1}}\n', "line 1 has a dict as label, which is no class"
+    yield "uneven.txt", b"text,label\nfine,1\nbad, so bad,0\ndull,0\n", "line 3 has 3 fields, the header has 2"
     yield "labels.txt", b"__label__a __label__b fine\n", "line 1 has several labels"
     yield "only.txt", b"fine\nbad\n", "has no labels to train on"
     yield "empty.csv", b"", "holds no rows"

@@ -321,7 +321,7 @@ def test_two_candidates_that_disagree_are_refused_and_agreeing_ones_are_not(writ
 
 
 def test_a_column_of_another_meaning_is_no_split(write: Write) -> None:
-    path = write("text,label,type", "fine,1,film", "bad,0,train")
+    path = write("text,label,type", "fine,1,film", "bad,0,train", "dull,0,play")
     reviews = load_reviews(str(path))
     assert reviews.official is None
     assert account(reviews).columns_ignored == ["type"]
@@ -331,12 +331,67 @@ def test_a_column_of_another_meaning_is_no_split(write: Write) -> None:
     assert "--split-column none" in message
 
 
+@pytest.mark.parametrize("column", ["split", "type"])
+@pytest.mark.parametrize("value", ["", "holdout"])
+def test_a_column_that_mostly_says_splits_is_the_split(write: Write, column: str, value: str) -> None:
+    rows = [f"film {n},{n % 2},{('train', 'test', 'eval', 'Evaluation')[n % 4]}" for n in range(8)]
+    official = load_reviews(str(write(f"text,label,{column}", *rows))).official
+    assert official is not None
+    assert official.tolist() == [TRAIN, TEST, VALIDATION, VALIDATION] * 2
+    others = [f"other {n},{n % 2},{value}" for n in range(9)]
+    message = refusal(write(f"text,label,{column}", *rows, *others[:8]))
+    assert f"line 10: row 9 has {value!r} as {column}" in message
+    assert "--split-column none" in message
+    ignored = load_reviews(str(write(f"text,label,{column}", *rows, *others)))
+    assert ignored.official is None
+    assert account(ignored).columns_ignored == [column]
+
+
+def test_short_and_long_names_of_a_class_are_one(write: Write) -> None:
+    path = labelled(write, *["neg", "neutral", "pos", "positive", "negative", "Pos"])
+    reviews = load_reviews(str(path))
+    assert reviews.class_names == ("negative", "neutral", "positive")
+    assert reviews.labels.tolist() == [0, 1, 2, 2, 0, 2]
+    assert {"pos and positive are one class.", "neg and negative are one class."} <= set(account(reviews).notes)
+    assert load_reviews(str(path), Reading(labels="as-is")).class_names == (
+        "neg",
+        "negative",
+        "neutral",
+        "pos",
+        "positive",
+    )
+    tested = load_reviews(str(path), Reading(), ("neg", "neutral", "pos"))
+    assert tested.labels.tolist() == [0, 1, 2, 2, 0, 2]
+
+
+def test_composed_and_decomposed_letters_are_one_class(write: Write) -> None:
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    path = labelled(write, decomposed, "bar", composed)
+    reviews = load_reviews(str(path))
+    assert reviews.class_names == ("bar", composed)
+    assert reviews.labels.tolist() == [1, 0, 1]
+    mapped = load_reviews(str(path), Reading(labels=f"{composed}={decomposed} bar=bar"))
+    assert mapped.class_names == (composed, "bar")
+    assert mapped.labels.tolist() == [0, 1, 0]
+    assert Classes.of((decomposed, "bar")).find(composed) == 0
+
+
+def test_a_text_column_named_twice_is_refused(write: Write) -> None:
+    path = write("title,label", "A,good", "B,bad")
+    for said in ("title,title", "title,Title"):
+        message = refusal(path, Reading(text_column=said))
+        assert f"--text-column {said!r}: names a column twice" in message
+
+
 def test_rows_that_say_that_they_are_unlabelled_are_apart(write: Write) -> None:
-    for header, row in (("text,label,type", "seen,unsup,train"), ("text,label,split", "seen,1,unsupervised")):
+    for header, row, why in (
+        ("text,label,type", "seen,unsup,train", "without a label"),
+        ("text,label,split", "seen,1,unsupervised", "set apart as unlabelled"),
+    ):
         path = write(header, "fine,1,train", "bad,0,test", row)
         reviews = load_reviews(str(path))
         assert list(reviews.texts) == ["fine", "bad"]
-        assert account(reviews).left_out == {"without a label": 1}
+        assert account(reviews).left_out == {why: 1}
         unlabelled = load_unlabelled(str(path))
         assert list(unlabelled.texts) == ["seen"]
         assert (unlabelled.class_names, unlabelled.official) == ((), None)
@@ -397,7 +452,7 @@ def test_ids_come_to_the_letter_and_collisions_are_counted(tmp_path: Path) -> No
 @given(st.lists(st.sampled_from(["a", "a (row 2)", "a (row 3)", "a (row 2) (row 3)", ""]), min_size=2, max_size=9))
 def test_ids_are_always_unique(tmp_path_factory: pytest.TempPathFactory, ids: list[str]) -> None:
     path = tmp_path_factory.mktemp("ids") / "reviews.csv"
-    path.write_text("id,text,label\n" + "".join(f"{one},film,{n % 2}\n" for n, one in enumerate(ids)))
+    path.write_text("id,text,label\n" + "".join(f"{one},film {n},{n % 2}\n" for n, one in enumerate(ids)))
     assert len(set(load_reviews(str(path)).review_ids)) == len(ids)
 
 

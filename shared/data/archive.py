@@ -108,7 +108,7 @@ def _members(path: Path, advice: str, gauge: Gauge | None) -> Iterator[tuple[tar
             archive = tarfile.TarFile(fileobj=stream, tarinfo=_Member)  # type: ignore[arg-type]
             while (member := archive.next()) is not None:
                 archive.members.clear()  # type: ignore[attr-defined]  # else it remembers them all
-                refuse_climbing(path, member.name)
+                member.name = inner_name(path, member.name)
                 if gauge is not None:
                     gauge.done = file.tell()
                 stream.member = member.name
@@ -123,11 +123,18 @@ def is_tarball(path: Path, beginning: bytes) -> bool:
     return ".tar" in Path(name).suffixes or name.endswith(TAR_SUFFIXES) or beginning[TAR_MAGIC:][:5] == b"ustar"
 
 
-def refuse_climbing(path: Path, name: str) -> None:
-    """Raise a LockstepError if a member of an archive would lie outside of it."""
+def inner_name(path: Path, name: str) -> str:
+    """Return the name of a member of an archive without the ``./`` that some begin with.
+
+    Raises
+    ------
+    LockstepError
+        If the member would lie outside of the archive.
+    """
     parts = PurePosixPath(name)
     if parts.is_absolute() or ".." in parts.parts:
         raise LockstepError(f"{path}: refused, its member {name!r:.200} climbs out of the archive")
+    return str(parts)
 
 
 def _check_member(path: Path, member: tarfile.TarInfo, largest: int) -> None:

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from shared.data.account import Account
 from shared.data.forms import Table
 from shared.data.groups import different, film_groups, text_groups
+from shared.data.labels import APART
 from shared.data.meaning import Classes, Meaning, Purpose
 from shared.data.reviews import SPLITS, TRAIN, UNLABELLED, Reading, Reviews, Texts, split_of
 from shared.errors import LockstepError
@@ -61,6 +62,9 @@ class Gathered:
 
     def __init__(self, table: Table, reading: Reading, purpose: Purpose, class_names: tuple[str, ...]) -> None:
         self.table, self.purpose = table, purpose
+        # The flags serve the sources of test and unlabelled texts too, which may be of other forms.
+        if table.of_no_use and purpose == "train" and not class_names:
+            raise LockstepError(f"{table.source}: {table.of_no_use[0]} is of no use for {table.form}; leave it out")
         self.meaning = Meaning.of(table, reading, purpose)
         self.classes = Classes(table.source, reading.labels, table.names_classes, class_names)
         self.read = self.empty = self.ids_twice = 0
@@ -150,9 +154,15 @@ class Gathered:
             left_out = [self.table.sets_apart and not is_apart for is_apart in apart]
             self.classes.left_out[NOT_APART] += sum(left_out)
             return [None if one else -1 for one in left_out]
-        labels = (None if is_apart else label for label, is_apart in zip(block.labels, apart, strict=True))
-        numbers = map(self.classes.add, labels, block.places)
-        return [None if number < 0 else number for number in numbers]
+        numbers: list[int | None] = []
+        for label, split, place, is_apart in zip(block.labels, block.splits, block.places, apart, strict=True):
+            if split == UNLABELLED:
+                self.classes.left_out[APART] += 1
+                numbers.append(None)
+            else:
+                number = self.classes.add(None if is_apart else label, place)
+                numbers.append(None if number < 0 else number)
+        return numbers
 
     def _take_ids(self, ids: list[str | None], rows: list[int]) -> None:
         named = [one or self.table.row_id.format(row) for one, row in zip(ids, rows, strict=True)]

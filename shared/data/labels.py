@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
@@ -21,8 +22,11 @@ BINARY_LABELS = {
     **dict.fromkeys(("0", "neg", NEGATIVE), NEGATIVE),
     **dict.fromkeys(("1", "pos", POSITIVE), POSITIVE),
 }
+SHORT = {"neg": NEGATIVE, "pos": POSITIVE}
+ALSO_CALLED = {**SHORT, **{name: short for short, name in SHORT.items()}}
 NOT_KNOWN = "-1"  # where hubs hide the labels of a test
 WITHOUT = "without a label"
+APART = "set apart as unlabelled"
 HIDDEN = f"{WITHOUT} ({NOT_KNOWN})"
 MISSING = ("", "nan")
 NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?", re.IGNORECASE)
@@ -95,6 +99,8 @@ class Classes:
         found = self._place.get(key)
         if found is None and set(self.known) == set(BINARY) and key in BINARY_LABELS:
             return self.known.index(BINARY_LABELS[key])
+        if found is None and self.labels == AUTO:
+            return self._place.get(ALSO_CALLED.get(key, ""))
         return found
 
     def add(self, label: str | None, place: str = "") -> int:
@@ -134,7 +140,7 @@ class Classes:
                     f"{self.source}: {place} has label {label!r:.{SHOWN}}; the classes are {_shown(self.known)}"
                 )
             return found
-        return self._new(key, (label or "").strip(), place)
+        return self._new(key, _composed(label or ""), place)
 
     def _new(self, key: str, spelled: str, place: str) -> int:
         number = self._keys.setdefault(key, len(self._keys))
@@ -205,7 +211,12 @@ class Classes:
         numbers = [key for key in self._keys if NUMBER.fullmatch(key)]
         if numbers and self.labels == AUTO and not self.names_classes:
             self._refuse_numbers(sorted(numbers, key=float))
-        return self._spelled
+        names = list(self._spelled)
+        for short, name in SHORT.items() if self.labels == AUTO else ():
+            if short in self._keys and name in self._keys:
+                names[self._keys[short]] = names[self._keys[name]]
+                self.notes.append(f"{self._spelled[self._keys[short]]} and {names[self._keys[name]]} are one class.")
+        return names
 
     def _name_others(self) -> None:
         """Say which labels the mapping left out: the commonest, and how many others."""
@@ -279,9 +290,14 @@ def meaning_of(label: str) -> str:
 
 
 def _key(label: str | None) -> str:
-    key = (label or "").strip().casefold()
+    key = _composed((label or "").casefold())
     whole = WHOLE.fullmatch(key)
     return whole[1] if whole else key
+
+
+def _composed(label: str) -> str:
+    """Return a label as it is compared: one that looks the same may be written with other code points."""
+    return unicodedata.normalize("NFC", label).strip()
 
 
 def _parsed(labels: str) -> Mapping[str, str]:
@@ -300,7 +316,7 @@ def _parsed(labels: str) -> Mapping[str, str]:
         for key in keys:
             if key in found:
                 raise LockstepError(f"--labels: {key!r:.{SHOWN}} stands twice; {example}")
-            found[key] = name.strip()
+            found[key] = _composed(name)
     if len(set(found.values())) < 2:
         raise LockstepError(f"--labels {labels!r:.{SHOWN}}: names fewer than two classes; {example}")
     if len(set(found.values())) > MOST_CLASSES:

@@ -25,6 +25,8 @@ class Lines:
         The file. A mark of the byte order at its beginning is dropped.
     encoding : str
         As Python calls it.
+    skip : int, optional
+        Lines at the beginning that are not given.
 
     Attributes
     ----------
@@ -37,8 +39,8 @@ class Lines:
         If there is no such encoding; while the lines are read, if they are not in it, hold a NUL, or are too long.
     """
 
-    def __init__(self, content: Content, encoding: str) -> None:
-        self.content, self.encoding, self.number = content, encoding, 0
+    def __init__(self, content: Content, encoding: str, skip: int = 0) -> None:
+        self.content, self.encoding, self.number, self.skip = content, encoding, 0, skip
         self._codec = codec_of(encoding)
 
     def __iter__(self) -> Iterator[str]:
@@ -50,12 +52,14 @@ class Lines:
             *whole, rest = (rest + text).split(end)
             for line in whole:
                 self.number += 1
-                yield f"{line}\n"
+                if self.number > self.skip:
+                    yield f"{line}\n"
             if len(rest) > LONGEST_LINE:
                 raise self._too_long(len(rest))
         if rest:
             self.number += 1
-            yield rest
+            if self.number > self.skip:
+                yield rest
 
     def _too_long(self, length: int) -> LockstepError:
         return LockstepError(
@@ -88,7 +92,7 @@ class Lines:
         name = "UTF-8" if self.encoding == "utf-8" else self.encoding
         return LockstepError(
             f"{self.content.described}: line {line} is not {name}{where}; "
-            f"say its encoding, such as {_suggested(self.content.head(), self.encoding)}"
+            + other_encoding(self.content.head(), self.encoding)
         )
 
     def _nul(self, line: int) -> LockstepError:
@@ -116,10 +120,22 @@ def _decoded(codec: codecs.CodecInfo, good: bytes) -> str:
     return codec.incrementaldecoder("replace").decode(good)
 
 
-def _suggested(head: bytes, encoding: str) -> str:
+def other_encoding(head: bytes, encoding: str) -> str:
+    """Return what to do about a file that is not in an encoding, by its first bytes."""
     if _is_wide(head):
-        return "--encoding utf-16"
-    return "--encoding latin-1" if encoding.lower() in ("cp1252", "windows-1252") else "--encoding cp1252 or latin-1"
+        return "say its encoding, such as --encoding utf-16"
+    if encoding != "utf-8" and _is_utf8(head):
+        return "it looks like UTF-8: leave --encoding out"
+    other = "latin-1" if encoding.lower() in ("cp1252", "windows-1252") else "cp1252 or latin-1"
+    return f"say its encoding, such as --encoding {other}"
+
+
+def _is_utf8(head: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeError:
+        return False
+    return True
 
 
 def _is_wide(head: bytes) -> bool:
@@ -134,5 +150,13 @@ def without_end(line: str) -> str:
 
 def first_line(head: bytes, encoding: str) -> str:
     """Return the first line of a file that is not blank, as far as its first bytes hold it."""
-    text = codec_of(encoding).incrementaldecoder("replace").decode(head).removeprefix("\ufeff")
-    return next((line for line in text.split("\n") if line.strip()), "").removesuffix("\r")
+    lines = beginning(head, encoding).split("\n")
+    return next((line for line in lines if line.strip()), "").removesuffix("\r")
+
+
+def beginning(head: bytes, encoding: str) -> str:
+    """Return the text that the first bytes of a file are, as far as they are in its encoding."""
+    try:
+        return codec_of(encoding).incrementaldecoder("replace").decode(head).removeprefix("\ufeff")
+    except UnicodeError:  # UTF-16 without a mark of its byte order; said with its line when the file is read
+        return ""

@@ -117,14 +117,14 @@ class Meaning:
         Raises
         ------
         LockstepError
-            If two columns that might be it differ, and labels are needed.
+            If it is a list or an object, or two columns that might be it differ, and labels are needed.
         """
         if not self._label:
             return None
         if len(self._label) == 1:
-            return self._as_label(row.values[self._label[0]], self._label_names[0])
+            return self._as_label(row, self._label[0], self._label_names[0])
         both = zip(self._label, self._label_names, strict=True)
-        found = [self._as_label(row.values[place], names) for place, names in both]
+        found = [self._as_label(row, place, names) for place, names in both]
         known = [label for label in found if label is not None]
         if len(set(map(meaning_of, known))) > 1:
             if self.purpose == "train":
@@ -193,7 +193,12 @@ class Meaning:
             return []
         if said != AUTO:
             names = [said] if said in self.table.columns else said.split(",") if role == "text" else [said]
-            return [self._named(role, name) for name in names]
+            places = [self._named(role, name) for name in names]
+            if len(set(places)) < len(places):
+                raise LockstepError(
+                    f"{self.table.source}: --{role}-column {said!r:.{SHOWN}}: names a column twice; name each once"
+                )
+            return places
         if role in self.table.roles:
             return [self.table.columns.index(self.table.roles[role])]
         found = [self._only(name, "") for name in USUAL[role] if name in map(_key, self.table.columns)]
@@ -254,13 +259,14 @@ class Meaning:
         return ""
 
     def _keep_split_if_it_is_one(self) -> None:
-        """Take a column of the usual name for the split only if it begins with nothing but names of splits."""
+        """Take a column of the usual name for the split if at least half of its first values are names of splits."""
         place = self._found["split"][0]
         rows = self.table.rows
         beginning = list(islice(rows, LOOKED_AT))
         self.table.rows = chain(beginning, rows)
         values = [row.values[place] for row in beginning]
-        if not all(isinstance(value, str) and split_of(value) is not None for value in values):
+        known = sum(isinstance(value, str) and split_of(value) is not None for value in values)
+        if 2 * known < len(values):
             self._found["split"] = []
 
     def _as_text(self, row: Row, place: int) -> str:
@@ -282,7 +288,15 @@ class Meaning:
             )
         return _written(value)
 
-    def _as_label(self, value: Any, names: Sequence[str]) -> str | None:
+    def _as_label(self, row: Row, place: int, names: Sequence[str]) -> str | None:
+        value = row.values[place]
+        if isinstance(value, (list, dict, tuple)):
+            if self.purpose != "train":
+                return None
+            raise LockstepError(
+                f"{self.table.source}: {row.place} has a {type(value).__name__} as {self.table.columns[place]}, "
+                "which is no class; write one word or number, or name another --label-column"
+            )
         if names and isinstance(value, int) and not isinstance(value, bool):
             return names[value].strip() if 0 <= value < len(names) else None
         label = value.strip() if isinstance(value, str) else _written(value)

@@ -20,7 +20,7 @@ BLOCK = 4_096  # texts that are in memory at once
 # What files, folders and columns call the splits.
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), TRAIN),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), VALIDATION),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "eval", "evaluation"), VALIDATION),
     **dict.fromkeys(("test", "testing"), TEST),
     **dict.fromkeys(("unsup", "unsupervised"), UNLABELLED),
 }

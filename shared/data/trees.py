@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, NoReturn, cast
 
-from shared.data.archive import is_tarball, refuse_climbing, tar_member, tar_members, tar_names
+from shared.data.archive import inner_name, is_tarball, tar_member, tar_members, tar_names
 from shared.data.packing import LARGEST_KEPT, SPARE, Bounded, Content, Gauge, content_of
 from shared.data.reviews import split_of
 from shared.errors import LockstepError
@@ -139,8 +139,7 @@ class Zip(Tree):
         found: dict[str, zipfile.ZipInfo] = {}
         with zipfile.ZipFile(self.path) as archive:
             for member in archive.infolist():
-                name = member.filename.replace("\\", "/")
-                refuse_climbing(self.path, name)
+                name = inner_name(self.path, member.filename.replace("\\", "/"))
                 if name in found:
                     raise LockstepError(f"{self.path}: refused, its member {name!r:.200} is there twice")
                 if not member.is_dir():

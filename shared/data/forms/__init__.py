@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shared.data.lines import codec_of
 from shared.data.packing import PACKED, Content, Gauge
 from shared.data.reviews import Reading
 from shared.data.trees import ZIP, Tree, look_into
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 SHOWN_FILES = 5
 AGAIN = "make or copy it again"
+FLAGS = {"encoding": "--encoding", "delimiter": "--delimiter", "header": "--no-header"}
 # Zip archives, too, but of parts that make sense to their own programs alone.
 OFFICE = (".xlsx", ".xlsm", ".xls", ".ods", ".docx", ".odt")
 
@@ -95,6 +97,8 @@ class Table:
         So many rows that stand side by side are in one split.
     published : bool
         It is laid out as IMDB's archive is; known when all rows are read.
+    of_no_use : list of str
+        Flags that were given and say nothing of such a form.
     """
 
     source: str
@@ -119,6 +123,7 @@ class Table:
     order: Callable[[], np.ndarray] | None = None
     neighbours: int = 1
     published: bool = False
+    of_no_use: list[str] = field(default_factory=list)
 
     def ignore_file(self, name: str) -> None:
         """Count a file that fits no pattern."""
@@ -146,12 +151,15 @@ class Form:
         form says so of any.
     open : (source, reading) -> Table
         Opens it.
+    of_no_use : tuple of str
+        Fields of `Reading` that say nothing of this form.
     """
 
     title: str
     suffixes: tuple[str, ...]
     recognises: Callable[[Any, bytes, Reading], bool]
     open: Callable[[Any, Reading], Table]
+    of_no_use: tuple[str, ...] = ()
 
 
 @lru_cache
@@ -178,6 +186,7 @@ def open_table(path: Path, reading: Reading, advice: str = AGAIN) -> Table:
     LockstepError
         If there is no such file, it is of no form that is read, or damaged.
     """
+    codec_of(reading.encoding)
     with guarded(path, "a readable file", advice):
         found = path.expanduser()
         if not found.exists():
@@ -186,6 +195,7 @@ def open_table(path: Path, reading: Reading, advice: str = AGAIN) -> Table:
             raise not_read(path)
         table = open_content(look_into(found, advice), reading)
     table.rows = _guarded(table.rows, path, table.form, advice)
+    table.notes += [f"{flag} is of no use for {table.form}." for flag in table.of_no_use]
     return table
 
 
@@ -196,7 +206,9 @@ def open_content(source: Content | Tree, reading: Reading) -> Table:
         raise LockstepError(f"{source.described}: is packed within an archive; unpack it and name the file itself")
     for form in forms():
         if form.recognises(source, head, reading):
-            return form.open(source, reading)
+            table = form.open(source, reading)
+            table.of_no_use += [FLAGS[name] for name in form.of_no_use if name in reading.flags()]
+            return table
     raise not_read(source.path)
 
 

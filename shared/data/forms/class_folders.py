@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from shared.data.forms import Form, Row, Table
-from shared.data.lines import LONGEST_ID, LONGEST_REVIEW, SHOWN, codec_of
+from shared.data.lines import LONGEST_ID, LONGEST_REVIEW, SHOWN, codec_of, other_encoding
 from shared.data.packing import Content
 from shared.data.reviews import UNLABELLED, Reading, split_of
 from shared.data.trees import Tree, is_visible
@@ -20,7 +21,7 @@ from shared.errors import LockstepError
 
 SUFFIX = ".txt"
 NUMBER_AND_STARS = re.compile(r"([0-9]+)_([0-9]+)\.txt")
-FILMS_FILE = re.compile(r"(?:^|/)([^/]+)/urls_([^/]+)\.txt$")
+FILMS_FILE = re.compile(r"(?:(?:^|/)([^/]+)/|^)urls_([^/]+)\.txt$")
 PUBLISHED_PARTS, PUBLISHED_CLASSES = ("train", "test"), ("neg", "pos", "unsup")
 SHOWN_FOLDERS = 5
 
@@ -63,32 +64,39 @@ def recognises(source: Content | Tree, head: bytes, reading: Reading) -> bool:
 
 def open_folders(tree: Tree, reading: Reading) -> Table:
     """Open class folders, in a folder or an archive."""
-    codec_of(reading.encoding)
     places = _places(tree)
     assert places is not None
     table = Table(str(tree.path), "class folders", ("text", "label", "file", "split"), iter(()), names_classes=True)
     table.roles = {"text": "text", "label": "label", "id": "file", "split": "split"}
     table.gauges = [tree.gauge]
-    reader = _Reader(table, tree, places, reading.encoding)
+    reader = _Reader(table, tree, places, reading.encoding, _decoder(reading.encoding))
     table.rows, table.order, table.films = reader.rows(), reader.order, reader.films
     return table
+
+
+def _decoder(encoding: str) -> Callable[..., codecs.IncrementalDecoder]:
+    found = codec_of(encoding).incrementaldecoder
+    assert found is not None
+    return found
 
 
 def _places(tree: Tree) -> Places | None:
     """Return what tells the place of a file by its name; None if the tree has no class folders.
 
     Where some classes stand within ``train`` and so on, only such count, and the first one is enough to know.
+    Else the folders with texts in the usual depth are the classes; one of those without labels may stand beside them.
     """
     depths: Counter[int] = Counter()
+    apart: Counter[int] = Counter()
     for name in tree.each_name():
         place = _place(name)
         if place is not None:
-            if place.part or place.is_apart:
+            if place.part:
                 return _place_in_parts
-            depths[name.count("/")] += 1
-    if not depths:
+            (apart if place.is_apart else depths)[name.count("/")] += 1
+    if not (depths or apart):
         return None
-    usual = depths.most_common(1)[0][0]
+    usual = (depths or apart).most_common(1)[0][0]
     return lambda name: _place(name) if name.count("/") == usual else None
 
 
@@ -118,6 +126,7 @@ class _Reader:
     tree: Tree
     places: Places
     encoding: str
+    decoder: Callable[..., codecs.IncrementalDecoder]
     keys: list[_Key] = field(default_factory=list)
     seen: dict[_Key, bytes] = field(default_factory=dict)
     lists: dict[tuple[str, str], list[str]] = field(default_factory=dict)
@@ -152,7 +161,7 @@ class _Reader:
         matched = FILMS_FILE.search(name)
         assert matched is not None
         listed = content.decode("utf-8", "replace").split()
-        if self.lists.setdefault((matched[1], matched[2]), listed) != listed:
+        if self.lists.setdefault((matched[1] or "", matched[2]), listed) != listed:
             raise self._twice(name)
 
     def _is_new(self, name: str, place: _Place, content: bytes) -> bool:
@@ -179,12 +188,13 @@ class _Reader:
 
     def _decoded(self, name: str, content: bytes) -> str:
         try:
-            return content.decode(self.encoding).removeprefix("\ufeff")
+            # Incrementally: else UTF-16 without a mark of its byte order is taken for what it may not be.
+            return self.decoder(errors="strict").decode(content, True).removeprefix("\ufeff")
         except UnicodeError as error:
             where = f" (byte {error.start:,})" if isinstance(error, UnicodeDecodeError) else ""
             encoding = "UTF-8" if self.encoding == "utf-8" else self.encoding
             raise LockstepError(
-                f"{self.table.source}: {name} is not {encoding}{where}; say its encoding, such as --encoding cp1252"
+                f"{self.table.source}: {name} is not {encoding}{where}; {other_encoding(content, self.encoding)}"
             ) from error
 
     def _check_lists(self) -> None:
@@ -192,10 +202,11 @@ class _Reader:
         found = Counter((key.part, key.label) for key in self.keys)
         for (part, label), listed in sorted(self.lists.items()):
             if 0 < found[part, label] < len(listed):
+                above = f"{part}/" if part else ""
                 raise LockstepError(
-                    f"{self.table.source}: not whole, {part}/{label} has {found[part, label]:,} reviews and "
-                    f"{part}/urls_{label}.txt lists {len(listed):,}; {self.tree.advice}, or remove "
-                    f"{part}/urls_{label}.txt to read what is there"
+                    f"{self.table.source}: not whole, {above}{label} has {found[part, label]:,} reviews and "
+                    f"{above}urls_{label}.txt lists {len(listed):,}; {self.tree.advice}, or remove "
+                    f"{above}urls_{label}.txt to read what is there"
                 )
 
     def order(self) -> np.ndarray:
@@ -213,4 +224,4 @@ class _Reader:
         return listed[key.number] if key.number < len(listed) else f"{key.part}/{key.label}/{key.number}"
 
 
-FORM = Form("class folders (<class>/*.txt)", (), recognises, open_folders)
+FORM = Form("class folders (<class>/*.txt)", (), recognises, open_folders, ("delimiter", "header"))

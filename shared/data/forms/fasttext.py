@@ -55,4 +55,4 @@ def _rows(table: Table, lines: Lines) -> Iterator[Row]:
         yield Row(f"line {lines.number}", (label, text))
 
 
-FORM = Form("fastText (__label__x text)", (), recognises, open_lines)
+FORM = Form("fastText (__label__x text)", (), recognises, open_lines, ("header",))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any
 
+from shared.data.contents import holds_objects
 from shared.data.forms import Form, Row, Table
 from shared.data.lines import LONGEST_LINE, SHOWN, Lines
 from shared.data.meaning import is_usual
@@ -19,23 +21,32 @@ from shared.errors import LockstepError
 # Objects need not have the same keys; those of so many are the columns.
 LOOKED_AT = 1_000
 MOST_COLUMNS = 1_000
-OTHER_SUFFIXES = (".parquet", ".csv", ".tsv", ".tab", ".txt", ".text")
+TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".text")
 
 SCALAR = r'(?:"(?:[^"\\]|\\.)*"|[-+.\w]+)'
 PAIR = rf'"(?:[^"\\]|\\.)*"\s*:\s*{SCALAR}'
 LIST_WITHIN = re.compile(rf'\s*\{{\s*(?:{PAIR}\s*,\s*)*"(?:[^"\\]|\\.)*"\s*:\s*(?=\[\s*(?:\{{|\]))')
 KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:')
 AFTER_THE_LIST = re.compile(rf"\s*(?:,\s*{PAIR}\s*)*\}}\s*\Z")
+# Of a data frame: a column, its rows by number, its columns, its schema, or a row by its number.
+IN_COLUMNS = re.compile(
+    r'\s*\{\s*(?:"(?:[^"\\]|\\.)*"\s*:\s*\{\s*"[0-9]+"\s*:|"[0-9]+"\s*:\s*\{|'
+    r'"columns"\s*:\s*\[\s*"|"schema"\s*:\s*\{\s*"fields")'
+)
 HALF_A_SIGN = re.compile("[\ud800-\udfff]")
 
 
 def recognises(source: Content | Tree, head: bytes, reading: Reading) -> bool:
-    """By its name, or by the bracket that it begins with."""
+    """By its name, or by its first line; a delimiter that is named makes a table of what is not called JSON."""
     if not isinstance(source, Content):
         return False
-    begins = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
-    told = begins and source.suffix not in OTHER_SUFFIXES and reading.delimiter == "auto"
-    return source.suffix in FORM.suffixes or told
+    if source.suffix in FORM.suffixes:
+        return True
+    if reading.delimiter != "auto" or source.suffix == ".parquet":
+        return False
+    if source.suffix in TEXT_SUFFIXES:
+        return holds_objects(head, reading.encoding)
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
 
 
 def open_objects(content: Content, reading: Reading) -> Table:
@@ -44,6 +55,10 @@ def open_objects(content: Content, reading: Reading) -> Table:
     table = Table(content.described, "", (), iter(()), gauges=[content.gauge])
     if _is_one_value(lines):
         table.form, objects = "a JSON file", _Values(table, lines.pieces()).objects()
+    elif _is_in_columns(lines):
+        raise LockstepError(
+            f"{table.source}: is JSON in columns, as pandas writes it: write it with orient='records', lines=True"
+        )
     else:
         table.form, objects = "a JSON Lines file", _objects_of_lines(table, lines)
     first = list(islice(objects, LOOKED_AT))
@@ -81,14 +96,40 @@ def _is_one_value(lines: Lines) -> bool:
     head = next(iter(lines.pieces()), "")
     if head.lstrip().startswith("["):
         return True
-    first, _, second = head.lstrip().partition("\n")
-    try:
-        if isinstance(json.loads(first), dict) and second.strip():
-            return False
-    except (ValueError, RecursionError):
-        pass
+    if _is_an_object_a_line(head):
+        return False
     within = LIST_WITHIN.match(head)
     return within is not None and not any(is_usual(key) for key in KEY.findall(within[0]))
+
+
+def _is_in_columns(lines: Lines) -> bool:
+    """Whether a file is one object of a data frame's columns."""
+    head = next(iter(lines.pieces()), "")
+    return IN_COLUMNS.match(head) is not None and not _is_an_object_a_line(head)
+
+
+def _is_an_object_a_line(head: str) -> bool:
+    """Whether an object ends in the first line, and something follows."""
+    first, _, second = head.lstrip().partition("\n")
+    try:
+        return isinstance(json.loads(first), dict) and bool(second.strip())
+    except (ValueError, RecursionError):
+        return False
+
+
+class _KeyTwiceError(Exception):
+    """An object has a key twice, so nobody knows which value counts."""
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        raise _KeyTwiceError(f"has the key {counts.most_common(1)[0][0]!r:.{SHOWN}} twice; keep one of them")
+    return found
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_once_each)
 
 
 def _objects_of_lines(table: Table, lines: Lines) -> Iterator[Object]:
@@ -98,7 +139,9 @@ def _objects_of_lines(table: Table, lines: Lines) -> Iterator[Object]:
             continue
         place = f"line {lines.number}"
         try:
-            found = json.loads(line)
+            found = DECODER.decode(line)
+        except _KeyTwiceError as error:
+            raise LockstepError(f"{table.source}: {place} {error}") from error
         except (ValueError, RecursionError) as error:
             reason = "too deep" if isinstance(error, RecursionError) else str(error).splitlines()[0]
             raise LockstepError(f"{table.source}: {place} is no JSON object ({reason:.100})") from error
@@ -119,7 +162,6 @@ class _Values:
     def __init__(self, table: Table, pieces: Iterator[str]) -> None:
         self.table, self.pieces = table, pieces
         self.text, self.place = "", 0
-        self.decoder = json.JSONDecoder()
 
     def objects(self) -> Iterator[Object]:
         self._more()
@@ -151,7 +193,9 @@ class _Values:
     def _object(self, place: str) -> dict[str, Any]:
         while True:
             try:
-                found, end = self.decoder.raw_decode(self.text, self.place)
+                found, end = DECODER.raw_decode(self.text, self.place)
+            except _KeyTwiceError as error:
+                raise LockstepError(f"{self.table.source}: {place} {error}") from error
             except RecursionError as error:
                 raise self._damaged(f"{place} is too deep") from error
             except ValueError as error:
@@ -192,4 +236,10 @@ class _Values:
         return LockstepError(f"{self.table.source}: not a JSON list of objects, or damaged ({reason:.200})")
 
 
-FORM = Form("JSON and JSON Lines (.json, .jsonl)", (".json", ".jsonl", ".ndjson"), recognises, open_objects)
+FORM = Form(
+    "JSON and JSON Lines (.json, .jsonl)",
+    (".json", ".jsonl", ".ndjson"),
+    recognises,
+    open_objects,
+    ("delimiter", "header"),
+)

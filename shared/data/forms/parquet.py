@@ -156,4 +156,4 @@ def _label_names(schema: pa.Schema) -> dict[str, tuple[str, ...]]:
         return {}
 
 
-FORM = Form("Parquet (.parquet)", (".parquet",), recognises, open_parquet)
+FORM = Form("Parquet (.parquet)", (".parquet",), recognises, open_parquet, ("encoding", "delimiter", "header"))

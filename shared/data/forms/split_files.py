@@ -54,7 +54,7 @@ def open_files(tree: Tree, reading: Reading) -> Table:
         table.roles["split"] = split
         columns[split] = None
     table.columns, table.names_classes = tuple(columns), all(one.names_classes for one in tables)
-    table.header = first.header
+    table.header, table.of_no_use = first.header, first.of_no_use
     table.sets_apart = any(SPLIT_NAMES.get(file.split) == UNLABELLED for file in chosen)
     used = {file.name for file in chosen}
     for name in tree.names:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from itertools import chain
 
+from shared.data.contents import delimiter_of_table, holds_objects
 from shared.data.forms import Form, Row, Table
-from shared.data.lines import LONGEST_LINE, LONGEST_REVIEW, Lines, without_end
+from shared.data.lines import LONGEST_LINE, LONGEST_REVIEW, Lines, first_line, without_end
 from shared.data.packing import Content
 from shared.data.reviews import Reading
 from shared.data.trees import Tree
@@ -16,21 +18,28 @@ from shared.errors import LockstepError
 SEPARATED_BY = {",": "commas", "\t": "tabs", ";": "semicolons"}
 NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
 OTHER_SUFFIXES = (".json", ".jsonl", ".ndjson", ".parquet")
+LINE_SUFFIXES = (".txt", ".text")
+SEPARATOR = re.compile(r'"?sep=([^"])"?', re.IGNORECASE)  # a first line for Excel
 TAB_SUFFIXES = (".tsv", ".tab")
 MOST_LINES = 10_000  # of one field between quotes in a TSV file
 
 
 def recognises(source: Content | Tree, head: bytes, reading: Reading) -> bool:
-    """By its name; a delimiter that is named makes a table of any other text."""
+    """By its name, or by its header; a delimiter that is named makes a table of any other text."""
     if not isinstance(source, Content) or head.startswith(b"PAR1"):
         return False
-    return source.suffix in FORM.suffixes or (reading.delimiter != "auto" and source.suffix not in OTHER_SUFFIXES)
+    if reading.delimiter != "auto":
+        return source.suffix in FORM.suffixes or source.suffix not in OTHER_SUFFIXES
+    if source.suffix in LINE_SUFFIXES:
+        return reading.header and delimiter_of_table(head, reading.encoding) is not None
+    return source.suffix in FORM.suffixes and not holds_objects(head, reading.encoding)
 
 
 def open_rows(content: Content, reading: Reading) -> Table:
     """Open a CSV or a TSV file."""
-    delimiter = _delimiter(content, reading)
-    lines = Lines(content, reading.encoding)
+    separator = SEPARATOR.fullmatch(first_line(content.head(), reading.encoding))
+    delimiter = _delimiter(content, reading, separator[1] if separator else None)
+    lines = Lines(content, reading.encoding, skip=1 if separator else 0)
     form = "a TSV file" if delimiter == "\t" else "a CSV file"
     table = Table(content.described, form, (), iter(()), gauges=[content.gauge])
     records = _tab_separated(table, lines) if delimiter == "\t" else _delimited(table, lines, delimiter)
@@ -47,12 +56,18 @@ def open_rows(content: Content, reading: Reading) -> Table:
     return table
 
 
-def _delimiter(content: Content, reading: Reading) -> str:
+def _delimiter(content: Content, reading: Reading, said: str | None) -> str:
+    if reading.delimiter == "auto" and said:
+        return said
+    if reading.delimiter == "auto" and content.suffix in LINE_SUFFIXES:
+        return delimiter_of_table(content.head(), reading.encoding) or ","
     if reading.delimiter == "auto":
         return "\t" if content.suffix in TAB_SUFFIXES else ","
     delimiter = NAMED.get(reading.delimiter.lower(), reading.delimiter)
     if len(delimiter) != 1 or delimiter in '"\r\n\0':
-        raise LockstepError(f"--delimiter {reading.delimiter!r:.40}: one character, or one of {', '.join(NAMED)}")
+        raise LockstepError(
+            f"{content.described}: --delimiter {reading.delimiter!r:.40}: one character, or one of {', '.join(NAMED)}"
+        )
     return delimiter
 
 
@@ -71,14 +86,14 @@ def _rows(table: Table, records: Iterator[Record], first: str, separated: str) -
 def _delimited(table: Table, lines: Lines, delimiter: str) -> Iterator[Record]:
     csv.field_size_limit(LONGEST_LINE)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    line = 1
+    line = 1 + lines.skip
     try:
         for fields in reader:
             if len(fields) > 1 or (fields and (fields[0].strip() or len(table.columns) == 1)):
                 yield line, fields
             else:
                 table.blank += 1
-            line = reader.line_num + 1
+            line = reader.line_num + 1 + lines.skip
     except csv.Error as error:
         if "field limit" in str(error):
             raise LockstepError(

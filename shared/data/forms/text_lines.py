@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shared.data.contents import delimiter_of_table, holds_objects
 from shared.data.forms import Form, Row, Table
 from shared.data.forms.fasttext import starts_with_a_label
 from shared.data.lines import Lines, without_end
@@ -13,12 +14,14 @@ from shared.data.trees import Tree
 
 
 def recognises(source: Content | Tree, head: bytes, reading: Reading) -> bool:
-    """By its name."""
+    """By its name, unless its first lines are rows or objects."""
     return (
         isinstance(source, Content)
         and source.suffix in FORM.suffixes
         and reading.delimiter == "auto"
         and not starts_with_a_label(head, reading)
+        and not holds_objects(head, reading.encoding)
+        and not (reading.header and delimiter_of_table(head, reading.encoding))
     )
 
 
@@ -40,4 +43,4 @@ def _rows(table: Table, lines: Lines) -> Iterator[Row]:
             table.blank += 1
 
 
-FORM = Form("a text a line (.txt)", (".txt", ".text"), recognises, open_lines)
+FORM = Form("a text a line (.txt)", (".txt", ".text"), recognises, open_lines, ("header",))
