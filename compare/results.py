@@ -315,7 +315,7 @@ TABLES: Tables = {
     "full": ("full/statistics.json", _checked(formats.Statistics, _accuracy)),
     **{
         name: (f"{name}/statistics.json", _checked(formats.Statistics, _accuracy))
-        for name in ("reuters", "reuters-tuned", "agreement")
+        for name in ("reuters", "reuters-tuned", "reuters-clean", "agreement")
     },
     "ensemble": ("ensemble.json", _checked(formats.Ensembles, ensemble_table)),
     "full-pretrained": ("full-pretrained/statistics.json", _checked(formats.Statistics, _accuracy)),
