@@ -299,10 +299,11 @@ def test_a_cell_that_leaves_no_run_has_failed(
     broken = replace(cell, title="broken", directory=place, command=("-c", program))
     assert run_cells(runs / "smoke", cell.specification, [broken, cell]) == 1
     lines = capsys.readouterr().err.splitlines()
-    assert "broken: FAILED after" in lines[1]
-    assert why in lines[1]
-    assert f"(see {broken.log})" in lines[1]
-    assert "finished before" in lines[2]
+    assert "25,000 read" in lines[0]
+    assert "broken: FAILED after" in lines[2]
+    assert why in lines[2]
+    assert f"(see {broken.log})" in lines[2]
+    assert "finished before" in lines[3]
 
 
 def test_a_log_replaces_only_logs(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -231,7 +231,7 @@ def test_no_test_review_is_trained_on(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "holds no text"), (b" \n\n", "holds no text"), (b"na\xefve\n", "not UTF-8"), (None, "cannot be read")],
+    [(b"", "holds no text"), (b" \n\n", "holds no text"), (b"na\xefve\n", "not UTF-8"), (None, "no such file")],
 )
 def test_bad_unlabelled_texts_are_refused(tmp_path: Path, content: bytes | None, reason: str) -> None:
     path = tmp_path / "more.txt"

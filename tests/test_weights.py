@@ -234,7 +234,7 @@ def damaged(folder: Path, what: str) -> None:
         ("json", "model.json: not the description of a model, or damaged"),
         ("no version", "model.json: not the description of a model, or damaged"),
         ("edited", "model.json: was changed or damaged"),
-        ("class names", "1 class names, the head has 2 classes"),
+        ("class names", "1 class names, the softmax head has 2 outputs"),
         ("same names", "'good' stands twice"),
         ("no checksums", "names no checksums"),
         ("bit", "weights.safetensors: was changed or damaged"),

@@ -67,7 +67,8 @@ def is_whole(scene: Scene, job: Job) -> None:
 
 
 def _read(place: Path, page: bool) -> int:
-    from shared.predictions import read_predictions
+    import pyarrow.parquet as pq
+
     from shared.runs import read_run
     from shared.weights import read_checkpoint
 
@@ -77,7 +78,9 @@ def _read(place: Path, page: bool) -> int:
             assert "</html>" in content or path.suffix != ".html", path
             assert path.suffix != ".json" or json.loads(content)
     elif place.suffix == ".parquet":
-        read_predictions(place)
+        table = pq.read_table(place)
+        assert table.num_rows, place
+        assert "prediction" in table.column_names, place
     elif place.suffix == ".json":
         json.loads(place.read_text())
     elif (place / "record.json").exists():

@@ -12,6 +12,7 @@ from compare import workers
 from compare.parity import PROBABILITIES, random_weights
 from compare.workers import Ask, Trained
 from shared.contract import FRAMEWORKS
+from shared.data.batches import FEATURES
 from shared.data.corpus import Corpus
 from shared.data.encoded import encode_texts
 from shared.errors import LockstepError
@@ -113,11 +114,11 @@ def test_gradients_are_of_the_mean_loss_by_the_sum_of_the_biases(
     plain = smoke.replaced(**SHORT)
     weights = random_weights(plain, len(corpus.vocabulary))
     reviews = corpus.validation.take(np.arange(16))
-    mask = np.ones((16, plain.features), np.float32)
-    _, loss, gradients = workers.forward_and_backward("reference", plain, weights, reviews, (mask,))
+    masks = {FEATURES: np.ones((16, plain.features), np.float32)}
+    _, loss, gradients = workers.forward_and_backward("reference", plain, weights, reviews, masks)
     for name in TORCH_ROOMS:
         _, found, of_arrays = ask(
-            workers.forward_and_backward, name, plain.replaced(**changes), weights, reviews, (mask,)
+            workers.forward_and_backward, name, plain.replaced(**changes), weights, reviews, masks
         )
         assert found == pytest.approx(loss, rel=1e-4), name
         for array, gradient in gradients.items():
