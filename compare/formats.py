@@ -204,6 +204,28 @@ class Growth(Form):
     growth: GrowthRows
 
 
+class ReadingRow(Form):
+    """One measurement of reading; its peak memory is null where it was not looked at."""
+
+    what: str
+    texts: Count
+    seconds: Positive
+    texts_a_second: Positive
+    peak_memory_mb: Positive | None
+
+
+class ReadingRows(Form):
+    """A part of ``benchmark.json``."""
+
+    rows: Annotated[list[ReadingRow], Field(min_length=1)]
+
+
+class Reading(Form):
+    """``benchmark.json`` as the table of reading has it."""
+
+    reading: ReadingRows
+
+
 class Timed(Form):
     """A command, its time and the disk after it."""
 

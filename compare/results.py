@@ -323,6 +323,7 @@ TABLES: Tables = {
     "benchmark": ("benchmark.json", _checked(formats.Speed, speed_table)),
     "learning": ("benchmark.json", _checked(formats.Learning, learning_table)),
     "growth": ("benchmark.json", _checked(formats.Growth, growth_table)),
+    "reading": ("benchmark.json", _checked(formats.Reading, reading_table)),
     "parity": ("parity.json", _checked(formats.Parity, _parity)),
     "portability": ("portability.json", _checked(formats.Portability, _portability)),
     "commands": ("commands.json", _checked(formats.Commands, _commands)),

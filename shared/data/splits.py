@@ -62,14 +62,15 @@ def split(reviews: Reviews, specification: Specification) -> np.ndarray:
     <int8>[reviews]
         `TRAIN`, `VALIDATION` or `TEST`. Reviews of one group are in one split, unless the source itself puts them
         elsewhere. What is held out differs from its fraction by one group at most, unless a class would be
-        missing. It is kept in the cache if there are many groups.
+        missing. It is kept in the cache if making it takes long.
 
     Raises
     ------
     LockstepError
         If a class has too few different texts for all splits, or there is one class only.
     """
-    if len(np.unique(reviews.groups)) < GROUPS_CACHED:
+    # The folds are scikit-learn's, whose import alone takes a second.
+    if not reviews.in_folds and len(np.unique(reviews.groups)) < GROUPS_CACHED:
         return _split(reviews, specification)
 
     def make(directory: Path) -> None:
