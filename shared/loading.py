@@ -41,17 +41,8 @@ def load_corpus(specification: Specification, progress: bool = False) -> Corpus:
     return replace(
         corpus,
         fingerprint=digest(corpus.fingerprint, *learnt.review_ids.tolist(), learnt.labels.tobytes()),
-        train=_joined(corpus.train, learnt),
+        train=corpus.train.joined(learnt),
         texts=([*corpus.texts[0], *added], *corpus.texts[1:]),
-    )
-
-
-def _joined(reviews: EncodedReviews, others: EncodedReviews) -> EncodedReviews:
-    def both(name: str) -> np.ndarray:
-        return np.concatenate([getattr(reviews, name), getattr(others, name)])
-
-    return replace(
-        reviews, review_ids=both("review_ids"), labels=both("labels"), starts=both("starts"), sizes=both("sizes")
     )
 
 

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from shared.data.encoded import EncodedReviews, encode_texts
 from shared.data.forms import open_table
+from shared.data.lines import without_end
 from shared.data.meaning import LABEL_COLUMNS, TEXT_COLUMNS, Classes, Meaning
 from shared.data.reviews import Reading, Reviews
 from shared.data.sources import load_reviews
@@ -143,7 +144,7 @@ def lines_of_standard_input() -> Iterator[str]:
     number = 0
     for number, raw in enumerate(sys.stdin.buffer, 1):
         try:
-            line = raw.decode("utf-8").removesuffix("\n").removesuffix("\r")
+            line = without_end(raw.decode("utf-8"))
         except UnicodeDecodeError as error:
             raise LockstepError(f"standard input: line {number} is not UTF-8 (byte {error.start})") from error
         if number == 1:

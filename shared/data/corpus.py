@@ -11,6 +11,7 @@ import numpy as np
 from shared.data.account import Account
 from shared.data.encoded import EncodedReviews, as_array, head_tokens
 from shared.data.encoding import encode
+from shared.data.groups import hashes_of
 from shared.data.reviews import SPLITS, TEST, TRAIN, UNLABELLED, VALIDATION, Reading, Reviews, taken
 from shared.data.sources import load_reviews, load_unlabelled
 from shared.data.splits import sample, split
@@ -61,19 +62,8 @@ class Corpus:
     @property
     def outside_test(self) -> EncodedReviews:
         """Every review but those of the test set, once, in the order of the source."""
-        parts = (self.train, self.validation, self.unlabelled)
-        starts, first = np.unique(np.concatenate([part.starts for part in parts]), return_index=True)
-
-        def joined(name: str) -> np.ndarray:
-            return np.concatenate([getattr(part, name) for part in parts])[first]
-
-        return replace(
-            self.train,
-            review_ids=joined("review_ids"),
-            labels=joined("labels"),
-            starts=starts,
-            sizes=joined("sizes"),
-        )
+        every = self.train.joined(self.validation, self.unlabelled)
+        return every.take(np.unique(every.starts, return_index=True)[1])
 
 
 def read_and_split(specification: Specification) -> tuple[Reviews, np.ndarray, tuple[Account, ...]]:
@@ -218,12 +208,12 @@ def _also_trained_on(reviews: Reviews, splits: np.ndarray) -> int:
     LockstepError
         If they are all of a split: it would measure nothing.
     """
-    trained = {hash(text) for text in taken(reviews.texts, np.flatnonzero(splits == TRAIN))}
+    hashes = hashes_of(reviews.texts)
+    trained_on = np.isin(hashes, hashes[splits == TRAIN])
     total = 0
     for which in (VALIDATION, TEST):
-        rows = np.flatnonzero(splits == which)
-        copies = sum(hash(text) in trained for text in taken(reviews.texts, rows))
-        if copies and copies == len(rows):
+        copies = int(np.count_nonzero(trained_on[splits == which]))
+        if copies and copies == np.count_nonzero(splits == which):
             raise LockstepError(
                 f"{reviews.source}: all {copies:,} {SPLITS[which]} texts stand among the training texts too; "
                 "hold out others"
@@ -267,9 +257,9 @@ def _joined_texts(texts: Sequence[str], others: Sequence[str]) -> Sequence[str]:
 
 def _with_unlabelled(reviews: Reviews, splits: np.ndarray, unlabelled: Reviews) -> tuple[Reviews, np.ndarray]:
     """Append the reviews without labels; a text that is tested on is not learnt from."""
-    tested = {hash(text) for text in taken(reviews.texts, np.flatnonzero(splits == TEST))}
-    rows = [row for row, text in enumerate(unlabelled.texts) if hash(text) not in tested]
+    tested = hashes_of(taken(reviews.texts, np.flatnonzero(splits == TEST)))
+    rows = np.flatnonzero(~np.isin(hashes_of(unlabelled.texts), tested))
     known = set(reviews.review_ids)
     ids = [f"unlabelled/{name}" if name in known else name for name in unlabelled.review_ids]
-    added = replace(unlabelled, review_ids=ids).take(np.array(rows, np.int64))
+    added = replace(unlabelled, review_ids=ids).take(rows)
     return _joined(reviews, added), np.concatenate([splits, np.full(len(added), UNLABELLED, np.int8)])

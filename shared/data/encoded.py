@@ -62,6 +62,21 @@ class EncodedReviews:
             sizes=self.sizes[rows],
         )
 
+    def joined(self, *others: EncodedReviews) -> EncodedReviews:
+        """Return these reviews and others of the same corpus after them; the words are not copied."""
+        every = (self, *others)
+
+        def of_all(name: str) -> np.ndarray:
+            return np.concatenate([getattr(one, name) for one in every])
+
+        return replace(
+            self,
+            review_ids=of_all("review_ids"),
+            labels=of_all("labels"),
+            starts=of_all("starts"),
+            sizes=of_all("sizes"),
+        )
+
     def padded(self, rows: np.ndarray, minimum_length: int = 1) -> np.ndarray:
         """Return the words of some reviews as one padded array.
 
