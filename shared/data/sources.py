@@ -13,7 +13,6 @@ import numpy as np
 from shared.data.forms import AGAIN, open_table
 from shared.data.gathering import Gathered, read_gathered
 from shared.data.labels import Classes
-from shared.data.lines import without_end
 from shared.data.meaning import Purpose
 from shared.data.reviews import SPLITS, TRAIN, Reading, Reviews
 from shared.errors import LockstepError
@@ -113,12 +112,6 @@ def load_unlabelled(source: str, reading: Reading = Reading(), advice: str = AGA
         nothing = np.full(len(reviews), -1, np.int16)
         return replace(reviews, source=source, labels=nothing, class_names=(), official=None)
     return _load(_path_of(source), reading, "unlabelled", (), advice)
-
-
-def lines_of(text: str) -> list[str]:
-    """Return the lines of a text; only a line feed ends one, for texts hold all the other signs that might."""
-    lines = [without_end(line) for line in text.split("\n")]
-    return lines if lines[-1] else lines[:-1]
 
 
 def packaged(rows: str, source: str, neighbours: int) -> Reviews:

@@ -112,6 +112,16 @@ def need_path(source: str, path: Path | None, needs: str) -> Path:
     return path
 
 
+def archive_of(source: str, path: Path | None, url: str, checksum: str) -> tuple[Path, str]:
+    """Return where an archive is, downloaded if the user named no copy, and what to do if it is damaged."""
+    from shared.data.forms import AGAIN
+    from shared.files import download
+
+    if path is not None:
+        return path, AGAIN
+    return download(url, checksum, f"name a copy, {source}:PATH"), "download it again"
+
+
 def read_as(reading: Reading, **usual: Any) -> Reading:
     """Return how the file of a task is read: as is usual for it, but where the user says something else."""
     return replace(reading, **{name: value for name, value in usual.items() if name not in reading.flags()})

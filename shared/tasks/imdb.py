@@ -6,7 +6,7 @@ from pathlib import Path
 
 from shared.data.reviews import Reading, Reviews
 from shared.errors import LockstepError
-from shared.tasks import Task, named, refuse_path
+from shared.tasks import Task, archive_of, named, refuse_path
 
 PACKAGED, STANFORD = "packaged", "stanford"
 
@@ -42,7 +42,7 @@ def load(name: str, path: Path | None, reading: Reading) -> Reviews:
     if name == PACKAGED:
         refuse_path(name, path)
         return packaged("imdb", name, NEIGHBOURS)
-    archive, advice = _archive(path)
+    archive, advice = archive_of(STANFORD, path, URL, CHECKSUM)
     return named(load_file(archive, Reading(), advice=advice), _source(path))
 
 
@@ -52,21 +52,12 @@ def load_unlabelled(name: str, path: Path | None, reading: Reading) -> Reviews:
 
     if name == PACKAGED:
         raise LockstepError(f"{name} has no texts without labels: name {STANFORD}, or a file of some")
-    archive, advice = _archive(path)
+    archive, advice = archive_of(STANFORD, path, URL, CHECKSUM)
     return named(load_from_path(str(archive), Reading(), advice), _source(path))
 
 
 def _source(path: Path | None) -> str:
     return STANFORD if path is None else f"{STANFORD}:{path}"
-
-
-def _archive(path: Path | None) -> tuple[Path, str]:
-    """Return where the archive is, and what to do if it is damaged."""
-    if path is not None:
-        return path, "make or copy it again"
-    from shared.files import download
-
-    return download(URL, CHECKSUM, f"name a copy, {STANFORD}:PATH"), "download it again"
 
 
 TASK = Task(

@@ -13,7 +13,7 @@ import numpy as np
 from shared.data.account import Account
 from shared.data.reviews import TEST, TRAIN, Reading, Reviews
 from shared.errors import LockstepError
-from shared.tasks import EVERY, Preset, Task
+from shared.tasks import EVERY, Preset, Task, archive_of
 
 URL = "https://kdd.ics.uci.edu/databases/reuters21578/reuters21578.tar.gz"
 CHECKSUM = "sha256:3bae43c9b14e387f76a61b6d82bf98a4fb5d3ef99ef7e7075ff2ccbcf59f9d30"
@@ -103,7 +103,8 @@ def load_unlabelled(name: str, path: Path | None, reading: Reading) -> Reviews:
 
 def _prepared(name: str, path: Path | None, labelled: bool) -> Reviews:
     source = name if path is None else f"{name}:{path}"
-    files = read_files(*_place(path))
+    archive, advice = archive_of(KERAS, path, URL, CHECKSUM)
+    files = read_files(archive.expanduser(), advice)
     documents = [document for file in files for document in file]
     candidates = list(_as_keras(files) if name == KERAS else _clean(documents))
     counts = Counter(one.topic for one in candidates)
@@ -113,15 +114,6 @@ def _prepared(name: str, path: Path | None, labelled: bool) -> Reviews:
     if not labelled:
         return _others(source, name, documents, kept)
     return _reviews(source, name, kept, _left_out(name, documents, len(candidates) - len(kept)), len(documents))
-
-
-def _place(path: Path | None) -> tuple[Path, str]:
-    """Return where the archive is, and what to do if it is damaged."""
-    if path is not None:
-        return path.expanduser(), "make or copy it again"
-    from shared.files import download
-
-    return download(URL, CHECKSUM, f"name a copy, {KERAS}:PATH"), "download it again"
 
 
 def read_files(path: Path, advice: str) -> list[list[Document]]:
