@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, model_validator
 
-from compare.figures import ARCHITECTURE_TITLES, TITLES
+from compare.names import ARCHITECTURE_TITLES, TITLES
 from shared.runs import Count, Machine, Positive, Share
 
 

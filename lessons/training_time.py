@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from compare.figures import ARCHITECTURE_TITLES, TITLES
-from compare.parity import random_reviews, random_weights
-from compare.results import Tables, fill, filled, table
+from compare.names import ARCHITECTURE_TITLES, TITLES
+from compare.proofs.parity import random_reviews, random_weights
+from compare.published import Tables, fill, filled, table
 from compare.workers import Workers
 from shared.command_line import FolderPath, Parser, guarded, output
 from shared.contract import FRAMEWORKS, load_implementation

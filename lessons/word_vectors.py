@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from compare.results import Tables, fill, filled
+from compare.published import Tables, fill, filled
 from shared.command_line import FolderPath, Parser, guarded, output
 from shared.files import save_page
 from shared.output import PAGE

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import softmax
 
-from compare.baselines import BASELINE, train_baseline
+from compare.grid.baselines import BASELINE, train_baseline
 from shared.cell import initial_weights, make_record
 from shared.data.corpus import Corpus
 from shared.history import Epoch, History

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compare import benchmark
-from compare.benchmark import (
+from compare.published import TABLES, reading_table, speed_table
+from compare.studies import benchmark
+from compare.studies.benchmark import (
     MEASURED,
     PARTS,
     Plan,
@@ -19,7 +20,6 @@ from compare.benchmark import (
     share_of_products,
     training_operations,
 )
-from compare.results import TABLES, reading_table, speed_table
 from shared.errors import LockstepError
 from shared.files import seal
 from shared.output import MARK, PAGE, Output

@@ -17,7 +17,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix, log_loss
 from sklearn.svm import LinearSVC
 
-from compare.baselines import (
+from compare.ensembles.ensemble import PENALTY, pool_weights, pooled, summarise_ensemble
+from compare.grid.baselines import (
     BASELINES,
     LARGEST_WEIGHTS,
     LINEAR,
@@ -25,10 +26,9 @@ from compare.baselines import (
     SoftmaxOfMargins,
     fit_baseline,
 )
-from compare.ensemble import PENALTY, pool_weights, pooled, summarise_ensemble
-from compare.report import REPORT_FILES
-from compare.reuse import compared_fields
-from compare.statistics import CONFUSED_PAIRS, LARGEST_TABLE, check_comparable, summarise
+from compare.grid.reuse import compared_fields
+from compare.report.page import REPORT_FILES
+from compare.report.statistics import CONFUSED_PAIRS, LARGEST_TABLE, check_comparable, summarise
 from shared.contract import FRAMEWORKS
 from shared.data.corpus import Corpus
 from shared.errors import LockstepError
@@ -192,7 +192,7 @@ def test_the_temperature_changes_no_prediction_and_no_other_is_much_better(class
 
 
 def test_terms_of_many_classes_are_bounded(of_five: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("compare.baselines.LARGEST_WEIGHTS", 5 * 50)
+    monkeypatch.setattr("compare.grid.baselines.LARGEST_WEIGHTS", 5 * 50)
     for name in LINEAR:
         assert fit_baseline(name, specification_of(Path("none")), of_five).parameters == 5 * 51
     assert LARGEST_WEIGHTS // 1_000 > 10_000, "that is still some of a thousand classes"

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from sklearn.metrics import log_loss
 
-from compare.baselines import BASELINES, LINEAR, NaiveBayesSVM
-from compare.ensemble import PENALTY, pool_weights, pooled, summarise_ensemble
-from compare.report import REPORT_FILES, render, write_report
-from compare.results import escaped
-from compare.statistics import check_comparable, summarise
+from compare.ensembles.ensemble import PENALTY, pool_weights, pooled, summarise_ensemble
+from compare.grid.baselines import BASELINES, LINEAR, NaiveBayesSVM
+from compare.published import escaped
+from compare.report.page import REPORT_FILES, render, write_report
+from compare.report.statistics import check_comparable, summarise
 from shared.contract import FRAMEWORKS, REFERENCE
 from shared.errors import LockstepError
 from shared.files import seal

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from compare.__main__ import main as lockstep
-from compare.convert import Wishes, read_words
-from compare.onnx_export import onnx_model, write_onnx
-from compare.parity import PROBABILITIES, random_weights
+from compare.exchange.convert import Wishes, read_words
+from compare.exchange.onnx_export import onnx_model, write_onnx
+from compare.proofs.parity import PROBABILITIES, random_weights
 from shared.command_line import main
 from shared.data.corpus import Corpus
 from shared.data.encoded import EncodedReviews, encode_texts

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 from compare.__main__ import main as lockstep
-from compare.grid import Cell, cells_of_grid, run_cells
+from compare.grid.driver import Cell, cells_of_grid, run_cells
 from shared.errors import LockstepError
 from shared.output import WORK, Output, is_claimed
 from shared.runs import RUN, is_finished

@@ -8,8 +8,8 @@ import pytest
 from scipy.stats import ttest_rel
 
 from compare.__main__ import main as lockstep
-from compare.ladder import RUNGS, ablation, rungs_of, summarise_ladder
-from compare.results import LESSON_TABLES, filled, ladder_table
+from compare.published import LESSON_TABLES, filled, ladder_table
+from compare.studies.ladder import RUNGS, ablation, rungs_of, summarise_ladder
 from shared.errors import LockstepError
 from shared.runs import Data, Machine, Parameters, Record, Seconds
 from shared.specification import LOCKSTEP_FIELDS, Specification, preset

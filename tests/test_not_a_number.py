@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from compare import parity, workers
-from compare.parity import TOLERANCES, Case, violations
+from compare import workers
+from compare.proofs import parity
+from compare.proofs.parity import TOLERANCES, Case, violations
 from shared.contract import FRAMEWORKS, REFERENCE
 from shared.data.corpus import Corpus
 from shared.differences import (
@@ -31,7 +32,7 @@ from shared.specification import Specification
 from tests.conftest import ROOT, Command
 
 NAN, INFINITY = float("nan"), float("inf")
-COMPARING = ("compare/parity.py", "compare/portability.py", "tests/parity", "tests/conformance")
+COMPARING = ("compare/proofs", "tests/parity", "tests/conformance")
 # Counts and sizes, of which none can be NaN.
 COUNTED = {
     "max(LENGTHS[self.lengths])",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from compare.__main__ import main as lockstep
-from compare.results import TABLES, filled
+from compare.published import TABLES, filled
 from shared.files import seal
 from tests.conftest import ROOT, Command
 

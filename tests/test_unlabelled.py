@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from compare.baselines import BASELINES
+from compare.grid.baselines import BASELINES
 from shared.data.corpus import Corpus
 from shared.data.sources import load_reviews, load_unlabelled
 from shared.errors import LockstepError

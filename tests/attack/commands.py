@@ -102,8 +102,8 @@ def runnable_modules() -> set[str]:
 
 def stand_ins() -> None:
     """Have the reference stand for every framework, in this process: for speed, and where none is installed."""
-    import compare.grid
-    import compare.portability
+    import compare.grid.driver
+    import compare.proofs.portability
     import compare.workers
 
     def entered(self: Any) -> Callable[..., Any]:
@@ -111,4 +111,4 @@ def stand_ins() -> None:
 
     compare.workers.Workers.__enter__ = entered
     compare.workers.Workers.__exit__ = lambda self, *_: None
-    compare.portability.EVERYONE = ("reference",)
+    compare.proofs.portability.EVERYONE = ("reference",)

@@ -86,10 +86,10 @@ GRIDS = {("compare", "run"), ("compare", "ladder"), ("compare", "ablation")}
 
 def _no_cells() -> None:
     """Have a grid start no processes: what it is asked for is what is attacked."""
-    import compare.grid
-    import compare.ladder
+    import compare.grid.driver
+    import compare.studies.ladder
 
-    for module in (compare.grid, compare.ladder):
+    for module in (compare.grid.driver, compare.studies.ladder):
         if hasattr(module, "run_cells"):
             module.run_cells = lambda *_, **__: 1
 

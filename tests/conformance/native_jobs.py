@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from compare import convert as conversion
-from compare.convert import Wishes
+from compare.exchange import convert as conversion
+from compare.exchange.convert import Wishes
 from shared.errors import LockstepError
 from shared.files import digest
 from shared.output import Output

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from compare import workers
-from compare.parity import PROBABILITIES, TRAINED_PROBABILITIES, random_reviews, random_weights
+from compare.proofs.parity import PROBABILITIES, TRAINED_PROBABILITIES, random_reviews, random_weights
 from compare.workers import Ask
 from shared.contract import FRAMEWORKS, REFERENCE
 from shared.data.corpus import Corpus

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from compare import workers
-from compare.parity import PROBABILITIES, random_weights
+from compare.proofs.parity import PROBABILITIES, random_weights
 from compare.workers import Ask, Trained
 from shared.contract import FRAMEWORKS
 from shared.data.batches import FEATURES

@@ -13,8 +13,8 @@ import pytest
 from safetensors import safe_open
 
 from compare import workers
-from compare.convert import Wishes
-from compare.parity import PROBABILITIES, random_reviews, random_weights
+from compare.exchange.convert import Wishes
+from compare.proofs.parity import PROBABILITIES, random_reviews, random_weights
 from compare.workers import Ask, Workers
 from shared.data.encoded import EncodedReviews
 from shared.errors import LockstepError
@@ -40,7 +40,7 @@ def rooms(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     def in_its_room(framework: str, function: str, *arguments: object) -> object:
         return ask(native_jobs.native, framework, function, *arguments)
 
-    monkeypatch.setattr("compare.convert.in_its_room", in_its_room)
+    monkeypatch.setattr("compare.exchange.convert.in_its_room", in_its_room)
 
 
 def made(architecture: str, layers: int = 1, pooling: str = "last", classes: int = 2, **more: object) -> Checkpoint:

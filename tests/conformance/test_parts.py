@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from compare import workers
-from compare.parity import GRADIENTS, LENGTHS, LOGITS, WORDS, random_reviews, random_weights
+from compare.proofs.parity import GRADIENTS, LENGTHS, LOGITS, WORDS, random_reviews, random_weights
 from compare.workers import Ask
 from shared.contract import REFERENCE
 from shared.data.batches import Batches, Masks

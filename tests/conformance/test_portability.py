@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compare.parity import PROBABILITIES
-from compare.portability import EVERYONE
+from compare.proofs.parity import PROBABILITIES
+from compare.proofs.portability import EVERYONE
 from shared.contract import REFERENCE
 from shared.differences import largest, within
 from shared.runs import read_runs, run_directory

@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from compare.parity import Case, Differences, Training, measure, measure_training, violations
+from compare.proofs.parity import Case, Differences, Training, measure, measure_training, violations
 from compare.workers import Ask, implementation
 from shared.data.batches import CHANNELS, FEATURES, WORDS
 from shared.differences import largest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compare.parity import measure, measure_training, violations
+from compare.proofs.parity import measure, measure_training, violations
 from compare.workers import Ask
 from tests.parity.faults import FAULTS, PASSES, TRAININGS, noticed
 

@@ -1,10 +1,10 @@
-"""Each framework against the reference, and so against each other. Tolerances: see `compare.parity`."""
+"""Each framework against the reference, and so against each other. Tolerances: see `compare.proofs.parity`."""
 
 from __future__ import annotations
 
 import pytest
 
-from compare.parity import CASES, TRAININGS, Case, Training, measure, measure_training, violations
+from compare.proofs.parity import CASES, TRAININGS, Case, Training, measure, measure_training, violations
 from compare.workers import Ask
 from shared.contract import FRAMEWORKS
 

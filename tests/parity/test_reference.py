@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compare.parity import CASES, LENGTHS, WORDS, Case, random_reviews, random_weights
+from compare.proofs.parity import CASES, LENGTHS, WORDS, Case, random_reviews, random_weights
 from shared.data.batches import CHANNELS, FEATURES, STATES, class_weights
 from shared.data.batches import WORDS as OF_WORDS
 from shared.reference.model import build, softmax

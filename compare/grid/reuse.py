@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from compare.baselines import BASELINE
+from compare.grid.baselines import BASELINE
 from shared.errors import LockstepError
 from shared.runs import RECORD_VERSION, Record, Run
 from shared.specification import Specification, from_record

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from compare.baselines import BASELINE, BASELINES
-from compare.ensemble import summarise_ensemble
-from compare.reuse import compared_fields, fields_of
+from compare.ensembles.ensemble import summarise_ensemble
+from compare.grid.baselines import BASELINE, BASELINES
+from compare.grid.reuse import compared_fields, fields_of
 from shared.contract import FRAMEWORKS, REFERENCE
 from shared.errors import LockstepError
 from shared.loading import load_corpus

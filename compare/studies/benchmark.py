@@ -20,11 +20,11 @@ from rich.markdown import Markdown
 from threadpoolctl import threadpool_limits
 
 from compare import workers
-from compare.figures import growth_figure
 from compare.formats import Values
-from compare.parity import random_reviews, random_weights
-from compare.reading_speed import TEXTS, reading_part
-from compare.results import growth_table, learning_table, reading_table, speed_table
+from compare.proofs.parity import random_reviews, random_weights
+from compare.published import growth_table, learning_table, reading_table, speed_table
+from compare.studies.figures import growth_figure
+from compare.studies.reading_speed import TEXTS, reading_part
 from compare.workers import Ask, Workers
 from shared.command_line import announce
 from shared.contract import module_name

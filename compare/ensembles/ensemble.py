@@ -16,8 +16,8 @@ from rich.markdown import Markdown
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
-from compare.baselines import BASELINE, LINEAR
-from compare.results import ensemble_table
+from compare.grid.baselines import BASELINE, LINEAR
+from compare.published import ensemble_table
 from shared.command_line import announce
 from shared.errors import LockstepError
 from shared.files import save_page

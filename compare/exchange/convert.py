@@ -164,7 +164,7 @@ def _write(checkpoint: Checkpoint, target: Path) -> Sequence[str]:
         save_checkpoint(target, checkpoint)
         return ()
     if target.suffix == ".onnx":
-        importlib.import_module("compare.onnx_export").write_onnx(checkpoint, target)
+        importlib.import_module("compare.exchange.onnx_export").write_onnx(checkpoint, target)
         return ()
     return in_its_room(FRAMEWORK_OF[target.suffix], "write_native", checkpoint, target)
 

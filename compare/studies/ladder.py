@@ -12,9 +12,9 @@ import numpy as np
 from rich.table import Table
 from scipy.stats import t
 
-from compare.figures import ladder_figure
-from compare.grid import Cell, cells_of_grid, run_cells
-from compare.results import difference_text, escaped, ladder_table, ratio_text
+from compare.grid.driver import Cell, cells_of_grid, run_cells
+from compare.published import difference_text, escaped, ladder_table, ratio_text
+from compare.studies.figures import ladder_figure
 from shared.errors import LockstepError
 from shared.files import save_page
 from shared.output import PAGE, written

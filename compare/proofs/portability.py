@@ -11,8 +11,8 @@ import numpy as np
 from rich.table import Table
 
 from compare import workers
-from compare.grid import run_grid
-from compare.parity import PROBABILITIES
+from compare.grid.driver import run_grid
+from compare.proofs.parity import PROBABILITIES
 from compare.workers import Ask, Workers
 from shared.contract import FRAMEWORKS, REFERENCE
 from shared.data.encoded import EncodedReviews

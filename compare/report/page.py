@@ -12,15 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from compare import formats
-from compare.figures import (
-    ARCHITECTURE_TITLES,
-    TITLES,
-    accuracy_figure,
-    agreement_figure,
-    learning_figure,
-    speed_figure,
-)
-from compare.results import escaped, judged, scientific
+from compare.names import ARCHITECTURE_TITLES, TITLES
+from compare.published import escaped, judged, scientific
+from compare.report.figures import accuracy_figure, agreement_figure, learning_figure, speed_figure
 from shared.contract import FRAMEWORKS
 from shared.errors import LockstepError
 from shared.files import read_json, save_page
@@ -55,7 +49,7 @@ def write_report(experiment: Path, places: Mapping[str, Output]) -> dict[str, An
     LockstepError
         If there is no finished run, or the runs cannot be compared.
     """
-    from compare.statistics import summarise
+    from compare.report.statistics import summarise
 
     runs, left_out = read_experiment(experiment)
     summary = summarise(runs)
@@ -100,7 +94,7 @@ def render(template: str, summary: dict[str, Any]) -> str:
     """
     page = template.endswith(".html.j2")
     environment = Environment(
-        loader=PackageLoader("compare"),
+        loader=PackageLoader("compare.report"),
         autoescape=page,  # noqa: S701 (in Markdown `finalize` escapes)
         finalize=_shown if page else _escaped,
         undefined=StrictUndefined,

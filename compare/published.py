@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from compare import formats
-from compare.figures import ARCHITECTURE_TITLES, TITLES
+from compare.names import ARCHITECTURE_TITLES, TITLES
 from shared.contract import FRAMEWORKS
 from shared.differences import largest, within
 from shared.errors import LockstepError

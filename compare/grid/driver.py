@@ -21,8 +21,8 @@ from typing import IO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from compare.baselines import BASELINE, BASELINES
-from compare.reuse import DATA_FIELDS, compared_fields, refuse_other
+from compare.grid.baselines import BASELINE, BASELINES
+from compare.grid.reuse import DATA_FIELDS, compared_fields, refuse_other
 from shared.cell import inputs_of, tell_accounts
 from shared.command_line import EXIT_BUSY
 from shared.contract import module_name

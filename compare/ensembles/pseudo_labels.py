@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from compare.baselines import BASELINE, LINEAR, fit_baseline
-from compare.ensemble import group_weights, grouped, pooled
+from compare.ensembles.ensemble import group_weights, grouped, pooled
+from compare.grid.baselines import BASELINE, LINEAR, fit_baseline
 from compare.workers import Workers, predict_with_checkpoint
 from shared.command_line import announce
 from shared.errors import LockstepError

@@ -1,0 +1,1 @@
+"""Models and histories on their way to and from other programs."""

@@ -1,0 +1,1 @@
+"""Whether the frameworks are the same model: against a reference, and opened in each other."""

@@ -1,0 +1,1 @@
+"""What a grid came to: statistics, and the page that shows them."""
