@@ -33,6 +33,7 @@ def load() -> Implementation:
         predict_probabilities,
         export_weights,
         count_trainable,
+        "Adam with decoupled weight decay 0.01",
     )
 
 

@@ -37,6 +37,7 @@ def load() -> Implementation:
         predict_probabilities,
         export_weights,
         count_trainable,
+        "SGD",
     )
 
 

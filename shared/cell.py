@@ -17,16 +17,34 @@ from shared.data.reviews import Reviews
 from shared.data.sources import load_reviews
 from shared.files import checksum, reading
 from shared.history import Progress
+from shared.load import LoadMeter
 from shared.loading import load_corpus
 from shared.metrics import evaluate
 from shared.output import Output
 from shared.predictions import Predictions
-from shared.runs import Data, Parameters, Record, Seconds, peak_memory_mb, this_commit, this_machine, write_run
+from shared.runs import (
+    Data,
+    Load,
+    Parameters,
+    Percentile,
+    Record,
+    Seconds,
+    peak_memory_mb,
+    this_commit,
+    this_machine,
+    write_run,
+)
 from shared.specification import Specification
 from shared.tasks import task_of
 from shared.vectors.corpus import vectors_for
 from shared.vectors.pretrained import ARCHIVES
 from shared.weights import Checkpoint, Weights, initialise, read_checkpoint, started_from
+
+# Single reviews whose answers are timed, in the order of the test reviews, and calls before the clock starts.
+TIMED_REVIEWS, WARM_UP_CALLS = 100, 5
+# Of a slow model fewer are timed: when so many seconds have passed, but not before there are so many.
+SECONDS_OF_TIMING, FEWEST_TIMED = 3.0, 20
+PERCENTILES: dict[Percentile, int] = {"p50": 50, "p95": 95, "p99": 99}
 
 
 def initial_weights(specification: Specification, corpus: Corpus) -> Weights:
@@ -145,7 +163,8 @@ def train_cell(
     model = implementation.build(specification, initial_weights(specification, corpus))
     setup = time.perf_counter() - started
 
-    history = implementation.train(model, corpus.train, corpus.validation, specification, progress)
+    with LoadMeter(threads) as meter:
+        history = implementation.train(model, corpus.train, corpus.validation, specification, progress)
     validation = implementation.predict_probabilities(model, corpus.validation)
     before = time.perf_counter()
     test = implementation.predict_probabilities(model, corpus.test)
@@ -156,6 +175,9 @@ def train_cell(
         for source, reviews in other_tests(specification, corpus).items()
     }
     weights = implementation.export_weights(model)
+    latency = measure_latency(
+        lambda row: implementation.predict_probabilities(model, corpus.test.take(np.array([row]))), len(corpus.test)
+    )
     record = make_record(
         specification,
         corpus,
@@ -173,12 +195,42 @@ def train_cell(
         threads=threads,
         inputs=inputs,
         out_of_domain=out_of_domain,
+        load=meter.load,
+        latency_ms=latency,
+        optimizer="Adam" if specification.recipe == "lockstep" else implementation.documented_optimizer,
     )
     checkpoint = Checkpoint(specification, corpus.vocabulary, weights, corpus.class_names)
     names = corpus.class_names
     predictions = Predictions.of(corpus.test, test, names), Predictions.of(corpus.validation, validation, names)
     write_run(place, record, history, *predictions, checkpoint)
     return record
+
+
+def measure_latency(answer: Callable[[int], object], reviews: int) -> dict[Percentile, float]:
+    """Time answers about single reviews, one after the other.
+
+    Parameters
+    ----------
+    answer : (row) -> anything
+        Predict the review of that row.
+    reviews : int
+        How many there are; the first are timed.
+
+    Returns
+    -------
+    dict of percentile to float
+        ``p50``, ``p95`` and ``p99`` in milliseconds, linearly interpolated; empty if there is no review.
+    """
+    for call in range(WARM_UP_CALLS if reviews else 0):
+        answer(call % reviews)
+    seconds: list[float] = []
+    for row in range(min(TIMED_REVIEWS, reviews)):
+        before = time.perf_counter()
+        answer(row)
+        seconds.append(time.perf_counter() - before)
+        if len(seconds) >= FEWEST_TIMED and sum(seconds) > SECONDS_OF_TIMING:
+            break
+    return {name: float(np.percentile(seconds, share)) * 1_000 for name, share in PERCENTILES.items() if seconds}
 
 
 def make_record(
@@ -197,6 +249,9 @@ def make_record(
     threads: int,
     inputs: Mapping[str, str],
     out_of_domain: Mapping[str, dict[str, float]] | None = None,
+    load: Load | None = None,
+    latency_ms: Mapping[Percentile, float] | None = None,
+    optimizer: str = "",
 ) -> Record:
     """Score a model's probabilities on the validation and test reviews and put together its record.
 
@@ -224,11 +279,18 @@ def make_record(
         As :func:`inputs_of` gave them before they were read.
     out_of_domain : mapping of str to metrics, optional
         Of sources of other tasks.
+    load : Load, optional
+        Of the training.
+    latency_ms : mapping of percentile to float, optional
+        As :func:`measure_latency` gives them.
+    optimizer : str
+        What changed the weights.
     """
     return Record(
         framework=framework,
         framework_version=framework_version,
         architecture=architecture,
+        optimizer=optimizer,
         recipe=specification.recipe,
         seed=specification.seed,
         specification=specification.model_dump(),
@@ -250,7 +312,9 @@ def make_record(
             "training": trained_reviews / seconds.training,
             "prediction": len(corpus.test) / seconds.prediction,
         },
+        latency_ms=dict(latency_ms or {}),
         peak_memory_mb=peak_memory_mb(),
+        load=load,
         device=device,
         threads=threads,
         machine=this_machine(),

@@ -59,6 +59,8 @@ class Implementation:
         Canonical weights of the model as it is now.
     count_trainable : (model) -> int
         Numbers that the framework's own optimizer would train.
+    documented_optimizer : str
+        What changes the weights in the idiomatic recipe; in the lockstep recipe it is Adam everywhere.
     """
 
     framework: str
@@ -72,6 +74,7 @@ class Implementation:
     predict_probabilities: Callable[[Any, EncodedReviews], np.ndarray]
     export_weights: Callable[[Any], Weights]
     count_trainable: Callable[[Any], int]
+    documented_optimizer: str = "Adam"
 
 
 def followed(implementation: Implementation, specification: Specification, given: Collection[str]) -> Specification:

@@ -8,11 +8,11 @@ import platform
 import resource
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar, get_args
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -44,6 +44,8 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
+Percentile = Literal["p50", "p95", "p99"]
+Found = TypeVar("Found")
 
 
 class _Strict(BaseModel):
@@ -79,6 +81,33 @@ class Seconds(_Strict):
     prediction: Positive
 
 
+class Load(_Strict):
+    """What a training had of the machine, its validation included.
+
+    Attributes
+    ----------
+    processor_seconds : float
+        Processor time of the process, over all its threads.
+    wall_seconds : float
+        Time that passed.
+    busy_elsewhere : float or None
+        How many of the cores that the process may use others kept busy meanwhile, as a mean; what a hypervisor gave
+        to other machines counts too. None where the system does not say.
+    load_average : float or None
+        Threads that ran or waited for a processor, its own among them: mean of the one-minute averages at its
+        beginning and at its end.
+    contended : bool or None
+        Whether others left it clearly less than it could use (see `shared.load.load_between`): then its times are
+        not those of the framework. None where that is not known.
+    """
+
+    processor_seconds: Positive
+    wall_seconds: Positive
+    busy_elsewhere: Positive | None
+    load_average: Positive | None
+    contended: bool | None
+
+
 class Machine(_Strict):
     """What it ran on."""
 
@@ -92,9 +121,11 @@ class Machine(_Strict):
 class Record(_Strict):
     """``record.json``.
 
-    ``metrics`` has ``validation`` and ``test``, each with every metric of `shared.metrics.evaluate`;
+    ``optimizer`` is empty in records of earlier versions and of baselines. ``metrics`` has ``validation`` and ``test``, each with every metric of `shared.metrics.evaluate`;
     ``out_of_domain`` has the same for sources of other tasks that the model was tested on too;
-    ``reviews_per_second`` has ``training`` and ``prediction``; memory is the process's peak. ``inputs`` has the
+    ``reviews_per_second`` has ``training`` and ``prediction``; memory is the process's peak. ``load`` is that of the
+    training, None in records of earlier versions. ``latency_ms`` are percentiles of what the answer about a single
+    review takes, in milliseconds: of a network from its word ids, of a baseline from its text. ``inputs`` has the
     SHA-256 of the files that the specification names, ``files`` that of every file of the run, by its path
     there, and ``checksum`` that of the record itself.
     """
@@ -103,6 +134,7 @@ class Record(_Strict):
     framework: Literal["keras", "pytorch", "flair", "fastai", "reference", "baseline"]
     framework_version: str
     architecture: str
+    optimizer: str = ""
     recipe: Literal["lockstep", "idiomatic"]
     seed: Count
     specification: dict[str, object]
@@ -112,7 +144,9 @@ class Record(_Strict):
     out_of_domain: dict[str, dict[str, Finite]] = {}
     seconds: Seconds
     reviews_per_second: dict[Literal["training", "prediction"], Positive]
+    latency_ms: dict[Percentile, Positive] = {}
     peak_memory_mb: Positive
+    load: Load | None = None
     device: str
     threads: Annotated[int, Field(ge=1)]
     machine: Machine
@@ -135,6 +169,8 @@ class Record(_Strict):
         ):
             if getattr(self, name).keys() != expected:
                 raise ValueError(f"{name} are not {' and '.join(sorted(expected))}")
+        if self.latency_ms and len(self.latency_ms) != len(get_args(Percentile)):
+            raise ValueError("latency_ms: a percentile is missing")
         if not {"train", "validation", "test"} <= self.data.sizes.keys():
             raise ValueError("data.sizes: a split is missing")
         return self
@@ -299,31 +335,72 @@ def read_experiment(experiment: Path) -> tuple[list[Run], list[str]]:
     LockstepError
         If there is none that can be read.
     """
+    found, left_out = _read_each(experiment, _read_placed_run)
+    _note_old(experiment, [run.record for run in found])
+    return found, left_out
+
+
+def read_records(experiment: Path) -> tuple[list[Record], list[str]]:
+    """Read the records of an experiment alone, such as were published without the files beside them.
+
+    Each is held against its own checksum; whether it says what its predictions do is not known then.
+
+    Returns
+    -------
+    list of Record
+        Those that can be read, in the order of their paths.
+    list of str
+        Why the others cannot, each in one line that names its run; they were named on standard error too.
+
+    Raises
+    ------
+    LockstepError
+        If there is none that can be read.
+    """
+    found, left_out = _read_each(experiment, _read_placed_record)
+    _note_old(experiment, found)
+    return found, left_out
+
+
+def _read_each(experiment: Path, read: Callable[[Path, Path], Found]) -> tuple[list[Found], list[str]]:
+    """Return what can be read of an experiment's runs, and why the others cannot."""
     found, left_out = [], []
     for path in records_of(experiment):
         try:
-            run = read_run(path.parent)
-            _check_place(experiment, run)
-            _ = run.validation  # damage is found here, not where it is first used
-            found.append(run)
+            found.append(read(experiment, path.parent))
         except LockstepError as error:
             left_out.append(str(error))
             say(f"left out: {error}", aside=True)
     if not found:
         why = "none of its runs can be read" if left_out else "no finished runs; make some with: python -m compare run"
         raise LockstepError(f"{experiment}: {why}")
-    old = sum(run.record.record_version < RECORD_VERSION for run in found)
-    if old:
-        say(f"note: {experiment}: {old} runs are of an earlier version that kept no checksums of its files", aside=True)
     return found, left_out
 
 
-def _check_place(experiment: Path, run: Run) -> None:
+def _read_placed_run(experiment: Path, directory: Path) -> Run:
+    run = read_run(directory)
+    _check_place(experiment, directory, run.record)
+    _ = run.validation  # damage is found here, not where it is first used
+    return run
+
+
+def _read_placed_record(experiment: Path, directory: Path) -> Record:
+    record = read_record(directory / "record.json")
+    _check_place(experiment, directory, record)
+    return record
+
+
+def _note_old(experiment: Path, records: Sequence[Record]) -> None:
+    old = sum(record.record_version < RECORD_VERSION for record in records)
+    if old:
+        say(f"note: {experiment}: {old} runs are of an earlier version that kept no checksums of its files", aside=True)
+
+
+def _check_place(experiment: Path, directory: Path, record: Record) -> None:
     """Refuse a run that was copied to another cell's place: it would count twice."""
-    record = run.record
     own = run_directory(experiment, record.framework, record.architecture, record.seed)
-    if own != run.directory:
-        raise LockstepError(f"{run.directory}: holds the run of another cell, {own}; remove it")
+    if own != directory:
+        raise LockstepError(f"{directory}: holds the run of another cell, {own}; remove it")
 
 
 def records_of(experiment: Path) -> list[Path]:

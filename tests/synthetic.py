@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from shared.history import Epoch, History
 from shared.loading import load_corpus
 from shared.output import Output
 from shared.predictions import Predictions
-from shared.runs import RUN, Parameters, Seconds, run_directory, write_run
+from shared.runs import RUN, Load, Parameters, Seconds, run_directory, write_run
 from shared.specification import Specification
 from shared.weights import Checkpoint
 
@@ -46,6 +46,9 @@ def write_experiment(
     networks: Sequence[tuple[str, str]] = NETWORKS,
     baselines: Sequence[str] = (),
     out_of_domain: Mapping[str, dict[str, float]] | None = None,
+    seeds: Sequence[int] = (0,),
+    same: bool = False,
+    contended: Collection[tuple[str, str]] = (),
     **fields: object,
 ) -> Path:
     """Write the runs of an experiment on texts of one's own and return its folder.
@@ -62,6 +65,12 @@ def write_experiment(
         Which are trained in earnest.
     out_of_domain : mapping of str to metrics, optional
         As the networks' records have them.
+    seeds : sequence of int
+        Of every network.
+    same : bool
+        All frameworks answer alike; otherwise each draws its own answers.
+    contended : collection of (framework, architecture)
+        Beside which other processes were at work.
     **fields
         Of the specification.
     """
@@ -69,10 +78,14 @@ def write_experiment(
     small = {"vectors": "random", "embedding_size": 4, "hidden_size": 3, "max_length": 8, "epochs": 1, "batch_parts": 1}
     specification = Specification.model_validate({"data": str(texts), **small, **fields})
     corpus = load_corpus(specification)
+    architectures = list(dict.fromkeys(architecture for _, architecture in networks))
     for number, (framework, architecture) in enumerate(networks):
-        asked = specification.replaced(architecture=architecture)
-        place = run_directory(folder / "experiment", framework, architecture, 0)
-        _write_network(place, framework, asked, corpus, number, out_of_domain)
+        for seed in seeds:
+            asked = specification.replaced(architecture=architecture, seed=seed)
+            place = run_directory(folder / "experiment", framework, architecture, seed)
+            drawn = (architectures.index(architecture) if same else number) + 1000 * seed
+            load = _load((framework, architecture) in contended)
+            _write_network(place, framework, asked, corpus, drawn, out_of_domain, load)
     for name in baselines:
         with Output(run_directory(folder / "experiment", BASELINE, name, 0), RUN) as output:
             train_baseline(name, specification, output)
@@ -86,6 +99,7 @@ def _write_network(
     corpus: Corpus,
     seed: int,
     out_of_domain: Mapping[str, dict[str, float]] | None,
+    load: Load,
 ) -> None:
     generator = np.random.default_rng(seed)
     names, weights = corpus.class_names, initial_weights(specification, corpus)
@@ -105,12 +119,22 @@ def _write_network(
         threads=1,
         inputs={},
         out_of_domain=out_of_domain,
+        load=load,
+        latency_ms={"p50": 1.0, "p95": 2.0, "p99": 3.0},
     )
     history = History([Epoch(1, 0.5, 0.5, 0.5, 0.5, 0.1, 1.0)])
     checkpoint = Checkpoint(specification, corpus.vocabulary, weights, names)
     predictions = Predictions.of(corpus.test, test, names), Predictions.of(corpus.validation, validation, names)
     with Output(place, RUN) as output:
         write_run(output, record, history, *predictions, checkpoint)
+
+
+def _load(contended: bool) -> Load:
+    """Of one thread on two cores, for the one second that a pretended training took."""
+    elsewhere = 1.5 if contended else 0.1
+    return Load(
+        processor_seconds=0.9, wall_seconds=1.1, busy_elsewhere=elsewhere, load_average=2.0, contended=contended
+    )
 
 
 def _pretended(generator: np.random.Generator, labels: np.ndarray, classes: int) -> np.ndarray:

@@ -24,11 +24,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer
 from sklearn.svm import LinearSVC
 
-from shared.cell import inputs_of, make_record, other_reviews
+from shared.cell import inputs_of, make_record, measure_latency, other_reviews
 from shared.data.batches import class_weights
 from shared.data.corpus import Corpus
 from shared.errors import LockstepError
 from shared.history import History
+from shared.load import LoadMeter
 from shared.loading import load_corpus
 from shared.metrics import evaluate
 from shared.output import Output
@@ -254,7 +255,8 @@ def train_baseline(name: str, specification: Specification, place: Output) -> Re
     corpus = load_corpus(specification)
     setup = time.perf_counter() - started
     started = time.perf_counter()
-    fitted = fit_baseline(name, specification, corpus)
+    with LoadMeter(threads=1) as meter:
+        fitted = fit_baseline(name, specification, corpus)
     training_seconds = time.perf_counter() - started
     started = time.perf_counter()
     test = fitted.probabilities(corpus.texts[2])
@@ -277,6 +279,8 @@ def train_baseline(name: str, specification: Specification, place: Output) -> Re
             source: evaluate(reviews.labels, fitted.probabilities(reviews.texts))
             for source, reviews in other_reviews(specification, corpus).items()
         },
+        load=meter.load,
+        latency_ms=measure_latency(lambda row: fitted.probabilities([corpus.texts[2][row]]), len(corpus.test)),
     )
     names = corpus.class_names
     predictions = Predictions.of(corpus.test, test, names), Predictions.of(corpus.validation, fitted.validation, names)
