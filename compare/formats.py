@@ -34,8 +34,12 @@ class Values(RootModel[dict[str, Any]]):
 
 
 class Parity(Form):
-    """``parity.json``: of each framework and quantity the largest difference, and what is allowed."""
+    """``parity.json``: of each framework and quantity the largest difference, and what is allowed.
 
+    ``short`` says that a few cases and one training were measured, not all.
+    """
+
+    short: bool = False
     tolerances: Annotated[dict[str, Positive], Field(min_length=1)]
     cases: Count
     trainings: Count

@@ -1,57 +1,149 @@
-"""Puts measured figures into the README, from the files that the commands made."""
+"""Puts measured figures into the README, ``docs/`` and the lessons, from the files of ``results/``."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from compare import formats
-from compare.names import ARCHITECTURE_TITLES, TITLES
-from shared.contract import FRAMEWORKS
-from shared.differences import largest, within
+from compare.proofs.tables import parity_table, portability_table
+from compare.report.form import Ensemble, Interval, Statistics
+from compare.report.reading import read_statistics
+from compare.report.tables import accuracy_table, ensemble_table
+from compare.studies.tables import (
+    analogies_table,
+    commands_table,
+    corpus_text,
+    debiasing_table,
+    direction_table,
+    growth_table,
+    ladder_table,
+    learning_table,
+    longest_table,
+    parts_table,
+    reading_table,
+    speed_table,
+    vectors_table,
+)
+from compare.tables import Table, as_markdown
 from shared.errors import LockstepError
 from shared.files import read_bytes, read_json, reading, save_text
 from shared.output import written
-from shared.specification import ARCHITECTURES
-from shared.terminal import printable
 
-# What begins something in GitHub's Markdown, wherever in a line it stands. An underscore does at the edges of a
-# word, an ampersand before the name of a letter.
-LIVE = re.compile(r"[\\`*\[\]|~$]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)")
 LARGEST_TEXT = 10_000_000  # bytes
+MARK = re.compile(r"^<!-- (/?)([a-z][a-z0-9-]*) -->$", re.MULTILINE)
+WHAT, ADVICE = "what its command wrote", "make it again"
+
+Values = dict[str, Any]
+Make = Callable[[Path], Table | str]
 
 
-def fill_readme(results: Path, readme: Path) -> None:
-    """Write every table between ``<!-- name -->`` and ``<!-- /name -->`` anew.
+def _made(form: type[formats.Form], make: Callable[[Values], Table]) -> Make:
+    """Return what reads a file of a known form and makes a table of it."""
+    return lambda path: make(read_json(path, WHAT, form, ADVICE).model_dump())
+
+
+def _measured(make: Callable[[Values], Table | str]) -> Make:
+    """Return what reads a file of a lesson, whose form only its own table knows."""
+    return lambda path: make(read_json(path, WHAT, formats.Values, ADVICE).root)
+
+
+def _accuracy(path: Path) -> Table:
+    statistics: Statistics = read_statistics(path)
+    return accuracy_table(statistics)
+
+
+def _ensembles(path: Path) -> Table:
+    found = read_json(path, WHAT, formats.Ensembles, ADVICE)
+    return ensemble_table(
+        [
+            Ensemble(
+                name=one.name,
+                models=one.models,
+                accuracy=Interval(value=one.accuracy, low=one.accuracy_low, high=one.accuracy_high),
+                validation_log_loss=one.validation_log_loss,
+                metrics={},
+            )
+            for one in found.ensembles
+        ]
+    )
+
+
+# By the name between the marks: the file of results/, and what makes the table of it.
+TABLES: dict[str, tuple[str, Make]] = {
+    **{
+        name: (f"{name}/statistics.json", _accuracy)
+        for name in (
+            *("quick", "quick-idiomatic", "full", "full-pretrained"),
+            *("reuters", "reuters-tuned", "reuters-clean", "agreement"),
+        )
+    },
+    "ensemble": ("ensemble.json", _ensembles),
+    "ablation": ("ablation.json", _made(formats.Ladder, ladder_table)),
+    "ladder": ("ladder.json", _made(formats.Ladder, ladder_table)),
+    "benchmark": ("benchmark.json", _made(formats.Speed, speed_table)),
+    "learning": ("benchmark.json", _made(formats.Learning, learning_table)),
+    "growth": ("benchmark.json", _made(formats.Growth, growth_table)),
+    "reading": ("benchmark.json", _made(formats.Reading, reading_table)),
+    "parity": ("parity.json", lambda path: parity_table(read_json(path, WHAT, formats.Parity, ADVICE))),
+    "portability": (
+        "portability.json",
+        lambda path: portability_table(read_json(path, WHAT, formats.Portability, ADVICE)),
+    ),
+    "commands": ("commands.json", _made(formats.Commands, commands_table)),
+    "parts": ("training_time.json", _measured(parts_table)),
+    "longest": ("training_time.json", _measured(longest_table)),
+    "corpus": ("word_vectors.json", _measured(corpus_text)),
+    "training": ("word_vectors.json", _measured(vectors_table)),
+    "direction": ("word_vectors.json", _measured(direction_table)),
+    "analogies": ("word_vectors.json", _measured(analogies_table)),
+    "cost": ("word_vectors.json", _measured(debiasing_table)),
+}
+
+
+def documents(root: Path) -> list[Path]:
+    """Return the texts of a project in which tables stand: the README, ``docs/`` and the lessons."""
+    return [root / "README.md", *sorted(root.glob("docs/*.md")), *sorted(root.glob("lessons/*.md"))]
+
+
+def fill_documents(results: Path, files: Sequence[Path]) -> list[Path]:
+    """Write every table between ``<!-- name -->`` and ``<!-- /name -->`` anew; nothing is written if one fails.
 
     Parameters
     ----------
     results : Path
         Directory with the files that `TABLES` names.
-    readme : Path
-        The file to change.
+    files : sequence of Path
+        Texts with the tables, each in one of them.
+
+    Returns
+    -------
+    list of Path
+        Those that were not as they should be, and are now.
 
     Raises
     ------
     LockstepError
-        If a file or a mark is missing, or a file is damaged.
+        If a file or a mark is missing, a mark names no table, or a file is damaged.
     """
-    _fill(results, readme, TABLES)
+    texts = {path: _read(path) for path in files}
+    marked = {name for path, text in texts.items() for name in marks_of(text, str(path))}
+    for name in TABLES:
+        if name not in marked:
+            where = ", ".join(map(str, files))
+            raise LockstepError(f"{where}: no <!-- {name} --> … <!-- /{name} --> for a table to stand in; add them")
+    new = {path: filled(results, text, str(path)) for path, text in texts.items()}
+    changed = [path for path in files if new[path] != texts[path]]
+    for path in changed:
+        fill(path, new[path])
+    return changed
 
 
-def fill_lesson(results: Path, lesson: Path) -> None:
-    """Write the lesson's tables anew, if what they are made of was measured."""
-    if all((results / file).exists() for file, _ in LESSON_TABLES.values()):
-        _fill(results, lesson, LESSON_TABLES)
-
-
-def _fill(results: Path, path: Path, tables: Tables) -> None:
+def _read(path: Path) -> str:
     with reading(path, "a text in UTF-8"):
-        text = read_bytes(path, "a text in UTF-8", LARGEST_TEXT).decode("utf-8")
-    _check_marks(str(path), text, tables)
-    fill(path, filled(results, text, tables))
+        return read_bytes(path, "a text in UTF-8", LARGEST_TEXT).decode("utf-8")
 
 
 def fill(path: Path, text: str) -> None:
@@ -60,272 +152,41 @@ def fill(path: Path, text: str) -> None:
         save_text(temporary, text)
 
 
-def filled(results: Path, text: str, tables: Tables | None = None) -> str:
-    """Return the text with its tables as `results` has them; by default those of the README.
+def filled(results: Path, text: str, where: str = "the text") -> str:
+    """Return a text with the tables that it has marks for, as `results` has them.
 
     Raises
     ------
     LockstepError
-        If a mark or a file is missing, or a table cannot be made of what is in it.
+        If a mark names no table or has no end, or a table cannot be made.
     """
-    tables = tables or TABLES
-    _check_marks("the text", text, tables)
-    for name, (file, make_table) in tables.items():
-        path, what, advice = results / file, "what its command wrote", "make it again"
-        with reading(path, what, advice):
-            table = make_table(read_json(path, what, formats.Values, advice).root)
-        text = _between(name).sub(lambda found, table=table: f"{found[1]}{table}{found[2]}", text)  # type: ignore[misc]
+    for name in marks_of(text, where):
+        file, make = TABLES[name]
+        path = results / file
+        with reading(path, WHAT, ADVICE):
+            table = make(path)
+        written_out = as_markdown(table, caption=False) if isinstance(table, Table) else table
+        between = re.compile(rf"(^<!-- {name} -->\n).*?(^<!-- /{name} -->$)", re.DOTALL | re.MULTILINE)
+        text = between.sub(lambda found, new=written_out: f"{found[1]}{new}{found[2]}", text)  # type: ignore[misc]
     return text
 
 
-def _check_marks(where: str, text: str, tables: Tables) -> None:
-    for name in tables:
-        if not _between(name).search(text):
-            raise LockstepError(f"{where}: has no <!-- {name} --> … <!-- /{name} --> for a table to stand in")
+def marks_of(text: str, where: str) -> list[str]:
+    """Return the names of the tables that a text has marks for.
 
-
-def _between(name: str) -> re.Pattern[str]:
-    return re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-
-
-def escaped(text: str) -> str:
-    """Return a text that Markdown shows as it is, on one line, in a table or out of one."""
-    shown = printable(" ".join(text.split("\n")))
-    return LIVE.sub(lambda found: f"\\{found[0]}", shown).replace("<", "&lt;").replace(">", "&gt;")
-
-
-def table(heading: list[str], rows: list[list[str]], words: int = 1) -> str:
-    """Write a table whose first columns hold words, and the others numbers."""
-    lines = [heading, ["---"] * words + ["--:"] * (len(heading) - words), *rows]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
-
-
-def _accuracy(summary: dict[str, Any]) -> str:
-    """Test accuracy by framework and architecture, and the baselines; two digits where there are seeds."""
-    cells = {(cell["framework"], cell["architecture"]): cell for cell in summary["cells"]}
-    chosen = [name for name in ARCHITECTURES if any(name == architecture for _, architecture in cells)]
-    digits = 1 if max(len(cell["seeds"]) for cell in cells.values()) == 1 else 2
-    rows = [
-        [TITLES[framework], *(_interval(cells.get((framework, name)), digits) for name in chosen)]
-        for framework in FRAMEWORKS
-        if any(framework == trained for trained, _ in cells)
-    ]
-    spreads = [f"*{summary['spread'][name] * 100:.2f}*" if name in summary["spread"] else "–" for name in chosen]
-    rows.append(["*spread between frameworks, points*", *spreads])
-    rows += [
-        [ARCHITECTURE_TITLES[cell["architecture"]], _interval(cell, digits), *[""] * (len(chosen) - 1)]
-        for cell in summary["baselines"]
-    ]
-    return table(["test accuracy, %", *(ARCHITECTURE_TITLES[name] for name in chosen)], rows)
-
-
-def _interval(row: dict[str, Any] | None, digits: int) -> str:
-    if row is None:
-        return "–"
-    accuracy, low, high = (f"{row[name] * 100:.{digits}f}" for name in ("accuracy", "accuracy_low", "accuracy_high"))
-    return f"**{accuracy}** ({low}–{high})"
-
-
-def ensemble_table(ensemble: dict[str, Any]) -> str:
-    """Accuracy of the models asked together."""
-    rows = [
-        [escaped(row["name"]), str(row["models"]), f"{row['validation_log_loss']:.4f}", _interval(row, 2)]
-        for row in ensemble["ensembles"]
-    ]
-    return table(["asked together", "models", "log loss of validation", "test accuracy, %"], rows)
-
-
-def speed_table(benchmark: dict[str, Any]) -> str:
-    """Make the table of speed.
-
-    Training and prediction are in reviews a second, in the lockstep recipe and in the framework's
-    documented way. The share of the same-shape products and the harness' share are in per cent. The
-    ratio of the two recipes, and that beside busy processes, have no unit.
-
-    Parameters
-    ----------
-    benchmark : dict
-        What ``benchmark.json`` has.
-
-    Returns
-    -------
-    str
-        A table in Markdown, one row for each cell.
+    Raises
+    ------
+    LockstepError
+        If a mark names no table, or has no beginning or no end.
     """
-    rows = [
-        [
-            f"{TITLES[result['framework']]} {ARCHITECTURE_TITLES[result['architecture']]}",
-            *(f"{result[recipe]['median']:,.0f}" for recipe in ("lockstep", "idiomatic")),
-            _quartiles(result["ratio"]),
-            *(f"{result['prediction'][recipe]['median']:,.0f}" for recipe in ("lockstep", "idiomatic")),
-            _quartiles(result.get("share_of_same_shape_products"), ".0%"),
-            _quartiles(result.get("contended_ratio")),
-            f"{result['harness_share']:.2%}",
-        ]
-        for result in benchmark["speed"]["rows"]
-    ]
-    heading = ["reviews/s", "training", "as documented", "ratio (quartiles)", "prediction", "as documented"]
-    beside = f"beside {benchmark['speed'].get('busy') or ''} busy processes".replace("  ", " ")
-    return table([*heading, "of same-shape products", beside, "harness' share"], rows)
-
-
-def _quartiles(values: dict[str, float] | None, form: str = ".2f") -> str:
-    if values is None:
-        return "–"
-    return f"{values['median']:{form}} ({values['low']:{form}}–{values['high']:{form}})"
-
-
-def learning_table(benchmark: dict[str, Any]) -> str:
-    """Seconds of training to an accuracy, of each framework's LSTM."""
-    rows = [
-        [TITLES[row["framework"]], *("–" if value is None else f"{value:.0f}" for value in row["seconds_to"].values())]
-        for row in benchmark["learning"]["rows"]
-    ]
-    goals = [f"{float(goal):.0%}" for goal in benchmark["learning"]["rows"][0]["seconds_to"]]
-    return table(["seconds of training to a test accuracy of", *goals], rows)
-
-
-def growth_table(benchmark: dict[str, Any]) -> str:
-    """Exponents of the cost's growth, of each framework's LSTM."""
-    rows: dict[str, list[str]] = {}
-    for row in benchmark["growth"]["rows"]:
-        rows.setdefault(TITLES[row["framework"]], []).append(f"{row['exponent']:.2f}")
-    ranges = {
-        row["size"]: f"{escaped(row['size'].replace('_', ' '))} {row['values'][0]:,}–{row['values'][-1]:,}"
-        for row in benchmark["growth"]["rows"]
-    }
-    return table(["exponent of the cost, growing", *ranges.values()], [[name, *row] for name, row in rows.items()])
-
-
-def reading_table(benchmark: dict[str, Any]) -> str:
-    """Seconds and memory of reading, before training and in prediction."""
-    rows = [
-        [
-            escaped(row["what"]),
-            f"{row['texts']:,}",
-            f"{row['seconds']:.1f}",
-            f"{row['texts_a_second']:,.0f}",
-            "" if row["peak_memory_mb"] is None else f"{row['peak_memory_mb'] / 1000:.1f}",
-        ]
-        for row in benchmark["reading"]["rows"]
-    ]
-    return table(["reading", "texts", "seconds", "texts/s", "peak memory, GB"], rows)
-
-
-def _parity(parity: dict[str, Any]) -> str:
-    """Largest difference of each framework from the reference, and what is allowed."""
-    measured = parity["largest"]
-    rows = [
-        [escaped(quantity), *(judged(values[quantity], allowed) for values in measured.values()), scientific(allowed)]
-        for quantity, allowed in parity["tolerances"].items()
-    ]
-    return table(["largest difference", *(TITLES[name] for name in measured), "allowed"], rows)
-
-
-def scientific(value: float | None) -> str:
-    """Show a small number by one digit and its power of ten; None stands for what is not a number."""
-    if value is None:
-        return "not a number"
-    return f"{value:.0e}" if value else "0"
-
-
-def judged(value: float | None, allowed: float) -> str:
-    """Show a difference, with a cross if it is more than what is allowed or is not a number."""
-    fine = value is not None and within(value, allowed)
-    return scientific(value) if fine else f"{scientific(value)} ✗"
-
-
-def _portability(portability: dict[str, Any]) -> str:
-    """Largest difference over the architectures, trained in by opened in."""
-    names, matrices = portability["names"], list(portability["matrices"].values())
-    rows = []
-    for row, trained_in in enumerate(names):
-        columns = [[matrix[row][column] for matrix in matrices] for column in range(len(names))]
-        worst = [None if None in column else largest(column) for column in columns]
-        rows.append([TITLES[trained_in], *(judged(value, portability["tolerance"]) for value in worst)])
-    return table(["trained in ↓, opened in →", *(TITLES[name] for name in names)], rows)
-
-
-def _commands(commands: dict[str, Any]) -> str:
-    """How long each command took and what it left on the disk."""
-    rows = [
-        [_code(command["command"]), f"{command['seconds'] / 60:.1f}", f"{command['disk_mb'] / 1000:.1f}"]
-        for command in commands["commands"]
-    ]
-    return table(["command", "minutes", "disk after it, GB"], rows)
-
-
-def _code(text: str) -> str:
-    """Show a text as code; where code has no escapes, as plain text."""
-    return f"`{text}`" if text == printable(text) and not {"`", "|"} & set(text) else escaped(text)
-
-
-def ladder_table(ladder: dict[str, Any]) -> str:
-    """What each switch is worth, rung by rung."""
-    rows = []
-    for rung in ladder["rungs"]:
-        accuracy = f"{sum(rung['accuracy_of_seeds']) / len(rung['accuracy_of_seeds']) * 100:.1f}"
-        if rung.get("accuracy_difference") is None:
-            rows.append([f"*{escaped(rung['title'])}*", "", accuracy, "", "", ""])
-            continue
-        base = rung["against"] == ladder["rungs"][0]["name"]
-        against = "" if base else f" (against: {rung['against_title']})"
-        rows.append(
-            [
-                escaped(rung["title"] + against),
-                escaped(rung["whose"]),
-                accuracy,
-                difference_text(rung["accuracy_difference"], 100),
-                difference_text(rung["log_loss_difference"], 1, digits=3),
-                ratio_text(rung["speed_ratio"]),
-            ]
-        )
-    heading = [
-        "what is switched",
-        escaped(ladder.get("heading", "whose")),
-        "test accuracy, %",
-        "difference, points",
-        "of log loss",
-        "speed",
-    ]
-    return table(heading, rows, words=2)
-
-
-def difference_text(interval: dict[str, Any], scale: float, digits: int = 2) -> str:
-    """Show a mean and its interval with their signs."""
-    mean, low, high = (f"{(value or 0) * scale:+.{digits}f}" for value in interval.values())
-    return mean if interval["low"] is None else f"{mean} ({low} to {high})"
-
-
-def ratio_text(interval: dict[str, Any]) -> str:
-    """Show a ratio and its interval."""
-    mean, low, high = (f"{value or 0:.2f}" for value in interval.values())
-    return f"{mean}×" if interval["low"] is None else f"{mean}× ({low}–{high})"
-
-
-def _checked(form: type[formats.Form], make_table: Callable[[dict[str, Any]], str]) -> Callable[[dict[str, Any]], str]:
-    """Return the function with a check before it: of a file that is as its command writes it."""
-    return lambda values: make_table(form.model_validate(values).model_dump())
-
-
-Tables = dict[str, tuple[str, Callable[[dict[str, Any]], str]]]
-TABLES: Tables = {
-    "quick": ("quick/statistics.json", _checked(formats.Statistics, _accuracy)),
-    "quick-idiomatic": ("quick-idiomatic/statistics.json", _checked(formats.Statistics, _accuracy)),
-    "full": ("full/statistics.json", _checked(formats.Statistics, _accuracy)),
-    **{
-        name: (f"{name}/statistics.json", _checked(formats.Statistics, _accuracy))
-        for name in ("reuters", "reuters-tuned", "reuters-clean", "agreement")
-    },
-    "ensemble": ("ensemble.json", _checked(formats.Ensembles, ensemble_table)),
-    "full-pretrained": ("full-pretrained/statistics.json", _checked(formats.Statistics, _accuracy)),
-    "ablation": ("ablation.json", _checked(formats.Ladder, ladder_table)),
-    "benchmark": ("benchmark.json", _checked(formats.Speed, speed_table)),
-    "learning": ("benchmark.json", _checked(formats.Learning, learning_table)),
-    "growth": ("benchmark.json", _checked(formats.Growth, growth_table)),
-    "reading": ("benchmark.json", _checked(formats.Reading, reading_table)),
-    "parity": ("parity.json", _checked(formats.Parity, _parity)),
-    "portability": ("portability.json", _checked(formats.Portability, _portability)),
-    "commands": ("commands.json", _checked(formats.Commands, _commands)),
-}
-LESSON_TABLES: Tables = {"ladder": ("ladder.json", _checked(formats.Ladder, ladder_table))}
+    marks = [(name, bool(end)) for end, name in MARK.findall(text)]
+    for name, _ in marks:
+        if name not in TABLES:
+            raise LockstepError(f"{where}: <!-- {name} --> names no table; there are {', '.join(sorted(TABLES))}")
+    for place, (name, end) in enumerate(marks):
+        expected = (name, not end)
+        partner = marks[place - 1 : place] if end else marks[place + 1 : place + 2]
+        if partner != [expected]:
+            lacking = f"<!-- {name} --> before" if end else f"<!-- /{name} --> after"
+            raise LockstepError(f"{where}: has no {lacking} its <!-- {'/' if end else ''}{name} -->")
+    return list(dict.fromkeys(name for name, _ in marks))

@@ -21,9 +21,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from compare.names import ARCHITECTURE_TITLES, TITLES
 from compare.proofs.parity import random_reviews, random_weights
-from compare.published import Tables, fill, filled, table
+from compare.published import fill, filled
+from compare.studies.tables import longest_table, parts_table
+from compare.tables import print_table
 from compare.workers import Workers
 from shared.command_line import FolderPath, Parser, guarded, output
 from shared.contract import FRAMEWORKS, load_implementation
@@ -32,7 +33,6 @@ from shared.history import Silent
 from shared.output import PAGE
 from shared.runs import this_commit, this_machine
 from shared.specification import Specification
-from shared.terminal import console
 
 LESSON = Path(__file__).with_suffix(".md")
 RESULT = "training_time.json"
@@ -151,38 +151,9 @@ def measure(frameworks: Sequence[str], architectures: Sequence[str]) -> dict[str
     return {"machine": this_machine().model_dump(), "commit": this_commit(), "steps": STEPS, "cells": cells}
 
 
-def _parts(result: dict[str, Any]) -> str:
-    """Milliseconds of a step, and the share of each part."""
-    rows = []
-    for cell in result["cells"]:
-        total = sum(cell["seconds"].values())
-        shares = (f"{seconds / total:.0%}" for seconds in cell["seconds"].values())
-        rows.append([_title(cell), f"{total / result['steps'] * 1e3:.0f}", *shares])
-    return table(["one thread", "ms a step", *PARTS], rows)
-
-
-def _longest(result: dict[str, Any]) -> str:
-    """The three longest operations of each cell."""
-    rows = []
-    for cell in result["cells"]:
-        names = (
-            f"`{'/'.join(operation['name'].split('/')[-2:])}` {operation['seconds'] / result['steps'] * 1e3:.0f}"
-            for operation in cell["longest"][:3]
-        )
-        rows.append([_title(cell), ", ".join(names)])
-    return table(["one thread", "longest operations, ms a step"], rows, words=2)
-
-
-def _title(cell: dict[str, Any]) -> str:
-    return f"{TITLES[cell['framework']]} {ARCHITECTURE_TITLES[cell['architecture']]}"
-
-
-TABLES: Tables = {"parts": (RESULT, _parts), "longest": (RESULT, _longest)}
-
-
 def lesson_with(results: Path) -> str:
     """Return the lesson with its tables as the results have them."""
-    return filled(results, LESSON.read_text(encoding="utf-8"), TABLES)
+    return filled(results, LESSON.read_text(encoding="utf-8"), str(LESSON))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -201,7 +172,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             result = measure(parsed.frameworks, parsed.architectures)
             with place.written() as temporary:
                 save_page(temporary, result)
-        console().print(_parts(result) + "\n" + _longest(result))
+        for table in (parts_table(result), longest_table(result)):
+            print_table(table)
         if set(parsed.frameworks) == set(FRAMEWORKS):
             fill(LESSON, lesson_with(parsed.results))
         return 0

@@ -18,7 +18,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from compare.published import Tables, fill, filled
+from compare.published import fill, filled
+from compare.studies.tables import VECTOR_TASKS
 from shared.command_line import FolderPath, Parser, guarded, output
 from shared.files import save_page
 from shared.output import PAGE
@@ -39,8 +40,6 @@ METHODS: dict[str, dict[str, Any]] = {
     "fastText, skip-gram, negative sampling": {"method": "fasttext"},
     "GloVe": {"method": "glove", "window": 10},
 }
-TASKS = ("WordSim-353", "SimLex-999", "all analogies")
-SHOWN_SCORES = (*TASKS, "semantic analogies", "syntactic analogies", "family")
 NEIGHBOURS_OF = "awful"
 
 
@@ -77,95 +76,15 @@ def _described(table: WordVectors, scores: Sequence[dict[str, Any]] | None = Non
         "scores": {
             score["task"]: {"value": score["before"], "coverage": score["asked"] / score["total"]}
             for score in scores
-            if score["task"] in TASKS
+            if score["task"] in VECTOR_TASKS
         },
         "neighbours": [word for word, _ in table.neighbours(NEIGHBOURS_OF, 4)],
     }
 
 
-def _table(heading: Sequence[str], rows: Sequence[Sequence[str]], words: Sequence[int] = (0,)) -> str:
-    """Write a table; the columns in `words` hold words, the others numbers."""
-    rule = ["---" if column in words else "--:" for column in range(len(heading))]
-    return "".join(f"| {' | '.join(line)} |\n" for line in (heading, rule, *rows))
-
-
-def _corpus(result: dict[str, Any]) -> str:
-    return f"{result['texts']:,} reviews, {result['running_words'] / 1e6:.1f} million words.\n"
-
-
-def _training(result: dict[str, Any]) -> str:
-    rows = [
-        [
-            trained["method"],
-            f"{trained['seconds']:.0f}" if "seconds" in trained else "",
-            f"{trained['words']:,}",
-            *(f"{trained['scores'][task]['value']:.3f} ({trained['scores'][task]['coverage']:.0%})" for task in TASKS),
-            ", ".join(trained["neighbours"]),
-        ]
-        for trained in (*result["trained"], result["packaged"])
-    ]
-    heading = ["vectors", "seconds", "words", *TASKS, f"nearest to *{NEIGHBOURS_OF}*"]
-    return _table(heading, rows, words=(0, len(heading) - 1))
-
-
-def _direction(result: dict[str, Any]) -> str:
-    debiasing = result["debiasing"]
-    sides = {
-        side: ", ".join(f"{word} ({cosine:+.2f})" for word, cosine in debiasing[side]) for side in ("female", "male")
-    }
-    bias = debiasing["direct_bias"]
-    after = "below 0.000001" if bias["after"] < 1e-6 else f"{bias['after']:.6f}"
-    return _table(
-        ["measured", "on the packaged vectors"],
-        [
-            [
-                "share of the pairs' variance, by component",
-                ", ".join(f"{share:.2f}" for share in debiasing["explained"]),
-            ],
-            [f"direct bias of {debiasing['occupations']} occupations, before", f"{bias['before']:.3f}"],
-            ["and after", after],
-            ["occupations furthest to the female side, with cosines", sides["female"]],
-            ["and to the male side", sides["male"]],
-        ],
-        words=(0, 1),
-    )
-
-
-def _analogies(result: dict[str, Any]) -> str:
-    rows = [
-        ["{} : {} = {} : ?".format(*asked["question"]), ", ".join(asked["before"]), ", ".join(asked["after"])]
-        for asked in result["debiasing"]["analogies"]
-    ]
-    return _table(["analogy", "before", "after"], rows, words=(0, 1, 2))
-
-
-def _cost(result: dict[str, Any]) -> str:
-    scores = {score["task"]: score for score in result["debiasing"]["scores"]}
-    rows = [
-        [
-            task,
-            scores[task]["measure"],
-            f"{scores[task]['before']:.3f}",
-            f"{scores[task]['after']:.3f}",
-            f"{scores[task]['asked']:,} of {scores[task]['total']:,}",
-        ]
-        for task in SHOWN_SCORES
-    ]
-    return _table(["task", "measure", "before", "after", "asked"], rows, words=(0, 1))
-
-
-TABLES: Tables = {
-    "corpus": (RESULT, _corpus),
-    "training": (RESULT, _training),
-    "direction": (RESULT, _direction),
-    "analogies": (RESULT, _analogies),
-    "cost": (RESULT, _cost),
-}
-
-
 def lesson_with(results: Path) -> str:
     """Return the lesson with its tables as `results` has them."""
-    return filled(results, LESSON.read_text(encoding="utf-8"), TABLES)
+    return filled(results, LESSON.read_text(encoding="utf-8"), str(LESSON))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compare.published import TABLES, reading_table, speed_table
 from compare.studies import benchmark
 from compare.studies.benchmark import (
     MEASURED,
@@ -20,6 +19,8 @@ from compare.studies.benchmark import (
     share_of_products,
     training_operations,
 )
+from compare.studies.tables import reading_table, speed_table
+from compare.tables import as_markdown
 from shared.errors import LockstepError
 from shared.files import seal
 from shared.output import MARK, PAGE, Output
@@ -91,9 +92,9 @@ def test_a_table_of_an_earlier_version_is_shown() -> None:
     quartiles = {"low": 1.0, "median": 2.0, "high": 3.0}
     both = {"lockstep": quartiles, "idiomatic": quartiles}
     row = {"framework": "keras", "architecture": "lstm", "ratio": quartiles, "prediction": both, "harness_share": 0.01}
-    lines = speed_table({"speed": {"rows": [{**both, **row}]}}).splitlines()
-    assert lines[0].endswith("| of same-shape products | beside busy processes | harness' share |")
-    assert lines[2] == "| Keras LSTM | 2 | 2 | 2.00 (1.00–3.00) | 2 | 2 | – | – | 1.00% |"
+    lines = as_markdown(speed_table({"speed": {"rows": [{**both, **row}]}}), caption=False).splitlines()
+    assert "| time for matrix products alone, % | beside busy processes, times the fair time ↓ |" in lines[0]
+    assert lines[2] == "| Keras LSTM | 2 | 2 | 2.00 (1.00–3.00) | 2 | 2 | – | – | 1.00 |"
 
 
 def test_a_small_benchmark_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +116,7 @@ def test_a_small_benchmark_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert result["contended_ratio"]["median"] > 0
     assert found["speed"]["busy"] == 2
     assert all(len(product["rates"]) == 1 and product["rates"][0] > 0 for product in result["products"])
-    assert "| of same-shape products | beside 2 busy processes |" in TABLES["benchmark"][1](found)
+    assert "beside 2 busy processes, times the fair time ↓ |" in as_markdown(speed_table(found))
     assert result["prediction"]["lockstep"]["median"] > 0
     (learning,) = found["learning"]["rows"]
     fastest = min(run["seconds"] for run in learning["runs"])
@@ -127,7 +128,7 @@ def test_a_small_benchmark_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     predicted = [row for row in found["reading"]["rows"] if row["what"] == "predict --input"]
     assert [row["texts"] for row in predicted] == [200, 2_000]
     assert all(row["peak_memory_mb"] > 10 for row in predicted)
-    assert "| encoding IMDB, warm | 25,000 |" in reading_table(found)
+    assert "| encoding IMDB, warm | 25,000 |" in as_markdown(reading_table(found))
 
 
 def test_parts_that_are_not_measured_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

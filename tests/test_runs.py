@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -11,12 +12,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.contract import FRAMEWORKS
 from shared.data.corpus import Corpus
 from shared.errors import LockstepError
 from shared.files import seal
 from shared.predictions import Predictions, read_predictions, save_predictions, schema_of
-from shared.runs import experiment_name, read_record, read_runs, run_directory, this_commit, this_machine
+from shared.runs import (
+    experiment_name,
+    read_experiment,
+    read_record,
+    read_records,
+    read_runs,
+    run_directory,
+    this_commit,
+    this_machine,
+)
 from tests.conftest import ROOT
+from tests.sealed import reseal_run
 from tests.synthetic import write_experiment
 
 
@@ -170,6 +182,82 @@ def test_records_of_the_results_are_read() -> None:
     assert len(records) > 50
     for path in records:
         assert read_record(path).record_version == 1
+
+
+@pytest.mark.parametrize("name", ["full", "full-pretrained"])
+def test_published_records_are_read_without_their_runs(name: str) -> None:
+    """Of these experiments `record.json` alone was published."""
+    records, left_out = read_records(ROOT / "results" / name)
+    assert not left_out
+    assert len(records) == len(list((ROOT / "results" / name).rglob("record.json"))) > 20
+    assert {record.framework for record in records} >= set(FRAMEWORKS)
+    with pytest.raises(LockstepError, match="none of its runs can be read"):
+        read_experiment(ROOT / "results" / name)
+
+
+def test_records_alone_are_held_against_their_checksums_and_places(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    experiment = write_experiment(tmp_path, {"one": 30, "two": 30}, networks=[("keras", "gru"), ("keras", "lstm")])
+    whole = [run.record for run in read_runs(experiment)]
+    for path in experiment.rglob("*"):
+        if path.is_file() and path.name != "record.json":
+            path.unlink()
+    assert read_records(experiment) == (whole, [])
+    (changed,) = experiment.glob("keras/lstm/seed-0/record.json")
+    changed.write_text(changed.read_text().replace('"seed": 0', '"seed": 1'))
+    (experiment / "flair").mkdir()
+    shutil.copytree(experiment / "keras" / "gru", experiment / "flair" / "gru")
+    found, left_out = read_records(experiment)
+    assert found == whole[:1]
+    assert len(left_out) == 2
+    assert "holds the run of another cell" in left_out[0]
+    assert f"{changed}: was changed or damaged" in left_out[1]
+    assert capsys.readouterr().err.count("left out: ") == 2
+    with pytest.raises(LockstepError, match="no finished runs"):
+        read_records(tmp_path / "nowhere")
+
+
+def test_load_and_latency_survive_their_file(tmp_path: Path) -> None:
+    networks = [("keras", "gru"), ("keras", "lstm")]
+    experiment = write_experiment(tmp_path, {"one": 30, "two": 30}, networks, contended=networks[:1])
+    gru, lstm = read_records(experiment)[0]
+    assert gru.load is not None
+    assert lstm.load is not None
+    assert (gru.load.contended, lstm.load.contended) == (True, False)
+    assert gru.load.busy_elsewhere == 1.5
+    assert gru.latency_ms == {"p50": 1.0, "p95": 2.0, "p99": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"latency_ms": {"p50": 1.0}}, "a percentile is missing"),
+        ({"latency_ms": {"p50": 1.0, "p95": 1.0, "p98": 1.0}}, "latency_ms"),
+        ({"latency_ms": {"p50": 1.0, "p95": 1.0, "p99": -1.0}}, "latency_ms"),
+        ({"load": {"processor_seconds": -1}}, "load"),
+        ({"load": "idle"}, "load"),
+    ],
+)
+def test_a_load_or_latency_that_means_nothing_is_refused(
+    tmp_path: Path, changes: dict[str, object], reason: str
+) -> None:
+    experiment = write_experiment(tmp_path, {"one": 30, "two": 30}, networks=[("keras", "gru")])
+    (place,) = experiment.glob("*/*/seed-0")
+    reseal_run(place, **changes)
+    with pytest.raises(LockstepError, match=reason):
+        read_record(place / "record.json")
+
+
+def test_a_run_from_before_its_load_was_measured_is_read(tmp_path: Path) -> None:
+    experiment = write_experiment(tmp_path, {"one": 30, "two": 30}, networks=[("keras", "gru")])
+    (place,) = experiment.glob("*/*/seed-0")
+    record = json.loads((place / "record.json").read_text())
+    del record["load"], record["latency_ms"]
+    (place / "record.json").write_text(json.dumps(seal(record)))
+    (run,) = read_runs(experiment)
+    assert run.record.load is None
+    assert run.record.latency_ms == {}
 
 
 def test_a_run_from_before_there_were_other_classes_is_read(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ case "$*" in
     "-c import sys;"*) ;;
     "-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
     *"-r requirements.lock") echo half > .venv/package; sleep "${SECONDS_TO_INSTALL:-0}"; echo whole > .venv/package ;;
+    "-m compare ${FAILING:-nothing}"*) exit 1 ;;
     "-c import "*) test "$(cat .venv/package)" = whole || exit 1; case "$*" in *"${BROKEN:-nothing}"*) exit 1 ;; esac ;;
 esac
 """
@@ -38,6 +39,11 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "stub").write_text(STUB)
     (tmp_path / "stub").chmod(0o755)
     return tmp_path
+
+
+def compared(project: Path) -> list[str]:
+    """The commands of `compare`, by their first word, in the order in which they were run."""
+    return [line.split()[2] for line in asked(project) if line.startswith("-m compare ")]
 
 
 def start(project: Path, **variables: object) -> subprocess.Popen[str]:
@@ -88,6 +94,45 @@ def test_an_environment_is_made_once(project: Path) -> None:
     assert len(imports(project)) == 5, "one process a framework: two in one process can block each other"
     assert make(project)[0] == 0
     assert (installs(project), len(imports(project))) == (1, 5)
+
+
+def test_a_comparison_has_its_proofs_in_the_report(project: Path) -> None:
+    code, said = make(project, PRESET="smoke")
+    assert code == 0, said
+    assert compared(project) == ["run", "parity", "portability", "report"]
+    asked_for = [line for line in asked(project) if line.startswith("-m compare ")]
+    assert "parity --short --out runs/smoke/parity.json" in asked_for[1]
+    assert "portability runs/smoke --no-train" in asked_for[2]
+    assert "report runs/smoke" in asked_for[3]
+
+
+def test_where_frameworks_need_not_agree_nothing_is_proven(project: Path) -> None:
+    code, said = make(project, RECIPE="idiomatic")
+    assert code == 0, said
+    assert compared(project) == ["run", "report"]
+
+
+@pytest.mark.parametrize("proof", ["parity", "portability"])
+def test_a_proof_that_fails_is_reported_and_fails(project: Path, proof: str) -> None:
+    """Its page is made all the same: it shows what failed, and no earlier proof that held."""
+    old = project / "runs/quick" / f"{proof}.json"
+    old.parent.mkdir(parents=True)
+    old.write_text("held")
+    code, said = make(project, FAILING=proof)
+    assert code != 0
+    assert compared(project) == ["run", "parity", "portability", "report"]
+    assert f"error: the report is made, but a proof failed: {proof} (see above)" in said.splitlines()
+    assert not old.exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "asked_for"), [("run", ["run"]), ("report", ["run", "parity", "portability", "report"])]
+)
+def test_what_cannot_be_made_ends_the_comparison(project: Path, command: str, asked_for: list[str]) -> None:
+    code, said = make(project, FAILING=command)
+    assert code != 0
+    assert compared(project) == asked_for
+    assert "the report is made" not in said
 
 
 def test_an_install_that_was_killed_is_made_anew(project: Path) -> None:

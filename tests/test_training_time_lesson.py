@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from lessons.training_time import LESSON, PARTS, TABLES, lesson_with
+from compare.published import marks_of
+from lessons.training_time import LESSON, PARTS, lesson_with
 from tests.conftest import ROOT, Command
 
 
 def test_figures_in_the_lesson_are_those_of_the_results() -> None:
     text = LESSON.read_text(encoding="utf-8")
     assert lesson_with(ROOT / "results") == text
-    for name in TABLES:
+    assert marks_of(text, "the lesson") == ["parts", "longest"]
+    for name in marks_of(text, "the lesson"):
         assert text.split(f"<!-- {name} -->")[1].split(f"<!-- /{name} -->")[0].count("\n|") == 10, name
 
 

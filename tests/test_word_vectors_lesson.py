@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import json
 
-from lessons.word_vectors import LESSON, METHODS, RESULT, TABLES, lesson_with
+from compare.published import marks_of
+from lessons.word_vectors import LESSON, METHODS, RESULT, lesson_with
 from shared.vectors.training import TrainingOptions
 from tests.conftest import ROOT
 
@@ -10,7 +11,8 @@ from tests.conftest import ROOT
 def test_figures_in_the_lesson_are_those_of_the_results() -> None:
     text = LESSON.read_text(encoding="utf-8")
     assert lesson_with(ROOT / "results") == text
-    for name in TABLES:
+    assert len(marks_of(text, "the lesson")) == 5
+    for name in marks_of(text, "the lesson"):
         assert len(text.split(f"<!-- {name} -->")[1].split(f"<!-- /{name} -->")[0]) > 20, name
 
 

@@ -17,7 +17,7 @@ from shared.output import PAGE
 
 def register(commands: Any) -> None:
     """Add the commands of this room to the command line."""
-    ensemble = commands.add_parser("ensemble", help="ask all networks of some experiments together")
+    ensemble = commands.add_parser("ensemble", help="let all networks of some experiments answer together")
     ensemble.add_argument("experiments", type=InputPath, nargs="+", metavar="DIR", help="for example runs/full")
     add_output(ensemble, "default: reports/ensemble.json", default=OutputPath("reports/ensemble.json"))
     ensemble.set_defaults(run=_ensemble)

@@ -1,4 +1,4 @@
-"""Many models asked together: the mean of their probabilities, and a pool weighted by the validation reviews.
+"""Many models that answer together: the mean of their probabilities, and a pool weighted by the validation reviews.
 
 A weighted pool multiplies the models' probabilities, each raised to its weight, and scales the product to
 1: the logarithmic opinion pool (Heskes 1998, "Selecting weighting factors in logarithmic opinion pools").
@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.markdown import Markdown
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from compare.grid.baselines import BASELINE, LINEAR
-from compare.published import ensemble_table
+from compare.report.form import Ensemble, Interval
+from compare.report.tables import ensemble_table
+from compare.tables import print_table
 from shared.command_line import announce
 from shared.errors import LockstepError
 from shared.files import save_page
@@ -25,7 +26,6 @@ from shared.metrics import accuracy_interval, evaluate
 from shared.output import Output
 from shared.predictions import Predictions
 from shared.runs import Run, read_runs, this_commit
-from shared.terminal import console
 
 # Less than this, a model's probability counts as this: its logarithm is to stay finite.
 SMALLEST_PROBABILITY = 1e-6
@@ -36,7 +36,7 @@ FOLDS = 10
 
 
 def run_ensemble(experiments: Sequence[Path], place: Output) -> None:
-    """Ask all finished networks of some experiments together, print the table, write the numbers.
+    """Let all finished networks of some experiments answer together, print the table, write the numbers.
 
     Parameters
     ----------
@@ -51,14 +51,15 @@ def run_ensemble(experiments: Sequence[Path], place: Output) -> None:
         If there are no runs, or they were not scored on the same reviews.
     """
     runs = [run for experiment in experiments for run in read_runs(experiment)]
+    ensembles = summarise_ensemble(runs)
     found = {
         "experiments": [path.name for path in experiments],
         "commit": this_commit(),
-        "ensembles": summarise_ensemble(runs),
+        "ensembles": ensembles,
     }
     with place.written() as temporary:
         save_page(temporary, found)
-    console(aside=place.streams).print(Markdown(ensemble_table(found)))
+    print_table(ensemble_table(ensembles_of(ensembles)), aside=place.streams)
     announce(place, "")
 
 
@@ -88,6 +89,20 @@ def summarise_ensemble(runs: Sequence[Run]) -> list[dict[str, Any]]:
         rows.append(_row("networks and linear baselines, weighted", [*networks, *linear], weighted=True))
         rows.append(_row("linear baselines, weighted", linear, weighted=True))
     return rows
+
+
+def ensembles_of(rows: Sequence[Mapping[str, Any]]) -> list[Ensemble]:
+    """Return what :func:`summarise_ensemble` found as a report has it."""
+    return [
+        Ensemble(
+            name=row["name"],
+            models=row["models"],
+            accuracy=Interval(value=row["accuracy"], low=row["accuracy_low"], high=row["accuracy_high"]),
+            validation_log_loss=row["validation_log_loss"],
+            metrics=row["metrics"],
+        )
+        for row in rows
+    ]
 
 
 def _check(runs: Sequence[Run]) -> None:

@@ -254,10 +254,8 @@ def train_baseline(name: str, specification: Specification, place: Output) -> Re
     inputs = inputs_of(specification)
     corpus = load_corpus(specification)
     setup = time.perf_counter() - started
-    started = time.perf_counter()
     with LoadMeter(threads=1) as meter:
         fitted = fit_baseline(name, specification, corpus)
-    training_seconds = time.perf_counter() - started
     started = time.perf_counter()
     test = fitted.probabilities(corpus.texts[2])
     prediction_seconds = time.perf_counter() - started
@@ -270,7 +268,7 @@ def train_baseline(name: str, specification: Specification, place: Output) -> Re
         parameters=Parameters(total=fitted.parameters, trainable=fitted.parameters),
         validation=fitted.validation,
         test=test,
-        seconds=Seconds(setup=setup, training=training_seconds, prediction=prediction_seconds),
+        seconds=Seconds(setup=setup, training=meter.load.wall_seconds, prediction=prediction_seconds),
         trained_reviews=len(corpus.train),
         device="cpu",
         threads=1,

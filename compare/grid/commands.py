@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,19 @@ def _run(arguments: argparse.Namespace) -> int:
         baselines=not arguments.no_baselines,
         given=given_flags(arguments),
     )
+    _print_results(arguments.runs / name)
     return 1 if failed else 0
+
+
+def _print_results(experiment: Path) -> None:
+    """End with what came out, as far as it can be compared: what fails here was said where it failed."""
+    from compare.report.statistics import Wishes, summarise_experiment
+    from compare.report.tables import headline_table
+    from compare.tables import print_table
+
+    with suppress(LockstepError):
+        found = summarise_experiment(experiment, Wishes(records_only=True))
+        print_table(headline_table(found.model_copy(update={"published": ()})), aside=True)
 
 
 def _baseline(arguments: argparse.Namespace) -> int:

@@ -22,6 +22,9 @@ def register(commands: Any) -> None:
     parity = commands.add_parser("parity", help="hold each framework against the NumPy reference, to rounding error")
     parity.add_argument("--frameworks", nargs="+", default=list(FRAMEWORKS), metavar="NAME", help="default: all four")
     add_output(parity, "default: runs/parity.json", default=OutputPath("runs/parity.json"))
+    parity.add_argument(
+        "--short", action="store_true", help="measure a few models and one training only, as make compare does"
+    )
     parity.set_defaults(run=_parity)
 
     portability = commands.add_parser(
@@ -33,6 +36,12 @@ def register(commands: Any) -> None:
     portability.add_argument(
         "--reviews", type=positive, default=1_000, metavar="N", help="test reviews to predict; default: 1000"
     )
+    portability.add_argument(
+        "--no-train",
+        dest="train",
+        action="store_false",
+        help="train nothing: compare the frameworks whose checkpoints are there",
+    )
     portability.set_defaults(run=_portability)
 
 
@@ -41,11 +50,11 @@ def _parity(arguments: argparse.Namespace) -> int:
 
     check_names(arguments.frameworks, ())
     with output(arguments, arguments.out, PAGE) as place:
-        return 0 if run_parity(arguments.frameworks, place) else 1
+        return 0 if run_parity(arguments.frameworks, place, arguments.short) else 1
 
 
 def _portability(arguments: argparse.Namespace) -> int:
     from compare.proofs.portability import run_portability
 
     with output(arguments, arguments.experiment / "portability.json", PAGE) as place:
-        return 0 if run_portability(arguments.experiment, arguments.reviews, place) else 1
+        return 0 if run_portability(arguments.experiment, arguments.reviews, place, arguments.train) else 1

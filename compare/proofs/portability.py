@@ -22,14 +22,14 @@ from shared.files import save_page
 from shared.loading import load_corpus
 from shared.output import Output
 from shared.predictions import Predictions, read_predictions
-from shared.runs import read_runs, run_directory, this_commit, this_machine
+from shared.runs import Record, read_runs, run_directory, this_commit, this_machine
 from shared.specification import ARCHITECTURES, Specification, from_record
-from shared.terminal import console
+from shared.terminal import console, say
 
 EVERYONE = (*FRAMEWORKS, REFERENCE)
 
 
-def run_portability(experiment: Path, reviews: int, place: Output) -> bool:
+def run_portability(experiment: Path, reviews: int, place: Output, train: bool = True) -> bool:
     """Open every checkpoint of an experiment in all frameworks and the reference.
 
     Cells that are missing, such as the reference's own, are trained first. Prints a matrix for each
@@ -43,6 +43,9 @@ def run_portability(experiment: Path, reviews: int, place: Output) -> bool:
         Test reviews to predict, at most.
     place : Output
         ``portability.json`` in the experiment, where the report finds it.
+    train : bool, default True
+        False: train nothing, and open the checkpoints that are there in the frameworks that trained them.
+        Architectures that one of these lacks are left out, and named.
 
     Returns
     -------
@@ -52,32 +55,28 @@ def run_portability(experiment: Path, reviews: int, place: Output) -> bool:
     Raises
     ------
     LockstepError
-        If there is no run, a cell cannot be trained, or what a checkpoint answers is not finite.
+        If there is no run, a cell cannot be trained or none can be compared, or what a checkpoint answers is not
+        finite.
     """
     shown = console()
     records = [run.record for run in read_runs(experiment) if run.record.framework in EVERYONE]
     if not records or records[0].recipe != "lockstep":
         raise LockstepError(f"{experiment}: no networks trained in the lockstep recipe")
-    seed = min(record.seed for record in records)
-    specifications = {record.architecture: from_record(record.specification) for record in reversed(records)}
-    architectures = [name for name in ARCHITECTURES if name in specifications]
-    # Of a task the published model may have other fields in each architecture.
-    fields = {name: specifications[name].model_dump(exclude={"architecture", "seed"}) for name in architectures}
-    for given, alike in groupby(architectures, fields.__getitem__):
-        _train_missing(experiment, given, list(alike), seed)
-    test = load_corpus(specifications[architectures[0]]).test
+    names, seeds = _trained(experiment, records) if train else _there(experiment, records)
+    first = next(record for record in records if record.architecture in seeds)
+    test = load_corpus(from_record(first.specification)).test
     test = test.take(np.arange(min(reviews, len(test))))
     matrices = {}
-    with Workers() as ask:
-        for architecture in architectures:
+    with Workers(names) as ask:
+        for architecture, seed in seeds.items():
             rows = [
-                _differences(ask, run_directory(experiment, trained_in, architecture, seed), test)
-                for trained_in in EVERYONE
+                _differences(ask, names, run_directory(experiment, trained_in, architecture, seed), test)
+                for trained_in in names
             ]
             matrices[architecture] = rows
-            shown.print(_table(architecture, rows))
+            shown.print(_table(architecture, names, rows))
     measured = {
-        "names": EVERYONE,
+        "names": names,
         "reviews": len(test),
         "tolerance": PROBABILITIES,
         "matrices": matrices,
@@ -91,6 +90,39 @@ def run_portability(experiment: Path, reviews: int, place: Output) -> bool:
     verdict = "within" if fine else "OUT OF"
     shown.print(f"largest difference of a probability {difference:.1e}, {verdict} the tolerance {PROBABILITIES:.0e}")
     return fine
+
+
+def _trained(experiment: Path, records: Sequence[Record]) -> tuple[Sequence[str], dict[str, int]]:
+    """Train what is missing, and return who trains and opens, and the seed of each architecture."""
+    seed = min(record.seed for record in records)
+    specifications = {record.architecture: from_record(record.specification) for record in reversed(records)}
+    architectures = [name for name in ARCHITECTURES if name in specifications]
+    # Of a task the published model may have other fields in each architecture.
+    fields = {name: specifications[name].model_dump(exclude={"architecture", "seed"}) for name in architectures}
+    for given, alike in groupby(architectures, fields.__getitem__):
+        _train_missing(experiment, given, list(alike), seed)
+    return EVERYONE, dict.fromkeys(architectures, seed)
+
+
+def _there(experiment: Path, records: Sequence[Record]) -> tuple[Sequence[str], dict[str, int]]:
+    """Return who has trained, and the first seed that all of them have of each architecture."""
+    names = [name for name in EVERYONE if any(record.framework == name for record in records)]
+    seeds = {}
+    for architecture in ARCHITECTURES:
+        of_each = [
+            {record.seed for record in records if (record.framework, record.architecture) == (name, architecture)}
+            for name in names
+        ]
+        common = set.intersection(*of_each)
+        if common:
+            seeds[architecture] = sorted(common)[0]
+        elif any(of_each):
+            lacking = ", ".join(name for name, found in zip(names, of_each, strict=True) if not found)
+            why = f"no run of {lacking}" if lacking else f"no seed that {', '.join(names)} all have"
+            say(f"left out: {architecture}: {why}", aside=True)
+    if not seeds:
+        raise LockstepError(f"{experiment}: no architecture of which {', '.join(names)} have a run of the same seed")
+    return names, seeds
 
 
 def _train_missing(experiment: Path, given: Mapping[str, Any], architectures: Sequence[str], seed: int) -> None:
@@ -110,14 +142,14 @@ def _train_missing(experiment: Path, given: Mapping[str, Any], architectures: Se
         raise LockstepError(f"{failed} cells could not be trained; see the logs named above")
 
 
-def _differences(ask: Ask, run: Path, test: EncodedReviews) -> list[float]:
+def _differences(ask: Ask, names: Sequence[str], run: Path, test: EncodedReviews) -> list[float]:
     """How far each one's probabilities are from those that the trainer itself gave."""
     path = run / "predictions.parquet"
     stored = read_predictions(path)
     if not np.isin(test.review_ids.astype(object), stored.review_ids).all():
         raise LockstepError(f"{path}: was made of other test reviews; train the experiment again")
     found = []
-    for opened_in in EVERYONE:
+    for opened_in in names:
         probabilities = ask(workers.predict_with_checkpoint, opened_in, run, test)
         refuse_non_finite(f"{run / 'checkpoint'}: the probabilities, opened in {opened_in}", probabilities)
         predicted = Predictions.of(test, probabilities, stored.class_names)
@@ -126,10 +158,10 @@ def _differences(ask: Ask, run: Path, test: EncodedReviews) -> list[float]:
     return found
 
 
-def _table(architecture: str, rows: Sequence[Sequence[float]]) -> Table:
+def _table(architecture: str, names: Sequence[str], rows: Sequence[Sequence[float]]) -> Table:
     table = Table("trained in", title=f"{architecture}: largest difference of a probability, by where it is opened")
-    for name in EVERYONE:
+    for name in names:
         table.add_column(name, justify="right")
-    for name, row in zip(EVERYONE, rows, strict=True):
+    for name, row in zip(names, rows, strict=True):
         table.add_row(name, *(f"{value:.0e}" for value in row))
     return table

@@ -145,7 +145,10 @@ class Pair(Part):
 
 
 class Variance(Part):
-    """How far an accuracy moves by the seed, by the framework, by the sample of test reviews: standard deviations."""
+    """How far an accuracy moves by the seed, by the framework, by the sample of test reviews: standard deviations.
+
+    ``remainder`` is what a seed does in one framework only; null where it is a part of ``seed`` or ``framework``.
+    """
 
     architecture: Architecture
     frameworks: Count
@@ -153,6 +156,7 @@ class Variance(Part):
     seed: Positive | None
     framework: Positive | None
     reviews: Positive
+    remainder: Positive | None = None
 
 
 class Setting(Part):
@@ -210,7 +214,10 @@ class Calibration(Part):
 
 
 class LabelNoise(Part):
-    """Errors of the networks that look like errors of the labels, by a rule that is said."""
+    """Errors of the networks that look like errors of the labels, by a rule that is said.
+
+    ``errors`` counts the test reviews that at least one network gets wrong; ``share`` is that of ``reviews`` in it.
+    """
 
     rule: str
     errors: Count
@@ -219,11 +226,16 @@ class LabelNoise(Part):
 
 
 class WordEffect(Part):
-    """A word, where it stands, and how the probability of the right class changes when it is taken away."""
+    """A word, where it stands, and how the probability of the shown class changes when it is taken away.
+
+    ``place`` counts the words that are read, from 0. ``change`` is the model's own, measured; ``expected`` is what
+    gradient times input foretells of it.
+    """
 
     word: str
     place: Count
     change: Finite
+    expected: Finite | None = None
 
 
 class Explanation(Part):
@@ -232,6 +244,20 @@ class Explanation(Part):
     cell: CellName
     seed: Count
     words: tuple[WordEffect, ...]
+
+
+class ExplanationCheck(Part):
+    """How well gradient times input foretells what a model does without a word, over the shown words of a cell.
+
+    ``rank_correlation`` is Spearman's within a review, as a mean over the reviews; null where nothing can be ranked.
+    ``same_direction`` is the share of the words that move the probability up or down as foretold.
+    """
+
+    cell: CellName
+    reviews: Count
+    words: Count
+    rank_correlation: Finite | None
+    same_direction: Share
 
 
 class Example(Part):
@@ -305,6 +331,7 @@ class Statistics(Part):
     calibrations: tuple[Calibration, ...] = ()
     label_noise: LabelNoise | None = None
     examples: tuple[Example, ...] = ()
+    explanation_checks: tuple[ExplanationCheck, ...] = ()
     machines: tuple[Machine, ...]
     threads: tuple[Count, ...]
     commits: tuple[str, ...]
@@ -317,6 +344,7 @@ class Statistics(Part):
         named |= {name for setting in self.settings for name in setting.values}
         named |= {one.cell for one in self.confusions} | {one.cell for one in self.calibrations}
         named |= {name for one in self.slices for name in one.accuracy}
+        named |= {one.cell for one in self.explanation_checks}
         for one in self.examples:
             named |= {*one.probabilities, *one.answers, *(explanation.cell for explanation in one.explanations)}
         if named - known:
@@ -325,3 +353,42 @@ class Statistics(Part):
         if any(one.shown_class >= classes or max(one.answers.values(), default=0) >= classes for one in self.examples):
             raise ValueError("an example has a class that is none of the data's")
         return self
+
+
+class Beside(Part):
+    """A cell in two experiments.
+
+    ``difference`` is the accuracy in the second less that in the first, its interval from a paired bootstrap over
+    the reviews; ``holm`` the p-value of McNemar's exact test, the largest over the seeds, corrected for all cells.
+    Both are null where the experiments were not tested on the same reviews or with no seed in common.
+    """
+
+    cell: CellName
+    first: Interval
+    second: Interval
+    seeds: tuple[Count, ...]
+    difference: Interval | None
+    holm: Share | None
+    training_seconds: tuple[Range, Range]
+
+
+class SettingBeside(Part):
+    """A field of the specification that two experiments set otherwise; several values where cells differ."""
+
+    field: str
+    description: str
+    first: tuple[Scalar, ...]
+    second: tuple[Scalar, ...]
+
+
+class SideBySide(Part):
+    """``statistics.json`` of two experiments beside each other."""
+
+    version: Literal[2] = 2
+    first: Statistics
+    second: Statistics
+    names: tuple[str, str]
+    cells: Annotated[tuple[Beside, ...], Field(min_length=1)]
+    settings: tuple[SettingBeside, ...]
+    missing: tuple[str, ...] = ()
+    mixed: tuple[str, ...] = ()

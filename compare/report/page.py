@@ -1,164 +1,294 @@
-"""``index.html`` (one file, works offline), ``report.md`` and ``statistics.json`` of an experiment."""
+"""The files of a report: ``index.html`` (works offline), ``report.md``, ``statistics.json``, ``playground.json``."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from compare import formats
+from compare.grid.baselines import BASELINE
 from compare.names import ARCHITECTURE_TITLES, TITLES
-from compare.published import escaped, judged, scientific
-from compare.report.figures import accuracy_figure, agreement_figure, learning_figure, speed_figure
-from shared.contract import FRAMEWORKS
-from shared.errors import LockstepError
+from compare.report import charts as pictures
+from compare.report.charts import charts_of
+from compare.report.form import Part, SideBySide, Statistics
+from compare.report.playground import PlaygroundModel, playground_models
+from compare.report.reading import read_statistics
+from compare.report.side_by_side import summarise_both
+from compare.report.statistics import Wishes, summarise_experiment
+from compare.report.tables import tables_of, tables_of_both
+from compare.report.verdict import answers_of, answers_of_both, title_of
+from compare.tables import as_csv, as_html, as_markdown, escaped
 from shared.files import read_json, save_page
 from shared.output import Output
-from shared.runs import read_experiment
-from shared.terminal import printable, say
+from shared.runs import read_experiment, records_of
+from shared.terminal import printable
 
-EXCERPT = 700
 SHOWN_CLASSES, SHOWN_NAME = 8, 24
 # What may begin something at the beginning of a line too; `escaped` knows the rest.
 LIVE_AT_THE_BEGINNING = re.compile(r"(?<!\\)([#+\-.!:=(){}])")
+# What ends a script in HTML, or begins a comment in one.
+LIVE_IN_A_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 # What a report is made of.
-REPORT_FILES = ("statistics.json", "report.md", "index.html")
+REPORT_FILES = ("statistics.json", "playground.json", "report.md", "index.html")
+FILES_OF_BOTH = ("statistics.json", "report.md", "index.html")
+KINDS = {
+    "all wrong": "all models are wrong",
+    "split": "frameworks disagree",
+    "confident": "sure and wrong",
+    "label noise": "perhaps a wrong label",
+    "hand-picked": "hand-picked",
+    "given": "given",
+}
+SECTIONS = {
+    "answer": "Answer",
+    "results": "Results",
+    "differences": "Differences",
+    "same": "Same model?",
+    "settings": "Settings",
+    "learning": "Learning",
+    "cost": "Cost",
+    "errors": "Errors",
+    "picked": "Hand-picked",
+    "try": "Try it",
+    "method": "Method",
+}
 
 
-def write_report(experiment: Path, places: Mapping[str, Output]) -> dict[str, Any]:
-    """Write the report of an experiment and return its numbers.
+class Playground(Part):
+    """``playground.json``: the trained models that the page runs, and why others are not among them."""
 
-    What `parity` and `portability` measured is shown too, if they were run. Runs that cannot be read are
-    named and left out, and so is what those two left if it is damaged.
+    models: tuple[PlaygroundModel, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+def write_report(experiment: Path, places: Mapping[str, Output], wishes: Wishes | None = None) -> Statistics:
+    """Write the report of an experiment, or of a published report's numbers, and return these.
 
     Parameters
     ----------
     experiment : Path
-        A directory of runs, such as ``runs/quick``.
+        A directory of runs, such as ``runs/quick``; or of a report, whose pages are made anew.
     places : mapping of str to Output
         Where each of `REPORT_FILES` goes.
+    wishes : Wishes, optional
+        Default: none.
 
     Raises
     ------
     LockstepError
         If there is no finished run, or the runs cannot be compared.
     """
-    from compare.report.statistics import summarise
-
-    runs, left_out = read_experiment(experiment)
-    summary = summarise(runs)
-    summary["name"] = experiment.resolve().name
-    summary["portability"] = _measured(experiment / "portability.json", formats.Portability, left_out)
-    summary["parity"] = _measured(experiment.parent / "parity.json", formats.Parity, left_out)
-    summary["left_out"] = left_out
-    contents: dict[str, str | dict[str, Any]] = {
-        "statistics.json": summary,
-        "report.md": render("report.md.j2", summary),
-        "index.html": render("report.html.j2", summary),
-    }
-    for name, content in contents.items():
+    wishes = wishes or Wishes()
+    if os.path.lexists(experiment / "statistics.json") and not records_of(experiment):
+        statistics = read_statistics(experiment / "statistics.json")
+        playground = _kept_playground(experiment / "playground.json")
+    else:
+        statistics = summarise_experiment(experiment, wishes)
+        playground = _playground(experiment, wishes)
+    for name, content in pages_of(statistics, playground).items():
         with places[name].written() as temporary:
             save_page(temporary, content)
-    return summary
+    return statistics
 
 
-def _measured(path: Path, form: type[formats.Form], left_out: list[str]) -> dict[str, Any] | None:
-    """Return what a command measured; None if it was not run, or what it left is damaged."""
+def write_side_by_side(
+    first: Path, second: Path, places: Mapping[str, Output], wishes: Wishes | None = None
+) -> SideBySide:
+    """Write the page on two experiments and return its numbers; the parameters are those of `write_report`, twice."""
+    both = summarise_both(first, second, wishes)
+    for name, content in pages_of_both(both).items():
+        with places[name].written() as temporary:
+            save_page(temporary, content)
+    return both
+
+
+def _playground(experiment: Path, wishes: Wishes) -> Playground:
+    if wishes.records_only or not wishes.playground:
+        return Playground()
+    networks = [run for run in read_experiment(experiment)[0] if run.record.framework != BASELINE]
+    models, left_out = playground_models(networks)
+    return Playground(models=tuple(models), left_out=tuple(left_out))
+
+
+def _kept_playground(path: Path) -> Playground:
     if not os.path.lexists(path):
-        return None
-    try:
-        return read_json(path, "what its command wrote", form, f"run {path.stem} again").model_dump()
-    except LockstepError as error:
-        left_out.append(str(error))
-        say(f"left out: {error}", aside=True)
-        return None
+        return Playground()
+    return read_json(path, "what a report keeps of its models", Playground, "make the report again")
 
 
-def render(template: str, summary: dict[str, Any]) -> str:
-    """Fill one of the templates.
+def pages_of(statistics: Statistics, playground: Playground) -> dict[str, str | dict[str, Any]]:
+    """Return the contents of the files of `REPORT_FILES`: text, or what becomes JSON."""
+    return {
+        "statistics.json": statistics.model_dump(mode="json"),
+        "playground.json": playground.model_dump(mode="json"),
+        "report.md": markdown_page(statistics),
+        "index.html": html_page(statistics, playground),
+    }
 
-    Every text that is filled in is escaped for its format, by the environment and not by the template.
 
-    Parameters
-    ----------
-    template : str
-        ``report.html.j2`` or ``report.md.j2``.
-    summary : dict
-        Contents of ``statistics.json``.
-    """
-    page = template.endswith(".html.j2")
+def markdown_page(statistics: Statistics) -> str:
+    """Return ``report.md``. Every text that is filled in is escaped, by the environment and not by the template."""
+    environment = _environment(finalize=_escaped)
+    environment.filters["markdown"] = _markdown
+    environment.filters["table"] = lambda table: Markup(as_markdown(table))  # noqa: S704 (escaped there)
+    return environment.get_template("report.md.j2").render(_values(statistics))
+
+
+def html_page(statistics: Statistics, playground: Playground) -> str:
+    """Return ``index.html``: one file whose content-security policy allows its own script and nothing else."""
+    values = _values(statistics)
+    models = [model.model_dump(mode="json") for model in playground.models]
+    own = {
+        "title": statistics.name,
+        "models": playground.models,
+        "unplayable": playground.left_out,
+        "sections": _sections(values, bool(models or playground.left_out)),
+    }
+    return _html("index.html.j2", {**values, **own}, charts_of(statistics), statistics, models)
+
+
+def _html(
+    template: str,
+    values: Mapping[str, Any],
+    charts: Sequence[pictures.Chart],
+    numbers: Part,
+    models: Sequence[dict[str, Any]] = (),
+) -> str:
+    """Fill a page: its text, and the data that its script reads."""
+    environment = _environment(finalize=_shown, autoescape=True)
+    environment.filters["table"] = as_html
+    environment.filters["cell_data"] = _cell_data
+    environment.filters["figure"] = pictures.figure
+    script = _script()
+    data = {
+        "statistics": numbers.model_dump(mode="json"),
+        "tables": {name: as_csv(table) for name, table in values["tables"].items()},
+        "charts": {chart.name: chart.specification for chart in charts},
+        "models": models,
+    }
+    style = "\n".join([_asset("page.css"), pictures.style(), _asset("playground.css")])
+    page = environment.get_template(template).render(
+        **values,
+        # Scripts and styles are our own; of the data, what could end a script is written as JSON may write it.
+        script=Markup(script),  # noqa: S704
+        style=Markup(style),  # noqa: S704
+        json={name: Markup(_in_script(value)) for name, value in data.items()},  # noqa: S704
+        script_hash=_hash(script),
+        charts=charts,
+    )
+    return page.lstrip()
+
+
+def pages_of_both(both: SideBySide) -> dict[str, str | dict[str, Any]]:
+    """Return the contents of the files of a page on two experiments, by the names in `FILES_OF_BOTH`."""
+    tables = tables_of_both(both)
+    cells = (*both.first.cells, *both.second.cells)
+    values = {
+        **{name: getattr(both, name) for name in SideBySide.model_fields},
+        "title": " and ".join(both.names),
+        "answers": answers_of_both(both),
+        "answers_of": answers_of,
+        "tables": tables,
+        "left_out": (*both.first.left_out, *both.second.left_out),
+        "frameworks": list(dict.fromkeys(cell.framework for cell in cells)),
+        "architectures": list(dict.fromkeys(cell.architecture for cell in cells)),
+        "titles": TITLES,
+        "architecture_titles": ARCHITECTURE_TITLES,
+        "kinds": KINDS,
+        "sections": {
+            "answer": "Answer",
+            "results": "Accuracy",
+            "settings": "Settings",
+            "first": both.names[0],
+            "second": both.names[1],
+            "method": "Method",
+        },
+    }
+    environment = _environment(finalize=_escaped)
+    environment.filters["table"] = lambda table: Markup(as_markdown(table))  # noqa: S704 (escaped there)
+    return {
+        "statistics.json": both.model_dump(mode="json"),
+        "report.md": environment.get_template("side_by_side.md.j2").render(values),
+        "index.html": _html("side_by_side.html.j2", values, pictures.charts_of_both(both), both),
+    }
+
+
+def _environment(finalize: Any, autoescape: bool = False) -> Environment:
     environment = Environment(
         loader=PackageLoader("compare.report"),
-        autoescape=page,  # noqa: S701 (in Markdown `finalize` escapes)
-        finalize=_shown if page else _escaped,
+        autoescape=autoescape,  # noqa: S701 (in Markdown `finalize` escapes)
+        finalize=finalize,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["percent"] = lambda value, digits=1: f"{value * 100:.{digits}f}"
-    environment.filters["count"] = lambda value: f"{value:,.0f}"
-    environment.filters["scientific"] = scientific
-    environment.filters["judged"] = judged
-    environment.filters["markdown"] = _markdown
-    environment.filters["excerpt"] = _excerpt
-    environment.filters["name"] = _name
-    environment.filters["listed"] = _listed
-    cells = summary["cells"]
-    figures = {}
-    if page:
-        agreement = summary["agreement"]
-        drawn = {
-            "accuracy": accuracy_figure(cells, summary["baselines"]),
-            "learning": learning_figure(cells),
-            "speed": speed_figure(cells),
-            "agreement": agreement_figure(agreement["names"], agreement["matrix"]),
-        }
-        figures = {name: Markup(svg) for name, svg in drawn.items()}  # noqa: S704 (names and numbers only)
-    return environment.get_template(template).render(
-        summary,
-        figures=figures,
-        frameworks=list(dict.fromkeys(cell["framework"] for cell in cells)),
-        framework_count=len({cell["framework"] for cell in cells} & set(FRAMEWORKS)),
-        architectures=list(dict.fromkeys(cell["architecture"] for cell in cells)),
-        cell_of={(cell["framework"], cell["architecture"]): cell for cell in cells},
-        titles=TITLES,
-        architecture_titles=ARCHITECTURE_TITLES,
-        lowest_agreement=_lowest_agreement(summary),
-        verdict=_verdict(summary),
-        sources=list(dict.fromkeys(source for cell in cells for source in cell["out_of_domain"])),
-    )
+    environment.filters["cell_title"] = title_of
+    environment.filters["listed_classes"] = _listed
+    return environment
 
 
-def _lowest_agreement(summary: dict[str, Any]) -> dict[str, float]:
-    """Smallest agreement between two frameworks, for each architecture."""
-    names, matrix = summary["agreement"]["names"], summary["agreement"]["matrix"]
-    lowest: dict[str, float] = {}
-    for architecture in {cell["architecture"] for cell in summary["cells"]}:
-        rows = [place for place, name in enumerate(names) if name.split()[1] == architecture]
-        if len(rows) > 1:
-            lowest[architecture] = min(matrix[row][column] for row in rows for column in rows)
-    return lowest
+def _values(statistics: Statistics) -> dict[str, Any]:
+    """Return what both templates are filled with."""
+    tables = tables_of(statistics)
+    cells = statistics.cells
+    return {
+        **{name: getattr(statistics, name) for name in Statistics.model_fields},
+        "answers": answers_of(statistics),
+        "tables": tables,
+        "same_tables": [name for name in tables if name == "parity" or name.startswith("portability")],
+        "confusion_tables": [name for name in tables if name.startswith("confusion")],
+        "frameworks": list(dict.fromkeys(cell.framework for cell in cells)),
+        "architectures": list(dict.fromkeys(cell.architecture for cell in cells)),
+        "titles": TITLES,
+        "architecture_titles": ARCHITECTURE_TITLES,
+        "kinds": KINDS,
+    }
 
 
-def _verdict(summary: dict[str, Any]) -> str:
-    """Say in one sentence how the networks stand to the linear baselines."""
-    best = max(summary["cells"], key=lambda cell: cell["accuracy"])
-    network = f"{TITLES[best['framework']]} {ARCHITECTURE_TITLES[best['architecture']]}"
-    said = f"The best network, {network}, is right on {best['accuracy']:.1%} of the test reviews"
-    if not summary["baselines"]:
-        return said + "."
-    linear = max(summary["baselines"], key=lambda cell: cell["accuracy"])
-    points = (best["accuracy"] - linear["accuracy"]) * 100
-    place = "above" if points >= 0 else "below"
-    title = ARCHITECTURE_TITLES[linear["architecture"]]
-    return f"{said}, {abs(points):.1f} points {place} the best baseline, {title} ({linear['accuracy']:.1%})."
+def _sections(values: Mapping[str, Any], playable: bool) -> dict[str, str]:
+    """Return titles of the sections that the page has, by their anchors."""
+    tables, examples = values["tables"], values["examples"]
+    absent = {
+        "differences": not {"pairs", "variances"} & set(tables),
+        "same": not values["same_tables"],
+        "picked": not any({"hand-picked", "given"} & set(example.kinds) for example in examples),
+        "try": not playable,
+    }
+    return {anchor: title for anchor, title in SECTIONS.items() if not absent.get(anchor)}
+
+
+def _asset(name: str) -> str:
+    return files("compare.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _script() -> str:
+    """Return the one script of the page: the library of pictures, the playground, the page itself."""
+    return "\n".join([pictures.library(), pictures.script(), _asset("playground.js"), _asset("page.js")])
+
+
+def _hash(script: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _in_script(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return "".join(LIVE_IN_A_SCRIPT.get(sign, sign) for sign in text)
+
+
+def _cell_data(name: str) -> Markup:
+    framework, _, architecture = name.partition("/")
+    return Markup('data-framework="{}" data-architecture="{}"').format(framework, architecture)
 
 
 def _shown(value: object) -> object:
@@ -171,17 +301,6 @@ def _escaped(value: object) -> object:
     return escaped(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _excerpt(text: str) -> str:
-    """Shorten a review to its beginning and its end, where the verdict often stands."""
-    plain = " ".join(text.replace("<br />", " ").split())
-    return plain if len(plain) <= EXCERPT else f"{plain[: EXCERPT // 2]} […] {plain[-EXCERPT // 2 :]}"
-
-
-def _name(name: str) -> str:
-    """Shorten the name of a class, where it stands in a table."""
-    return name if len(name) <= SHOWN_NAME else f"{name[: SHOWN_NAME - 1]}…"
-
-
 def _listed(class_names: Sequence[str]) -> str:
     """Name the classes, some of them where they are many."""
     shown = ", ".join(map(_name, class_names[:SHOWN_CLASSES]))
@@ -189,6 +308,10 @@ def _listed(class_names: Sequence[str]) -> str:
     return f"{shown} and {others:,} other classes" if others > 0 else shown
 
 
+def _name(name: str) -> str:
+    return name if len(name) <= SHOWN_NAME else f"{name[: SHOWN_NAME - 1]}…"
+
+
 def _markdown(text: str) -> Markup:
-    """Escape a review, which stands at the beginning of a line."""
+    """Escape a text that stands at the beginning of a line."""
     return Markup(LIVE_AT_THE_BEGINNING.sub(r"\\\1", escaped(text)))  # noqa: S704 (escaped)

@@ -16,15 +16,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
-from rich.markdown import Markdown
 from threadpoolctl import threadpool_limits
 
 from compare import workers
 from compare.formats import Values
 from compare.proofs.parity import random_reviews, random_weights
-from compare.published import growth_table, learning_table, reading_table, speed_table
 from compare.studies.figures import growth_figure
 from compare.studies.reading_speed import TEXTS, reading_part
+from compare.studies.tables import growth_table, learning_table, reading_table, speed_table
+from compare.tables import print_table
 from compare.workers import Ask, Workers
 from shared.command_line import announce
 from shared.contract import module_name
@@ -175,7 +175,7 @@ def run_benchmark(plan: Plan, place: Output, picture: Output) -> None:
         found[part] = {"machine": this_machine().model_dump(), "commit": this_commit(), **MEASURE[part](plan, shown)}
         with place.written() as temporary:
             save_page(temporary, found)
-        shown.print(Markdown(TABLES[part](found)))
+        print_table(TABLES[part](found), aside=place.streams)
     if "growth" in plan.parts:
         with picture.written() as temporary:
             save_page(temporary, growth_figure(found["growth"]["rows"]))

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.table import Table
 from scipy.stats import t
 
 from compare.grid.driver import Cell, cells_of_grid, run_cells
-from compare.published import difference_text, escaped, ladder_table, ratio_text
 from compare.studies.figures import ladder_figure
+from compare.studies.tables import ladder_table, rungs_table
+from compare.tables import as_markdown, escaped, print_table
 from shared.errors import LockstepError
 from shared.files import save_page
 from shared.output import PAGE, written
 from shared.runs import Record, is_finished, read_run, run_directory
 from shared.specification import PRESETS, Specification
-from shared.terminal import console, say
+from shared.terminal import say
 
 BASE = "lockstep"
 
@@ -302,7 +302,7 @@ def run_ladder(
     for suffix, content in pages.items():
         with written(runs / f"{study.name}{suffix}", PAGE) as temporary:
             save_page(temporary, content)
-    console(width=120).print(_printed(summary))
+    print_table(rungs_table(summary))
     say(str(runs / f"{study.name}.md"))
     return failed
 
@@ -390,23 +390,6 @@ def _interval(values: Sequence[float] | np.ndarray) -> dict[str, float | None]:
     return {"mean": mean, "low": mean - half, "high": mean + half}
 
 
-def _printed(summary: dict[str, Any]) -> Table:
-    title = f"{summary['framework']} {summary['architecture']}: {summary['title']}"
-    table = Table("rung", "against", title=title)
-    for heading in ("accuracy, %", "difference, points", "training speed"):
-        table.add_column(heading, justify="right")
-    for row in summary["rungs"]:
-        base = row["name"] == BASE
-        table.add_row(
-            row["name"],
-            "" if base else row["against"],
-            f"{np.mean(row['accuracy_of_seeds']):.2%}".rstrip("%"),
-            "" if base else difference_text(row["accuracy_difference"], 100),
-            "" if base else ratio_text(row["speed_ratio"]),
-        )
-    return table
-
-
 def _page(study: Study, summary: dict[str, Any]) -> str:
     sizes, seeds = summary["data"]["sizes"], summary["rungs"][0]["seeds"]
     model = escaped(f"{summary['framework']} {summary['framework_version']}, {summary['architecture']}")
@@ -416,6 +399,6 @@ def _page(study: Study, summary: dict[str, Any]) -> str:
 Every row is trained by the same recipe with one thing switched, and compared with the same seed without the
 switch; in brackets 95 % t-intervals over the seeds.
 
-{ladder_table(summary)}
+{as_markdown(ladder_table(summary), caption=False)}
 ![difference of test accuracy by what is switched]({study.name}.svg)
 """

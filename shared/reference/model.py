@@ -108,8 +108,25 @@ class SentimentClassifier:
         gradients = {name: np.zeros_like(array) for name, array in self.weights.items()}
         gradients["head.kernel"] = self.features.T @ d_outputs
         gradients["head.bias"] = d_outputs.sum(axis=0)
-        self._back_through_layers(self._masked(d_outputs @ self.weights["head.kernel"].T, FEATURES), gradients)
+        np.add.at(gradients["embedding"], tokens, self._back_to_words(d_outputs, gradients))
         return logits, loss, gradients
+
+    def word_vector_gradients(self, d_logits: np.ndarray) -> np.ndarray:
+        """Return the gradient of a function of the logits by the word vector in each place, after :meth:`logits`.
+
+        Parameters
+        ----------
+        d_logits : <float64>[batch, classes]
+            The function's gradient by the logits that were returned last.
+
+        Returns
+        -------
+        <float64>[batch, time, embedding]
+            0 at padding that is not read.
+        """
+        # Of a head of one logit z, the first of the two logits is always 0.
+        d_outputs = d_logits if self.specification.head == "softmax" else d_logits[:, 1:]
+        return self._back_to_words(d_outputs, {})
 
     def _masked(self, values: np.ndarray, name: str) -> np.ndarray:
         """Multiply by a mask, or return the values where there is none; its gradient does the same."""
@@ -209,7 +226,9 @@ class SentimentClassifier:
         d_outputs[np.arange(len(outputs)), self._place(way, how)] = d_part * (lengths > 0)
         return d_outputs
 
-    def _back_through_layers(self, d_features: np.ndarray, gradients: Weights) -> None:
+    def _back_to_words(self, d_head: np.ndarray, gradients: Weights) -> np.ndarray:
+        """Return the gradient by each place's word vector, ``[batch, time, embedding]``; add those of the layers."""
+        d_features = self._masked(d_head @ self.weights["head.kernel"].T, FEATURES)
         hidden, directions = self.specification.hidden_size, self.specification.directions
         d_outputs = [np.zeros_like(one.outputs) for one in self.passes[-1]]
         for (how, way), d_part in zip(
@@ -220,7 +239,7 @@ class SentimentClassifier:
             ways = zip(directions, self.passes[layer], d_outputs, strict=True)
             d_inputs = sum((self._walk_back(layer, way, one, d, gradients) for way, one, d in ways), np.zeros(()))
             d_outputs = np.split(d_inputs, len(directions), axis=2) if layer else []
-        np.add.at(gradients["embedding"], self.tokens, self._masked(self._masked(d_inputs, CHANNELS), WORDS))
+        return self._masked(self._masked(d_inputs, CHANNELS), WORDS)
 
 
 def _softmax_losses(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ CHECKSUM = "md5:7c2ac02c03563afcf9b574c7e56c153a"
 
 # The packaged file keeps the order of the original directory, in which reviews of one film stand
 # side by side, but not the films. Splitting it by runs of neighbours instead of single reviews
-# more than halves the share of test reviews whose film is also trained on (see README).
+# more than halves the share of test reviews whose film is also trained on (see docs/data.md).
 NEIGHBOURS = 500
 
 

@@ -103,7 +103,8 @@ WRITERS = (
     Writer("compare", "run", "--runs", (*GRID, "--runs", "OUT"), FOLDER, own="quick", quick=False),
     Writer("compare", "ladder", "--out", (*STUDY, "--out", "OUT"), FOLDER, own="ladder.json", quick=False),
     Writer("compare", "ablation", "--out", (*STUDY, "--out", "OUT"), FOLDER, own="ablation.json", quick=False),
-    Writer("compare", "results", "--readme", ("results", "--readme", "OUT"), "filled", ".md", quick=False),
+    Writer("compare", "docs", "--files", ("results", "--files", "OUT"), "filled", ".md", quick=False),
+    Writer("compare", "results", "--out", ("experiment", "--out", "OUT"), suffix=".txt"),
     Writer("lessons.silent_errors", "", "--out", ("--out", "OUT"), suffix=".json", quick=False),
     Writer("lessons.word_vectors", "", "--results", ("--results", "OUT"), FOLDER, own="word_vectors.json", quick=False),
     Writer(

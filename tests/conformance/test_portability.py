@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from compare.formats import Portability
 from compare.proofs.parity import PROBABILITIES
 from compare.proofs.portability import EVERYONE
 from shared.contract import REFERENCE
@@ -18,7 +19,7 @@ from shared.runs import read_runs, run_directory
 from shared.weights import read_checkpoint, save_checkpoint
 from tests.conftest import ARCHITECTURES, Command
 from tests.sealed import reseal_run
-from tests.synthetic import write_texts
+from tests.synthetic import write_experiment, write_texts
 from tests.test_compare import reported
 
 
@@ -78,6 +79,37 @@ def test_so_does_every_checkpoint_of_other_classes(
     assert within(largest(value for row in matrix for value in row), PROBABILITIES)
     for run in read_runs(tmp_path / "x"):
         assert len(run.predictions.class_names) == run.predictions.probabilities.shape[1] == classes
+
+
+def test_without_training_the_frameworks_that_have_runs_are_compared(
+    command: Command, smoke_runs: Path, tmp_path: Path
+) -> None:
+    """One lacks an architecture, which is left out and named; the reference has trained nothing."""
+    experiment = tmp_path / "smoke"
+    places = [("keras", "lstm"), ("pytorch", "lstm"), ("pytorch", "gru"), ("fastai", "lstm"), ("fastai", "gru")]
+    for name, architecture in places:
+        shutil.copytree(*(run_directory(runs, name, architecture, 0) for runs in (smoke_runs, experiment)))
+    before = sorted(path.relative_to(experiment) for path in experiment.rglob("*"))
+    done = command("compare", "portability", experiment, "--no-train", "--reviews", 50)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "within the tolerance" in done.stdout
+    assert "left out: gru: no run of keras" in done.stderr
+    found = Portability.model_validate(json.loads((experiment / "portability.json").read_text()))
+    assert found.names == ["keras", "pytorch", "fastai"]
+    assert (found.reviews, list(found.matrices)) == (50, ["lstm"])
+    assert within(largest(value for row in found.matrices["lstm"] for value in row), PROBABILITIES)
+    after = sorted(path.relative_to(experiment) for path in experiment.rglob("*"))
+    assert after == sorted([*before, Path("portability.json")]), "nothing was trained"
+
+
+def test_without_training_one_seed_is_compared(command: Command, tmp_path: Path) -> None:
+    """Who has trained other seeds, or other architectures, cannot be held against each other."""
+    texts = {"one": 30, "two": 30}
+    experiment = write_experiment(tmp_path, texts, networks=[("keras", "lstm"), ("pytorch", "gru")])
+    done = command("compare", "portability", experiment, "--no-train")
+    assert done.returncode == 2
+    assert "no architecture of which keras, pytorch have a run of the same seed" in done.stderr.splitlines()[-1]
+    assert not (experiment / "portability.json").exists()
 
 
 def test_an_experiment_without_runs_is_refused(command: Command, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Deliberate faults, put into one room at a time: the parity suite must notice every one.
+"""Deliberate faults, put into one room at a time: the parity suite must notice every one, in its short form too.
 
 Each is the kind of mistake that people make when they move a model between frameworks. A suite that
 lets one of them pass proves less than it says.
@@ -15,26 +15,12 @@ from unittest.mock import patch
 
 import numpy as np
 
-from compare.proofs.parity import Case, Differences, Training, measure, measure_training, violations
+from compare.proofs.parity import SHORT, Differences, measure, measure_training, violations
 from compare.workers import Ask, implementation
 from shared.data.batches import CHANNELS, FEATURES, WORDS
 from shared.differences import largest
 from shared.errors import LockstepError
 from shared.weights import TORCH_GATE_ORDER, to_torch_layout
-
-# Small, but every part of the model and of training is in one of them.
-PASSES = (
-    Case("gru", "concat", 1, "random"),
-    Case("lstm", "last", 1, "random"),
-    Case("bilstm", "concat", 2, "random"),
-    Case("bigru", "last", 2, "random", 5, "softmax", 0.4, 0.4, "balanced"),
-    Case("lstm", "mean", 1, "random", 2, "sigmoid", 0.4, 0.4),
-)
-TRAININGS = (
-    Training("lstm", dropout=0.3),
-    Training("lstm", dropout=0.3, word_dropout=0.3),
-    Training("lstm", classes=5, class_weights="balanced"),
-)
 
 
 @dataclass(frozen=True)
@@ -78,17 +64,17 @@ def with_fault(framework: str, number: int, job: Callable[..., Any], *arguments:
 
 
 def measure_fault(ask: Ask, number: int) -> Differences:
-    """Return the largest differences from the reference that a fault causes."""
+    """Return the largest differences from the reference that a fault causes, in what `parity --short` measures."""
     fault = FAULTS[number]
 
     def ask_with_fault(job: Callable[..., Any], framework: str, *arguments: object) -> Any:
         return ask(with_fault, framework, number, job, *arguments)
 
     found: Differences = {}
-    for case in PASSES:
+    for case in SHORT.cases:
         for name, value in measure(ask_with_fault, fault.framework, case).items():
             found[name] = largest([value, found.get(name, 0.0)])
-    for training in TRAININGS:
+    for training in SHORT.trainings:
         if not violations(found):
             found |= measure_training(ask_with_fault, fault.framework, training)
     return found

@@ -1,0 +1,98 @@
+"""The tables of the proofs: parity with the reference, and checkpoints of one framework opened in another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from compare.formats import Parity, Portability
+from compare.names import ARCHITECTURE_TITLES, TITLES
+from compare.tables import Cell, Column, Row, Table
+from shared.differences import largest, within
+
+PARITY_NOTE = (
+    "Logits, probabilities and trained probabilities: absolute. Loss and step losses: relative. Gradients: relative to "
+    "each array's largest entry. First step: of any weight, in units of the learning rate. A cross: more than allowed."
+)
+
+
+def parity_table(parity: Parity) -> Table:
+    """Largest difference of each framework from the reference, and what is allowed."""
+    columns = [Column(name, TITLES[name], better="lower", form=".0e") for name in parity.largest]
+    allowed = Column("allowed", "Allowed", form=".0e")
+    return Table(
+        "parity",
+        "Largest difference from a NumPy reference in float64",
+        (Column("quantity", "Largest difference", "text"), *columns, allowed),
+        [
+            Row(
+                (
+                    Cell(quantity),
+                    *(
+                        Cell(judged(values[quantity], tolerance), values[quantity])
+                        for values in parity.largest.values()
+                    ),
+                    Cell(scientific(tolerance), tolerance),
+                )
+            )
+            for quantity, tolerance in parity.tolerances.items()
+        ],
+        (f"Over {_measured_cases(parity)} of a hundred steps. {PARITY_NOTE}",),
+    )
+
+
+def _measured_cases(parity: Parity) -> str:
+    few = "a few cases only: " if parity.short else ""
+    return f"{few}{parity.cases} models and {parity.trainings} training{'' if parity.trainings == 1 else 's'}"
+
+
+def scientific(value: float | None) -> str:
+    """Show a small number by one digit and its power of ten; None stands for what is not a number."""
+    if value is None:
+        return "not a number"
+    return f"{value:.0e}" if value else "0"
+
+
+def judged(value: float | None, allowed: float) -> str:
+    """Show a difference, with a cross if it is more than what is allowed or is not a number."""
+    fine = value is not None and within(value, allowed)
+    return scientific(value) if fine else f"{scientific(value)} ✗"
+
+
+def portability_tables(portability: Portability) -> list[Table]:
+    """Largest difference of a probability, trained in by opened in: a table for each architecture."""
+    return [
+        _opened(portability, f"portability-{architecture}", f"{ARCHITECTURE_TITLES[architecture]}: ", [matrix])
+        for architecture, matrix in portability.matrices.items()
+    ]
+
+
+def portability_table(portability: Portability) -> Table:
+    """Largest difference of a probability over all architectures, trained in by opened in."""
+    return _opened(portability, "portability", "", list(portability.matrices.values()))
+
+
+def _opened(
+    portability: Portability, name: str, about: str, matrices: Sequence[Sequence[Sequence[float | None]]]
+) -> Table:
+    rows = []
+    for row, trained_in in enumerate(portability.names):
+        entries = []
+        for column in range(len(portability.names)):
+            found = [matrix[row][column] for matrix in matrices]
+            known = [value for value in found if value is not None]
+            worst = largest(known) if len(known) == len(found) else None
+            entries.append(Cell(judged(worst, portability.tolerance), worst))
+        rows.append(Row((Cell(TITLES[trained_in]), *entries)))
+    return Table(
+        name,
+        f"{about}largest difference of a probability, by where a checkpoint was trained and where it was opened",
+        (
+            Column("trained_in", "Trained in ↓, opened in →", "text"),
+            *(Column(one, TITLES[one], form=".0e") for one in portability.names),
+        ),
+        rows,
+        (
+            f"From what the trainer itself predicted for {portability.reviews:,} test reviews; up to "
+            f"{scientific(portability.tolerance)} is allowed. A cross: more than that.",
+        ),
+    )
