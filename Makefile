@@ -51,7 +51,7 @@ GRID = --seeds $(SEEDS) --jobs $(JOBS)
 PRETRAIN = $(BIN)/python -m pytorch_impl.pretraining --preset wide $(OFFICIAL) --learning-rate 0.003
 PRETRAINED = $(BIN)/python -m compare run --preset wide $(OFFICIAL) $(GRID) --experiment full-pretrained --no-baselines
 
-full: $(READY) ## train on the official reviews, also from language models, and ask all together: hours (DATA=path|stanford, SEEDS=, JOBS=)
+full: $(READY) ## train on the official reviews, also from language models, and an ensemble of all: hours (DATA=path|stanford, SEEDS=, JOBS=)
 	$(BIN)/python -m compare run --preset full $(OFFICIAL) $(GRID)
 	test -e runs/language-model || $(PRETRAIN) --epochs 4 --out runs/language-model
 	$(PRETRAINED) --architectures lstm --start-from runs/language-model

@@ -82,22 +82,6 @@ class Scored(Form):
     accuracy_high: Share
 
 
-class ScoredCell(Scored):
-    """A cell of the grid, over its seeds."""
-
-    framework: FrameworkOrBaseline
-    architecture: Architecture
-    seeds: Annotated[list[int], Field(min_length=1)]
-
-
-class Statistics(Form):
-    """``statistics.json`` of a report."""
-
-    cells: Annotated[list[ScoredCell], Field(min_length=1)]
-    baselines: list[ScoredCell]
-    spread: dict[Architecture, Share]
-
-
 class ScoredEnsemble(Scored):
     """Models that were asked together."""
 

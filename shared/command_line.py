@@ -49,7 +49,8 @@ class Parser(argparse.ArgumentParser):
         """Parse, and refuse ``--flag=--``, of which `argparse` makes an empty list."""
         parsed, rest = super().parse_known_args(args, namespace)
         for action in self._actions:
-            if action.nargs is None and getattr(parsed, action.dest, None) == []:
+            value = getattr(parsed, action.dest, None)
+            if action.nargs is None and (value == [] or (isinstance(value, list) and [] in value)):
                 self.error(f"argument {'/'.join(action.option_strings) or action.dest}: expected one argument")
         return parsed, rest
 

@@ -121,7 +121,8 @@ class Machine(_Strict):
 class Record(_Strict):
     """``record.json``.
 
-    ``optimizer`` is empty in records of earlier versions and of baselines. ``metrics`` has ``validation`` and ``test``, each with every metric of `shared.metrics.evaluate`;
+    ``optimizer`` is empty in records of earlier versions and of baselines. ``metrics`` has ``validation`` and
+    ``test``, each with every metric of `shared.metrics.evaluate`;
     ``out_of_domain`` has the same for sources of other tasks that the model was tested on too;
     ``reviews_per_second`` has ``training`` and ``prediction``; memory is the process's peak. ``load`` is that of the
     training, None in records of earlier versions. ``latency_ms`` are percentiles of what the answer about a single

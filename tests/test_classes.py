@@ -27,18 +27,23 @@ from compare.grid.baselines import (
     fit_baseline,
 )
 from compare.grid.reuse import compared_fields
+from compare.report.comparable import check_comparable
+from compare.report.errors import CONFUSED_PAIRS, EXAMPLES, LARGEST_TABLE
+from compare.report.form import Cell
 from compare.report.page import REPORT_FILES
-from compare.report.statistics import CONFUSED_PAIRS, LARGEST_TABLE, check_comparable, summarise
+from compare.report.reading import read_statistics
+from compare.report.statistics import summarise_experiment
+from compare.tables import escaped
 from shared.contract import FRAMEWORKS
 from shared.data.corpus import Corpus
 from shared.errors import LockstepError
 from shared.loading import load_corpus
 from shared.metrics import evaluate
-from shared.runs import read_runs
+from shared.runs import read_records, read_runs
 from shared.specification import Specification
 from tests.sealed import reseal_run
 from tests.synthetic import NETWORKS, write_experiment, write_texts
-from tests.test_compare import Page, reported
+from tests.test_compare import check_scripts, page_of, reported
 
 # A name that HTML and Markdown would act on, one that is long, one that a column could have.
 FIVE = {"<b>|_*one*": 40, "two": 60, "a name that is longer than a table has room for": 60, "label": 60, "reviews": 80}
@@ -67,21 +72,20 @@ def of_five(five: Path) -> Corpus:
 
 
 def test_every_baseline_tells_five_classes_apart(five: Path) -> None:
-    summary = summarise(read_runs(five))
-    accuracies = {cell["architecture"]: cell["accuracy"] for cell in summary["baselines"]}
+    found = summarise_experiment(five)
+    accuracies = {cell.architecture: cell.accuracy.value for cell in found.baselines}
     assert list(accuracies) == list(BASELINES)
     assert accuracies["majority"] == pytest.approx(80 / 300, abs=0.05)
     assert min(accuracies[name] for name in LINEAR) > 0.95
     assert accuracies["mean-of-vectors"] > accuracies["majority"] + 0.2, "of random vectors"
-    for cell in summary["baselines"]:
-        assert cell["parameters"]["total"] == (5 if cell["architecture"] == "majority" else 5 * features(cell))
+    for cell in found.baselines:
+        assert cell.parameters.total == (5 if cell.architecture == "majority" else 5 * features(cell))
 
 
-def features(cell: dict[str, object]) -> int:
+def features(cell: Cell) -> int:
     """How many features a baseline's classes have weights for, the intercept among them."""
-    total = cell["parameters"]["total"]  # type: ignore[index]
-    assert total % 5 == 0
-    return int(total // 5)
+    assert cell.parameters.total % 5 == 0
+    return cell.parameters.total // 5
 
 
 @pytest.mark.parametrize("name", BASELINES)
@@ -215,16 +219,19 @@ def test_baselines_are_compared_in_their_class_weights() -> None:
 
 def test_confusions_are_scikit_learns(five: Path) -> None:
     runs = [run for run in read_runs(five) if run.record.framework in FRAMEWORKS]
-    summary = summarise(read_runs(five))
-    assert summary["class_names"] == sorted(FIVE)
-    for confusion, (framework, architecture) in zip(summary["confusions"], sorted(NETWORKS, key=order), strict=True):
+    found = summarise_experiment(five)
+    assert list(found.data.class_names) == sorted(FIVE)
+    for confusion, (framework, architecture) in zip(found.confusions, sorted(NETWORKS, key=order), strict=True):
+        assert confusion.cell == f"{framework}/{architecture}"
+        assert confusion.seeds == (0,)
         run = next(one for one in runs if (one.record.framework, one.record.architecture) == (framework, architecture))
         labels, predicted = run.predictions.labels, run.predictions.classes
         expected = confusion_matrix(labels, predicted, labels=range(5))
-        assert confusion["matrix"] == expected.tolist()
-        worst = confusion["pairs"][0]
-        assert worst["reviews"] == (expected * (1 - np.eye(5))).max()
-        assert worst["share"] == pytest.approx(worst["reviews"] / expected[worst["label"]].sum())
+        assert confusion.matrix is not None
+        assert np.array_equal(confusion.matrix, expected)
+        worst = confusion.pairs[0]
+        assert worst.reviews == (expected * (1 - np.eye(5))).max() == expected[worst.label, worst.prediction]
+        assert worst.share == pytest.approx(worst.reviews / expected[worst.label].sum())
 
 
 def order(network: tuple[str, str]) -> tuple[int, int]:
@@ -232,19 +239,34 @@ def order(network: tuple[str, str]) -> tuple[int, int]:
 
 
 def test_the_hardest_reviews_are_those_of_the_smallest_probability(five: Path) -> None:
-    runs = [run for run in read_runs(five) if run.record.framework in FRAMEWORKS]
-    hardest = summarise(read_runs(five))["hardest"]
-    labels = runs[0].predictions.labels
-    right = np.mean([run.predictions.probabilities[np.arange(len(labels)), labels] for run in runs], axis=0)
-    assert [review["mean_probability_of_label"] for review in hardest] == pytest.approx(np.sort(right)[:3].tolist())
-    for review in hardest:
-        row = runs[0].predictions.review_ids.tolist().index(review["review_id"])
-        answers = [int(run.predictions.classes[row]) for run in runs]
-        wrong = [answer for answer in answers if answer != labels[row]]
-        assert review["models_wrong"] == len(wrong) > 0
-        assert wrong.count(review["wrong_answer"]) == max(map(wrong.count, wrong))
-        own = sorted(FIVE).index(review_class(five, review["text"]))
-        assert own == review["label"]
+    runs = {
+        f"{run.record.framework}/{run.record.architecture}": run
+        for run in read_runs(five)
+        if run.record.framework in FRAMEWORKS
+    }
+    examples = summarise_experiment(five).examples
+    predictions = next(iter(runs.values())).predictions
+    labels, review_ids = predictions.labels, predictions.review_ids.tolist()
+    right = np.mean(
+        [run.predictions.probabilities[np.arange(len(labels)), labels] for run in runs.values()], axis=0, dtype=float
+    )
+    all_wrong = np.all([run.predictions.classes != labels for run in runs.values()], axis=0)
+    assert 0 < all_wrong.sum() < EXAMPLES / 4, "each of four kinds gets its turns: they are all among the examples"
+    hardest = [row for row in np.argsort(right, kind="stable").tolist() if all_wrong[row]]
+    chosen = [example.review_id for example in examples if "all wrong" in example.kinds]
+    assert chosen == [review_ids[row] for row in hardest]
+    means = [np.mean([example.probabilities[name] for name in runs]) for example in examples]
+    assert means == pytest.approx(sorted(right[review_ids.index(example.review_id)] for example in examples))
+    for example in examples:
+        row = review_ids.index(example.review_id)
+        assert {name: example.answers[name] for name in runs} == {
+            name: run.predictions.classes[row] for name, run in runs.items()
+        }
+        wrong = sum(answer != labels[row] for answer in (example.answers[name] for name in runs))
+        assert (wrong == len(runs)) == ("all wrong" in example.kinds)
+        assert wrong > 0
+        assert example.text is not None
+        assert sorted(FIVE).index(review_class(five, example.text)) == example.label
 
 
 def review_class(experiment: Path, text: str) -> str:
@@ -255,8 +277,11 @@ def review_class(experiment: Path, text: str) -> str:
 
 def test_an_ensemble_of_five_classes(five: Path) -> None:
     rows = {row["name"]: row for row in summarise_ensemble(read_runs(five))}
-    summary = summarise(read_runs(five))
-    assert rows["networks"]["accuracy"] > max(cell["accuracy"] for cell in summary["cells"])
+    found = summarise_experiment(five)
+    assert rows["networks"]["accuracy"] > max(cell.accuracy.value for cell in found.cells)
+    assert {one.name: (one.models, one.accuracy.value, one.validation_log_loss) for one in found.ensembles} == {
+        name: (row["models"], row["accuracy"], row["validation_log_loss"]) for name, row in rows.items()
+    }
     assert rows["networks and linear baselines, weighted"]["models"] == len(NETWORKS) + len(LINEAR)
     assert rows["linear baselines, weighted"]["metrics"]["macro_f1"] > 0.95
 
@@ -290,33 +315,47 @@ def sections(markdown: str) -> dict[str, str]:
 
 def test_the_report_of_five_classes(five: Path, tmp_path: Path) -> None:
     out = reported(five, tmp_path)
+    found = read_statistics(out / "statistics.json")
     parts = sections((out / "report.md").read_text())
-    page = Page()
-    page.feed((out / "index.html").read_text())
-    assert "b" not in page.tags[: page.tags.index("h2")], "a name is no markup"
-    for name in ("<b>|_*one*", "a name that is longer t…", "300 read, 300 used", "other-data: accuracy"):
-        assert name in page.text.replace("other-data:accuracy", "other-data: accuracy"), name
-    assert "300 read, 300 used" in parts["What was read"]
-    assert "| Keras LSTM | 25.0 | 0.2500 | 0.2500 |" in parts["Out of their domain"]
-    tables = parts["Confusions"].split("\n\n")[2:]
+    page = page_of((out / "index.html").read_text())
+    check_scripts(page)
+    assert page.tags.count("b") == 3 + len(found.examples), "three answers, the class of each review; no name"
+    for name in ("<b>|_*one*", "a name that is longer t…", "300 read, 300 used"):
+        assert name in page.text, name
+    assert "300 read, 300 used" in parts["How it was measured"]
+    assert "| Keras LSTM | other-data | 25.00 | 0.2500 | 0.2500 | 0.2500 | 0.2500 | 0.2500 |" in parts["Results"]
+    assert "Keras LSTMother-data25.000.25000.25000.25000.25000.2500" in page.text
+    tables = parts["Where they fail"].split("by their class and by the class predicted**\n\n")[1:]
     assert len(tables) == len(NETWORKS)
-    assert tables[0].count("\n") == 1 + 5
-    assert r"&lt;b&gt;\|\_\*one\*" in tables[0]
-    summary = json.loads((out / "statistics.json").read_text())
-    for review in summary["hardest"]:
-        assert "(most often: " in parts["The three hardest reviews"]
-        assert review["wrong_answer"] is not None
+    for table, confusion in zip(tables, found.confusions, strict=True):
+        lines = table.split("\n\n")[0].splitlines()
+        assert len(lines) == 2 + 5
+        assert confusion.matrix is not None
+        for line, row in zip(lines[2:], confusion.matrix, strict=True):
+            assert line.endswith(" ".join(f"| {value}" for value in row) + " |")
+        assert r"Predicted &lt;b&gt;\|\_\*one\*" in lines[0]
+        assert lines[2 + sorted(FIVE).index("<b>|_*one*")].startswith(r"| &lt;b&gt;\|\_\*one\* |")
+    worst = found.examples[0]
+    assert "all wrong" in worst.kinds
+    shown = parts["Where they fail"].split(f"**{escaped(worst.review_id)}**")[1].split("\n**")[0]
+    assert "all models are wrong" in shown
+    assert shown.count("✗") >= len(NETWORKS)
 
 
-def test_a_rare_class_shows_in_macro_f1_and_two_classes_have_no_table(rare: Path, tmp_path: Path) -> None:
-    parts = sections((reported(rare, tmp_path) / "report.md").read_text())
-    majority = next(line for line in parts["Test accuracy"].splitlines() if "majority class" in line)
-    assert float(majority.split("|")[2].split()[0]) > 90
-    measures = next(line for line in parts["Other measures on the test reviews"].splitlines() if "majority" in line)
-    assert float(measures.split("|")[2]) < 0.5
-    assert "Confusions" not in parts
-    assert "Out of their domain" not in parts
-    assert "(most often" not in parts["The three hardest reviews"]
+def test_a_rare_class_shows_in_macro_f1_and_of_two_classes_the_table_is_two_by_two(rare: Path, tmp_path: Path) -> None:
+    out = reported(rare, tmp_path)
+    found = read_statistics(out / "statistics.json")
+    parts = sections((out / "report.md").read_text())
+    (headline, metrics) = (line for line in parts["Results"].splitlines() if line.startswith("| majority class"))
+    assert float(headline.split("|")[2].split()[0]) > 90
+    assert float(metrics.split("|")[3]) < 0.5
+    heads = next(line for line in parts["Results"].splitlines() if "Macro F1" in line and "Validation" in line)
+    assert heads.split("|")[3].strip() == "Macro F1 ↑"
+    for confusion in found.confusions:
+        assert confusion.matrix is not None
+        assert np.array(confusion.matrix).shape == (2, 2)
+        assert sum(map(sum, confusion.matrix)) == found.data.sizes["test"]
+    assert "The same models on other reviews" not in parts["Results"]
     assert "frequent, rare" in parts["# Lockstep: experiment"]
 
 
@@ -324,12 +363,13 @@ def test_of_many_classes_the_most_confused_are_listed(tmp_path: Path) -> None:
     names = [f"class {number:02}" for number in range(LARGEST_TABLE + 5)]
     experiment = write_experiment(tmp_path, dict.fromkeys(names, 14), [("keras", "lstm")])
     parts = sections((reported(experiment, tmp_path / "report") / "report.md").read_text())
-    rows = [line for line in parts["Confusions"].splitlines() if line.startswith("| class")]
+    rows = [line for line in parts["Where they fail"].splitlines() if line.startswith("| class")]
     assert len(rows) == CONFUSED_PAIRS
-    summary = summarise(read_runs(experiment))
-    assert summary["confusions"][0]["matrix"] is None
+    found = summarise_experiment(experiment)
+    assert found.confusions[0].matrix is None
     shown = [int(row.split("|")[3]) for row in rows]
     assert shown == sorted(shown, reverse=True)
+    assert shown == [pair.reviews for pair in found.confusions[0].pairs]
     assert "class 07 and 17 other classes" in parts["# Lockstep: experiment"]
     assert {path.name for path in (tmp_path / "report").iterdir()} == set(REPORT_FILES)
 
@@ -348,13 +388,20 @@ def test_architectures_may_differ_as_a_tasks_published_models_do(five: Path, tmp
     shutil.rmtree(experiment / "baseline")
     change_fields(experiment, ["lstm"], dropout=0.5)
     with pytest.raises(LockstepError, match="differ in dropout"):
-        check_comparable(read_runs(experiment))
+        check_comparable(experiment, read_records(experiment)[0])
     change_fields(experiment, ["lstm", "gru"], data="reuters:nowhere")
-    summary = summarise(read_runs(experiment))
-    assert summary["by_architecture"] == {"dropout": {"gru": 0.2, "lstm": 0.5}}
-    assert "dropout" not in summary["specification"]
+    found = summarise_experiment(experiment)
+    (differing,) = [setting for setting in found.settings if setting.differs]
+    assert differing.field == "dropout"
+    assert differing.values == {f"{name}/{one}": {"gru": 0.2, "lstm": 0.5}[one] for name, one in NETWORKS}
+    assert found.mixed == ()
     parts = sections((reported(experiment, tmp_path / "report") / "report.md").read_text())
-    assert "| dropout | GRU: 0.2; LSTM: 0.5 |" in parts["What was held equal"]
+    differences = parts["What is set where"].split("**All settings**")[0]
+    rows = [line for line in differences.splitlines() if line.startswith("| ")]
+    assert [row.split(" | ")[:3] for row in rows[2:]] in (
+        [["| dropout", "0.5", "Keras LSTM; PyTorch LSTM"], ["| dropout", "0.2", "Keras GRU; PyTorch GRU"]],
+        [["| dropout", "0.2", "Keras GRU; PyTorch GRU"], ["| dropout", "0.5", "Keras LSTM; PyTorch LSTM"]],
+    )
     change_fields(experiment, ["gru"], hidden_size=5)
     with pytest.raises(LockstepError, match="differ in hidden_size"):
-        check_comparable(read_runs(experiment))
+        check_comparable(experiment, read_records(experiment)[0])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import html.parser
 import json
 import re
@@ -20,14 +22,21 @@ from sklearn.metrics import log_loss
 
 from compare.ensembles.ensemble import PENALTY, pool_weights, pooled, summarise_ensemble
 from compare.grid.baselines import BASELINES, LINEAR, NaiveBayesSVM
-from compare.published import escaped
-from compare.report.page import REPORT_FILES, render, write_report
-from compare.report.statistics import check_comparable, summarise
+from compare.names import ARCHITECTURE_TITLES, TITLES
+from compare.report.charts import charts_of
+from compare.report.comparable import check_comparable
+from compare.report.page import REPORT_FILES, Playground, pages_of, write_report
+from compare.report.published_results import RESULTS
+from compare.report.reading import read_statistics
+from compare.report.statistics import summarise_experiment
+from compare.report.tables import tables_of
+from compare.report.verdict import title_of
+from compare.tables import escaped
 from shared.contract import FRAMEWORKS, REFERENCE
 from shared.errors import LockstepError
 from shared.files import seal
 from shared.output import PAGE, Output, is_claimed
-from shared.runs import read_runs
+from shared.runs import read_records, read_runs
 from tests.conftest import ARCHITECTURES, ROOT, Command
 from tests.sealed import reseal_run
 
@@ -44,16 +53,25 @@ def report(smoke_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return reported(smoke_runs, tmp_path_factory.mktemp("report"))
 
 
+def comparable(experiment: Path) -> list[str]:
+    """What the records of an experiment differ in, if they may."""
+    return check_comparable(experiment, read_records(experiment)[0])
+
+
 def test_baselines_beat_chance_and_stand_beside_the_networks(smoke_runs: Path) -> None:
-    summary = summarise(read_runs(smoke_runs))
-    assert [cell["architecture"] for cell in summary["baselines"]] == list(BASELINES)
-    accuracies = {cell["architecture"]: cell["accuracy"] for cell in summary["baselines"]}
+    found = summarise_experiment(smoke_runs)
+    assert [cell.architecture for cell in found.baselines] == list(BASELINES)
+    accuracies = {cell.architecture: cell.accuracy.value for cell in found.baselines}
     assert accuracies["majority"] == pytest.approx(0.5, abs=0.01)
     assert accuracies["majority"] + 0.15 < accuracies["mean-of-vectors"] < accuracies["tf-idf"]
     assert min(accuracies["tf-idf"], accuracies["linear-svm"], accuracies["nb-svm"]) > 0.8
-    assert [(cell["framework"], cell["architecture"]) for cell in summary["cells"]] == [
+    assert [(cell.framework, cell.architecture) for cell in found.cells] == [
         (framework, architecture) for framework in (*FRAMEWORKS, REFERENCE) for architecture in ARCHITECTURES
     ]
+    of_baselines = [pair for pair in found.pairs if pair.kind == "baseline"]
+    assert {(pair.first, pair.second) for pair in of_baselines} >= {
+        (cell.name, baseline.name) for cell in found.cells for baseline in found.baselines
+    }, "each network is held against each baseline"
 
 
 def test_naive_bayes_ratio_by_hand() -> None:
@@ -66,24 +84,53 @@ def test_naive_bayes_ratio_by_hand() -> None:
 
 
 def test_statistics_follow_from_the_runs(smoke_runs: Path) -> None:
-    runs = read_runs(smoke_runs)
-    summary = summarise(runs)
-    cell = summary["cells"][0]
-    run = next(run for run in runs if run.directory.parts[-3:] == ("keras", "rnn", "seed-0"))
+    runs = {
+        f"{run.record.framework}/{run.record.architecture}": run for run in read_runs(smoke_runs)
+    }  # there is one seed
+    found = summarise_experiment(smoke_runs)
+    cell, run = found.cells[0], runs["keras/rnn"]
+    assert cell.name == "keras/rnn"
     right = run.predictions.classes == run.predictions.labels
-    assert cell["accuracy"] == pytest.approx(right.mean())
-    assert cell["accuracy_low"] < cell["accuracy"] < cell["accuracy_high"]
+    assert cell.accuracy.value == pytest.approx(right.mean())
+    assert cell.accuracy.low is not None
+    assert cell.accuracy.high is not None
+    assert cell.accuracy.low < cell.accuracy.value < cell.accuracy.high
     # Wilson's interval by its formula.
     n, p, z = len(right), right.mean(), 1.959964
     middle, width = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    assert cell["accuracy_low"] == pytest.approx((middle - width) / (1 + z**2 / n), abs=1e-6)
-    matrix = np.array(summary["agreement"]["matrix"])
-    assert (np.diag(matrix) == 1).all()
-    assert np.array_equal(matrix, matrix.T)
-    hardest = summary["hardest"]
-    assert len(hardest) == 3
-    assert all(review["text"] for review in hardest)
-    assert hardest[0]["mean_probability_of_label"] <= hardest[2]["mean_probability_of_label"]
+    assert cell.accuracy.low == pytest.approx((middle - width) / (1 + z**2 / n), abs=1e-6)
+    assert cell.accuracy.high == pytest.approx((middle + width) / (1 + z**2 / n), abs=1e-6)
+    # Every two models stand beside each other once.
+    named = [frozenset((pair.first, pair.second)) for pair in found.pairs]
+    assert len(named) == len(set(named)) == len(runs) * (len(runs) - 1) // 2
+    for pair in found.pairs:
+        first, second = (runs[name].predictions for name in (pair.first, pair.second))
+        of_first, of_second = (one.classes == one.labels for one in (first, second))
+        assert pair.agreement == pytest.approx((first.classes == second.classes).mean())
+        assert pair.difference.value == pytest.approx(of_first.mean() - of_second.mean())
+        assert pair.first_only == (of_first & ~of_second).sum()
+        assert pair.second_only == (of_second & ~of_first).sum()
+        assert pair.holm >= pair.mcnemar
+
+
+def test_the_hardest_review_is_shown_with_its_text(smoke_runs: Path) -> None:
+    networks = [run for run in read_runs(smoke_runs) if run.record.framework != "baseline"]
+    found = summarise_experiment(smoke_runs)
+    first = networks[0].predictions
+    rows, labels = np.arange(len(first.labels)), first.labels
+    right = np.mean([run.predictions.probabilities[rows, labels] for run in networks], axis=0)  # [reviews]
+    all_wrong = np.all([run.predictions.classes != labels for run in networks], axis=0)
+    hardest = rows[all_wrong][right[all_wrong].argmin()]
+    chosen = [example for example in found.examples if "all wrong" in example.kinds]
+    assert chosen[0].review_id == first.review_ids[hardest]
+    assert all(example.text for example in found.examples)
+    for example in found.examples:
+        row = first.review_ids.tolist().index(example.review_id)
+        assert example.label == example.shown_class == labels[row]
+        for run in networks:
+            cell = f"{run.record.framework}/{run.record.architecture}"
+            assert example.answers[cell] == run.predictions.classes[row]
+            assert example.probabilities[cell] == pytest.approx(run.predictions.probabilities[row, labels[row]])
 
 
 def test_an_ensemble_is_the_mean_of_its_networks(smoke_runs: Path) -> None:
@@ -145,54 +192,136 @@ def test_no_other_weights_are_better(seed: int) -> None:
 
 
 class Page(html.parser.HTMLParser):
-    """Collects what a page links to, and its text."""
+    """Collects what a page links to, its scripts, and its text: what a reader sees."""
 
     def __init__(self) -> None:
         super().__init__()
         self.links: list[str] = []
         self.tags: list[str] = []
+        self.attributes: list[tuple[str, dict[str, str]]] = []
+        self.scripts: list[tuple[dict[str, str], str]] = []
         self.text = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
         self.tags.append(tag)
-        self.links += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href")]
+        self.attributes.append((tag, given))
+        self.links += [
+            value for name, value in given.items() if name in ("src", "href", "xlink:href", "srcset", "data")
+        ]
+        if tag == "script":
+            self.scripts.append((given, ""))
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        if self.cdata_elem is None:
+            self.text += data
+        elif self.cdata_elem == "script":
+            attributes, before = self.scripts[-1]
+            self.scripts[-1] = attributes, before + data
+
+
+def page_of(text: str) -> Page:
+    page = Page()
+    page.feed(text)
+    page.close()
+    return page
+
+
+def executable(page: Page) -> list[str]:
+    """What a browser would run."""
+    return [text for attributes, text in page.scripts if attributes.get("type", "") != "application/json"]
+
+
+def check_scripts(page: Page) -> None:
+    """One script of its own, which the policy names by its hash; data beside it; nothing else that could run."""
+    (script,) = executable(page)
+    for attributes, text in page.scripts:
+        assert "src" not in attributes
+        if text != script:
+            assert json.loads(text) is not None
+    assert "\r" not in script, "a browser reads a line end for it, and the hash would be another one"
+    (policy,) = [
+        attributes["content"]
+        for tag, attributes in page.attributes
+        if tag == "meta" and attributes.get("http-equiv") == "Content-Security-Policy"
+    ]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert rules["default-src"] == "'none'"
+    assert rules["script-src"] == f"'sha256-{digest}'"
+    assert rules["base-uri"] == rules["form-action"] == "'none'"
+    assert not {"connect-src", "frame-src", "font-src", "script-src-elem", "script-src-attr"} & set(rules)
+    assert rules["img-src"] == "data:"
+    assert not [name for _, given in page.attributes for name in given if name.startswith("on")]
+    assert not {"iframe", "object", "embed", "link", "base", "form"} & set(page.tags)
 
 
 def test_the_page_is_one_file_and_works_offline(report: Path) -> None:
-    page = Page()
-    page.feed((report / "index.html").read_text())
-    assert all(link.startswith("#") for link in page.links)
-    assert "script" not in page.tags
-    assert page.tags.count("svg") == 4
-    for words in ("Test accuracy", "Learning curves", "Agreement", "The three hardest reviews", "NB-SVM"):
+    page = page_of((report / "index.html").read_text())
+    found = read_statistics(report / "statistics.json")
+    published = {result.url for result in RESULTS}
+    assert found.published == RESULTS
+    assert all(link.startswith("https://") for link in published)
+    elsewhere = {link for link in page.links if not link.startswith("#")}
+    assert elsewhere == published, "to be clicked; nothing is loaded"
+    assert [tag for tag, given in page.attributes if {"src", "data", "srcset"} & set(given)] == []
+    places = {given["id"] for _, given in page.attributes if "id" in given}
+    assert {link.removeprefix("#") for link in page.links if link.startswith("#")} <= places
+    check_scripts(page)
+    charts = charts_of(found)
+    assert len(charts) > 4
+    assert page.tags.count("figure") == len(charts)
+    assert page.tags.count("table") == len(tables_of(found)) + len(found.examples)
+    for words in ("Results", "Learning", "Agreement", "all models are wrong", "NB-SVM", *(one.title for one in charts)):
         assert words in page.text
 
 
+def test_the_commands_on_the_page_stand_on_lines_of_their_own(report: Path) -> None:
+    found = read_statistics(report / "statistics.json")
+    assert len(found.commands) > 1
+    assert "\n".join(found.commands) in page_of((report / "index.html").read_text()).text
+
+
 def test_the_report_says_what_the_statistics_say(report: Path) -> None:
-    summary = json.loads((report / "statistics.json").read_text())
+    found = read_statistics(report / "statistics.json")
     markdown = (report / "report.md").read_text()
-    for cell in summary["cells"]:
-        assert f" {cell['accuracy'] * 100:.1f} ({cell['accuracy_low'] * 100:.1f}–" in markdown
-    assert re.search(r"^\| PyTorch \|( \d\d\.\d \(\d\d\.\d–\d\d\.\d\) \|){4}$", markdown, re.MULTILINE)
+    page = page_of((report / "index.html").read_text())
+    for cell in (*found.cells, *found.baselines):
+        accuracy = cell.accuracy
+        assert accuracy.low is not None
+        assert accuracy.high is not None
+        between = f"({accuracy.low * 100:.2f}–{accuracy.high * 100:.2f})"
+        assert f"| {title_of(cell.name)} | {accuracy.value * 100:.2f} {between} |" in markdown
+        assert f"{title_of(cell.name)}{accuracy.value * 100:.2f} {between}" in page.text
+    for architecture in ARCHITECTURES:
+        title = ARCHITECTURE_TITLES[architecture]
+        row = rf"^\| {TITLES['pytorch']} {title} \| \d\d\.\d\d \(\d\d\.\d\d–\d\d\.\d\d\) \|"
+        assert re.search(row, markdown, re.MULTILINE)
+    for file in ("index.html", "report.md"):
+        text = page.text if file == "index.html" else markdown
+        for ensemble in found.ensembles:
+            assert f"{ensemble.accuracy.value * 100:.2f}" in text.split(f"Ensemble: {ensemble.name}")[1][:40]
 
 
 def test_review_text_cannot_become_markup(report: Path) -> None:
-    summary = json.loads((report / "statistics.json").read_text())
+    found = read_statistics(report / "statistics.json")
     evil = "<script>alert(1)</script> [x](javascript:alert(2)) <img src=x onerror=alert(3)> `{{ 7 * 7 }}` | # **"
-    summary["hardest"][0]["text"] = evil
-    summary["hardest"][0]["review_id"] = evil
-    page = Page()
-    page.feed(render("report.html.j2", summary))
-    assert not {"script", "img"} & set(page.tags)
+    examples = list(found.examples)
+    examples[0] = examples[0].model_copy(update={"text": evil, "review_id": evil, "explanations": ()})
+    assert "all wrong" in examples[0].kinds, "Markdown shows one of a kind"
+    pages = pages_of(found.model_copy(update={"examples": tuple(examples)}), Playground())
+    page = page_of(str(pages["index.html"]))
+    check_scripts(page)
+    assert "img" not in page.tags
+    assert "alert(1)" not in executable(page)[0]
     assert page.text.count(evil) == 2
-    markdown = render("report.md.j2", summary)
+    markdown = str(pages["report.md"])
     assert "<script" not in markdown
     assert "<img" not in markdown
     assert "](javascript" not in markdown
-    assert "49" not in markdown.split("hardest reviews")[1].split("##")[0].replace(str(summary["hardest"]), "")[:400]
+    shown = escaped(evil)
+    assert markdown.count(shown) == 2
+    assert "7 \\* 7" in shown
 
 
 def change_record(run: Path, **changes: object) -> None:
@@ -210,7 +339,7 @@ def test_runs_that_cannot_be_compared_are_refused_by_name(smoke_runs: Path, tmp_
         shutil.copytree(smoke_runs, copied)
         change_record(copied / "flair" / "gru" / "seed-0", **{name: value})
         with pytest.raises(LockstepError, match="flair/gru/seed-0") as error:
-            check_comparable(read_runs(copied))
+            comparable(copied)
         assert name in str(error.value) or "fingerprints" in str(error.value)
 
 
@@ -218,10 +347,10 @@ def test_each_architecture_may_start_from_a_model_of_its_own(smoke_runs: Path, t
     shutil.copytree(smoke_runs, tmp_path / "smoke")
     for run in (tmp_path / "smoke").glob("*/gru/seed-0"):
         change_record(run, start_from="runs/language-model")
-    check_comparable(read_runs(tmp_path / "smoke"))
+    comparable(tmp_path / "smoke")
     change_record(tmp_path / "smoke/flair/gru/seed-0", start_from="runs/another")
     with pytest.raises(LockstepError, match=r"gru/seed-0 and .*gru/seed-0 differ in start_from: 'runs/"):
-        check_comparable(read_runs(tmp_path / "smoke"))
+        comparable(tmp_path / "smoke")
 
 
 def test_a_run_from_before_a_field_existed_had_its_default(smoke_runs: Path, tmp_path: Path) -> None:
@@ -230,10 +359,10 @@ def test_a_run_from_before_a_field_existed_had_its_default(smoke_runs: Path, tmp
     record = json.loads(path.read_text())
     del record["specification"]["padding"]
     reseal_run(path.parent, specification=record["specification"])
-    check_comparable(read_runs(tmp_path / "smoke"))
+    comparable(tmp_path / "smoke")
     change_record(path.parent, padding="left")
     with pytest.raises(LockstepError, match="differ in padding: 'left' and 'masked'"):
-        check_comparable(read_runs(tmp_path / "smoke"))
+        comparable(tmp_path / "smoke")
 
 
 def test_runs_that_started_from_other_files_are_refused(smoke_runs: Path, tmp_path: Path) -> None:
@@ -242,7 +371,7 @@ def test_runs_that_started_from_other_files_are_refused(smoke_runs: Path, tmp_pa
         path = tmp_path / "smoke" / framework / "gru" / "seed-0" / "record.json"
         path.write_text(json.dumps(seal({**json.loads(path.read_text()), "inputs": {"vectors": file}})))
     with pytest.raises(LockstepError, match="differ in what vectors named: another file stood at 'glove'"):
-        check_comparable(read_runs(tmp_path / "smoke"))
+        comparable(tmp_path / "smoke")
 
 
 def test_finished_cells_are_skipped_and_a_failed_one_does_not_stop_the_rest(
@@ -303,24 +432,31 @@ def test_what_cannot_be_read_is_left_out_of_the_report_and_named_in_it(smoke_run
     (experiment / "portability.json").write_text('{"names": ["keras"], "matrices": {"lstm": [[NaN]]}}')
     (tmp_path / "parity.json").mkdir()
     out = reported(experiment, tmp_path / "report")
-    summary = json.loads((out / "statistics.json").read_text())
-    assert summary["portability"] is summary["parity"] is None
+    found = read_statistics(out / "statistics.json")
+    assert found.portability is found.parity is None
     left_out = ("keras/lstm/seed-0/record.json", "flair/gru/seed-0/validation.parquet", "portability.json", "parity")
-    assert len(summary["left_out"]) == len(left_out)
-    page = Page()
-    page.feed((out / "index.html").read_text())
+    assert len(found.left_out) == len(left_out)
+    assert {"Keras LSTM is missing.", "Flair GRU is missing."} <= set(found.missing)
+    page = page_of((out / "index.html").read_text())
     markdown = (out / "report.md").read_text()
     for name in left_out:
-        assert sum(name in message for message in summary["left_out"]) == 1
-        assert name in page.text.split("Left out")[1].split("Test accuracy")[0]
-        assert name in markdown.split("## Left out")[1].split("## Test accuracy")[0]
-    assert "| Keras |" in markdown, "its other cells are there"
+        assert sum(name in message for message in found.left_out) == 1
+        assert name in page.text.split("Left out")[1].split("Results")[0]
+        assert name in markdown.split("## Left out")[1].split("## Results")[0]
+    assert "| Keras GRU |" in markdown, "its other cells are there"
+    assert "| Keras LSTM |" not in markdown
 
 
 def test_a_report_on_the_reference_alone(smoke_runs: Path, tmp_path: Path) -> None:
     shutil.copytree(smoke_runs / "reference", tmp_path / "smoke" / "reference")
-    markdown = (reported(tmp_path / "smoke", tmp_path / "report") / "report.md").read_text()
-    assert "| *spread between frameworks, points* | – | – | – | – |" in markdown
+    out = reported(tmp_path / "smoke", tmp_path / "report")
+    found = read_statistics(out / "statistics.json")
+    assert found.spread == {}, "there are no frameworks to lie apart"
+    assert found.variances == ()
+    assert {pair.kind for pair in found.pairs} == {"architecture"}
+    markdown = (out / "report.md").read_text()
+    for architecture in ARCHITECTURES:
+        assert f"| {TITLES[REFERENCE]} {ARCHITECTURE_TITLES[architecture]} |" in markdown
 
 
 def test_an_unknown_baseline_is_one_line(smoke_runs: Path, tmp_path: Path) -> None:
@@ -339,9 +475,14 @@ def test_what_is_not_a_number_is_shown_as_a_failure(smoke_runs: Path, tmp_path: 
     measured["matrices"] = {"lstm": measured["matrices"]["lstm"]}
     measured["matrices"]["lstm"][0][:2] = None, 0.5
     (experiment / "portability.json").write_text(json.dumps(measured))
-    markdown = (reported(experiment, tmp_path / "report") / "report.md").read_text()
-    assert "| Keras | not a number ✗ | 5e-01 ✗ | " in markdown
-    assert markdown.count("✗") == 2
+    out = reported(experiment, tmp_path / "report")
+    markdown = (out / "report.md").read_text()
+    assert "NOT the same model: a model trained in one framework does NOT open in every other" in markdown
+    section = markdown.split("## The same model?")[1].split("\n## ")[0]
+    assert "| Keras | not a number ✗ | 5e-01 ✗ | " in section
+    assert section.count("✗") == 2
+    page = page_of((out / "index.html").read_text())
+    assert "not a number ✗5e-01 ✗" in re.sub(r"\s*\n\s*", "", page.text)
 
 
 @pytest.mark.parametrize(

@@ -19,13 +19,14 @@ import pytest
 
 from compare.__main__ import main as lockstep
 from compare.grid.driver import Cell, cells_of_grid, run_cells
+from compare.report.reading import read_statistics
 from shared.errors import LockstepError
 from shared.output import WORK, Output, is_claimed
 from shared.runs import RUN, is_finished
 from shared.specification import Specification, preset
 from tests.conftest import ROOT, Command
 from tests.sealed import reseal_run
-from tests.test_compare import Page, change_record
+from tests.test_compare import change_record, check_scripts, page_of
 
 # The reference trains: it starts in a moment, and the machinery is the same for all.
 TINY = {"reviews": 300, "epochs": 1, "max_length": 16, "train_embedding": False}
@@ -332,11 +333,12 @@ def hostile(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report on an experiment, a table and reviews whose names do not look like names."""
     folder = tmp_path_factory.mktemp("hostile")
     data = folder / f"{HOSTILE}.csv"
-    words = {"pos": "a wonderful moving film", "neg": "dull and badly acted"}
+    words = ("a wonderful moving film", "dull and badly acted")
     table = [
-        {"review_id": f"{HOSTILE} {number}", "text": f"{words[label]} {number} times", "label": label}
+        {"review_id": f"{HOSTILE} {number}", "text": f"{words[number % 2]} {number} times", "label": label}
         for number in range(60)
-        for label in (["pos", "neg"][number % 2],)
+        # Of a third the label is wrong: no model gets all of them right, and the page shows some.
+        for label in (["pos", "neg"][(number + (number % 3 == 0)) % 2],)
     ]
     pd.DataFrame(table).to_csv(data, index=False)
     flags = ("--preset", "smoke", "--epochs", 1, "--max-length", 16, "--data", data, "--experiment", HOSTILE)
@@ -359,15 +361,19 @@ def hostile(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_names_are_text_in_the_page(hostile: Path) -> None:
     text = (hostile / "report" / "index.html").read_text()
-    page = Page()
-    page.feed(text)
+    found = read_statistics(hostile / "report" / "statistics.json")
+    page = page_of(text)
+    check_scripts(page)
     assert not {"\x1b", "\u202e"} & set(text)
     shown = r"[bold]|\x1b[31m<b>&lt;\n\u202e$x$ `y` _z_"
-    assert f"Lockstep: {shown}" in page.text
-    assert page.text.count(f"{shown} ") >= 3, "ids of the hardest reviews"
+    assert page.text.count(f"Lockstep: {shown}") == 2, "title and heading"
+    assert found.examples
+    ids = [f"{shown} {example.review_id.removeprefix(HOSTILE).strip()}" for example in found.examples]
+    for one in ids:
+        assert f"{one}\n" in page.text, "ids of the reviews that are shown"
     assert f"{shown}.csv" in page.text
-    assert shown in page.text.split("Left out")[1].split("Test accuracy")[0]
-    assert page.tags.count("b") == text.count("<b>")
+    assert shown in page.text.split("Left out")[1].split("Results")[0]
+    assert page.tags.count("b") == 3 + len(found.examples), "three answers, the class of each review; no name"
     assert r"$x$" in page.text
 
 
@@ -376,13 +382,14 @@ def test_names_are_text_in_markdown(hostile: Path) -> None:
     assert not {"\x1b", "\u202e"} & set(text)
     assert "<b>" not in text
     assert r"# Lockstep: \[bold\]\|\\x1b\[31m&lt;b&gt;\&lt; \\u202e\$x\$ \`y\` \_z\_" in text
-    for line in text.splitlines():
-        if line.startswith("| data |"):
-            assert line.replace(r"\|", "").count("|") == 3
+    rows = [line for line in text.splitlines() if line.startswith(("| data |", "| Reviews from |"))]
+    assert [line.replace(r"\|", "").count("|") for line in rows] == [6, 3]
+    assert all(r"\[bold\]\|" in line for line in rows)
 
 
 def test_names_are_kept_whole_in_the_numbers(hostile: Path) -> None:
-    summary = json.loads((hostile / "report" / "statistics.json").read_text())
-    assert summary["name"] == HOSTILE
+    found = read_statistics(hostile / "report" / "statistics.json")
+    assert found.name == HOSTILE
     assert os.fsdecode(HOSTILE) in json.loads((hostile / "ensemble.json").read_text())["experiments"]
-    assert all(review["review_id"].startswith(HOSTILE) for review in summary["hardest"])
+    assert found.examples
+    assert all(example.review_id.startswith(HOSTILE) for example in found.examples)

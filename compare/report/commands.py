@@ -13,6 +13,7 @@ from shared.command_line import (
     OutputPath,
     add_output,
     announce,
+    natural,
     output,
 )
 from shared.errors import LockstepError
@@ -27,8 +28,8 @@ def register(commands: Any) -> None:
     report = commands.add_parser(
         "report",
         help="write the page of an experiment, or of two beside each other",
-        description="Write index.html (one file, works offline), report.md and statistics.json. Of a folder that holds a "
-        "report and no runs, the pages are made again from its numbers.",
+        description="Write index.html (one file, works offline), report.md and statistics.json. Of a folder that holds "
+        "a report and no runs, the pages are made again from its numbers.",
         epilog="examples: lockstep report runs/quick; lockstep report runs/quick runs/quick-idiomatic",
     )
     report.add_argument(
@@ -55,11 +56,16 @@ def register(commands: Any) -> None:
     report.add_argument(
         "--review",
         action="append",
-        default=[],
         metavar="TEXT",
         help="a text to predict by every model and to show; may be given several times",
     )
-    report.add_argument("--no-playground", action="store_true", help="leave trained models out of the page")
+    report.add_argument(
+        "--playground",
+        type=natural,
+        default=8,
+        metavar="MB",
+        help="megabytes of trained models that the page may carry, for readers to try; 0: none; default: 8",
+    )
     report.set_defaults(run=_report)
 
     results = commands.add_parser(
@@ -91,7 +97,7 @@ def _report(arguments: argparse.Namespace) -> int:
     experiments = arguments.experiments
     if len(experiments) > 2:
         raise LockstepError(f"report: at most two experiments are compared, not {len(experiments)}")
-    wishes = Wishes(arguments.allow_mixed, arguments.records_only, tuple(arguments.review), not arguments.no_playground)
+    wishes = Wishes(arguments.allow_mixed, arguments.records_only, tuple(arguments.review or ()), arguments.playground)
     names = [path.resolve().name for path in experiments]
     out = arguments.out or Path("reports") / "-and-".join(names)
     files = page.REPORT_FILES if len(experiments) == 1 else page.FILES_OF_BOTH

@@ -15,28 +15,27 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from compare.formats import Values
 from compare.grid.baselines import BASELINE
 from compare.names import ARCHITECTURE_TITLES, TITLES
 from compare.report import charts as pictures
 from compare.report.charts import charts_of
 from compare.report.form import Part, SideBySide, Statistics
 from compare.report.playground import PlaygroundModel, playground_models
-from compare.report.reading import read_statistics
+from compare.report.reading import read_statistics, unsealed
 from compare.report.side_by_side import summarise_both
 from compare.report.statistics import Wishes, summarise_experiment
 from compare.report.tables import tables_of, tables_of_both
 from compare.report.verdict import answers_of, answers_of_both, title_of
-from compare.tables import as_csv, as_html, as_markdown, escaped
-from shared.files import read_json, save_page
+from compare.tables import as_csv, as_html, as_markdown, escaped, paragraph
+from shared.files import read_json, reading, save_page
 from shared.output import Output
 from shared.runs import read_experiment, records_of
 from shared.terminal import printable
 
 SHOWN_CLASSES, SHOWN_NAME = 8, 24
-# What may begin something at the beginning of a line too; `escaped` knows the rest.
-LIVE_AT_THE_BEGINNING = re.compile(r"(?<!\\)([#+\-.!:=(){}])")
-# What ends a script in HTML, or begins a comment in one.
-LIVE_IN_A_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+# What may end a script in HTML or begin a comment in one, and what a viewer of the file might act on.
+LIVE_IN_A_SCRIPT = re.compile(r"[<>&]|[^ -~]")
 
 # What a report is made of.
 REPORT_FILES = ("statistics.json", "playground.json", "report.md", "index.html")
@@ -91,7 +90,7 @@ def write_report(experiment: Path, places: Mapping[str, Output], wishes: Wishes 
     wishes = wishes or Wishes()
     if os.path.lexists(experiment / "statistics.json") and not records_of(experiment):
         statistics = read_statistics(experiment / "statistics.json")
-        playground = _kept_playground(experiment / "playground.json")
+        playground = read_playground(experiment / "playground.json")
     else:
         statistics = summarise_experiment(experiment, wishes)
         playground = _playground(experiment, wishes)
@@ -116,14 +115,24 @@ def _playground(experiment: Path, wishes: Wishes) -> Playground:
     if wishes.records_only or not wishes.playground:
         return Playground()
     networks = [run for run in read_experiment(experiment)[0] if run.record.framework != BASELINE]
-    models, left_out = playground_models(networks)
+    models, left_out = playground_models(networks, wishes.playground * 1_000_000)
     return Playground(models=tuple(models), left_out=tuple(left_out))
 
 
-def _kept_playground(path: Path) -> Playground:
+def read_playground(path: Path) -> Playground:
+    """Read ``playground.json``; empty where there is none.
+
+    Raises
+    ------
+    LockstepError
+        If it is damaged or was changed by hand.
+    """
     if not os.path.lexists(path):
         return Playground()
-    return read_json(path, "what a report keeps of its models", Playground, "make the report again")
+    what, advice = "what a report keeps of its models", "make the report again"
+    values = read_json(path, what, Values, advice).root
+    with reading(path, what, advice):
+        return Playground.model_validate(unsealed(values))
 
 
 def pages_of(statistics: Statistics, playground: Playground) -> dict[str, str | dict[str, Any]]:
@@ -265,7 +274,11 @@ def _sections(values: Mapping[str, Any], playable: bool) -> dict[str, str]:
         "picked": not any({"hand-picked", "given"} & set(example.kinds) for example in examples),
         "try": not playable,
     }
-    return {anchor: title for anchor, title in SECTIONS.items() if not absent.get(anchor)}
+    order = list(SECTIONS)
+    if values["recipe"] == "idiomatic":  # what explains the results comes before them
+        order.remove("settings")
+        order.insert(order.index("results"), "settings")
+    return {anchor: SECTIONS[anchor] for anchor in order if not absent.get(anchor)}
 
 
 def _asset(name: str) -> str:
@@ -283,7 +296,14 @@ def _hash(script: str) -> str:
 
 def _in_script(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return "".join(LIVE_IN_A_SCRIPT.get(sign, sign) for sign in text)
+    return LIVE_IN_A_SCRIPT.sub(lambda found: _in_json(found[0]), text)
+
+
+def _in_json(letter: str) -> str:
+    """Return a letter of a JSON string, one that is not plain text as JSON's escape."""
+    if letter in "<>&":
+        return f"\\u{ord(letter):04x}"
+    return letter if letter.isprintable() else json.dumps(letter)[1:-1]
 
 
 def _cell_data(name: str) -> Markup:
@@ -314,4 +334,4 @@ def _name(name: str) -> str:
 
 def _markdown(text: str) -> Markup:
     """Escape a text that stands at the beginning of a line."""
-    return Markup(LIVE_AT_THE_BEGINNING.sub(r"\\\1", escaped(text)))  # noqa: S704 (escaped)
+    return Markup(paragraph(escaped(text)))  # noqa: S704 (escaped)

@@ -27,8 +27,12 @@ def read_statistics(path: Path) -> Statistics:
     values = read_json(path, WHAT, Values, ADVICE).root
     with reading(path, WHAT, ADVICE):
         _check_version(path, values)
-        # The seal has been looked at; it is no part of the numbers.
-        return Statistics.model_validate({name: values[name] for name in values if name not in ("made_by", "checksum")})
+        return Statistics.model_validate(unsealed(values))
+
+
+def unsealed(values: dict[str, Any]) -> dict[str, Any]:
+    """Return what stands in a file of a report without its seal, which has been looked at when it was read."""
+    return {name: value for name, value in values.items() if name not in ("made_by", "checksum")}
 
 
 def _check_version(path: Path, values: dict[str, Any]) -> None:

@@ -12,14 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from compare import formats
-from compare.ensembles.ensemble import summarise_ensemble
+from compare.ensembles.ensemble import ensembles_of, summarise_ensemble
 from compare.grid.baselines import BASELINE
 from compare.grid.reuse import fields_of
+from compare.names import ARCHITECTURE_TITLES, TITLES
 from compare.report.cells import CellSeed, cells_of, missing_of, spread_of
 from compare.report.comparable import check_comparable
 from compare.report.errors import calibrations_of, confusions_of, examples_of, hand_picked, label_noise_of, slices_of
 from compare.report.explanations import explanation_checks_of
-from compare.report.form import Data, Ensemble, Interval, Statistics
+from compare.report.form import Data, Statistics
 from compare.report.inference import pairs_of, variance_of
 from compare.report.published_results import published_results
 from compare.report.settings import commands_of, settings_of
@@ -58,14 +59,14 @@ class Wishes:
         Read ``record.json`` alone.
     reviews : tuple of str
         Texts to predict and show.
-    playground : bool
-        Put trained models into the page, for readers to try.
+    playground : int
+        Megabytes of trained models that the page may carry, for readers to try.
     """
 
     allow_mixed: bool = False
     records_only: bool = False
     reviews: tuple[str, ...] = ()
-    playground: bool = True
+    playground: int = 8
 
 
 def summarise_experiment(experiment: Path, wishes: Wishes | None = None) -> Statistics:
@@ -96,7 +97,7 @@ def summarise_experiment(experiment: Path, wishes: Wishes | None = None) -> Stat
         "portability": _measured(experiment / "portability.json", formats.Portability, left_out),
         "parity": _measured(parity, formats.Parity, left_out),
     }
-    failed = [f"{_titled(path.parent)}: failed, see {path.name} there" for path in _logs(experiment)]
+    failed = [_failure(experiment, path) for path in _logs(experiment)]
     found = _summarise(experiment, records, runs, wishes)
     return found.model_copy(
         update={**proofs, "left_out": tuple(left_out), "missing": (*failed, *found.missing)},
@@ -108,8 +109,12 @@ def _logs(experiment: Path) -> list[Path]:
     return sorted(log for log in experiment.glob("*/*/seed-*.log") if not log.with_suffix("").exists())
 
 
-def _titled(place: Path) -> str:
-    return f"{place.parent.name} {place.name}"
+def _failure(experiment: Path, log: Path) -> str:
+    """Say which cell failed, and where it said why."""
+    framework, architecture = log.parent.parent.name, log.parent.name
+    title = " ".join((TITLES.get(framework, framework), ARCHITECTURE_TITLES.get(architecture, architecture)))
+    seed = log.stem.removeprefix("seed-")
+    return f"{title} seed {seed} failed: {log.relative_to(experiment)} has what it said."
 
 
 def _measured(path: Path, form: type[formats.Form], left_out: list[str]) -> formats.Form | None:
@@ -179,7 +184,7 @@ def _of_predictions(found: Statistics, runs: Sequence[Run], wishes: Wishes) -> d
     return {
         "pairs": tuple(pairs_of(answers)),
         "variances": tuple(variance_of(name, of_frameworks) for name, of_frameworks in right.items()),
-        "ensembles": tuple(_ensembles(runs)),
+        "ensembles": tuple(ensembles_of(summarise_ensemble(runs))),
         "confusions": confusions_of(networks),
         "calibrations": calibrations_of(compared),
         "slices": slices_of(compared, corpus) if corpus else (),
@@ -239,16 +244,3 @@ def _data(record: Record) -> Data:
 def _task_name(record: Record) -> str:
     found = task_of(fields_of(record)["data"])
     return found[0].name if found else ""
-
-
-def _ensembles(runs: Sequence[Run]) -> list[Ensemble]:
-    return [
-        Ensemble(
-            name=row["name"],
-            models=row["models"],
-            accuracy=Interval(value=row["accuracy"], low=row["accuracy_low"], high=row["accuracy_high"]),
-            validation_log_loss=row["validation_log_loss"],
-            metrics=row["metrics"],
-        )
-        for row in summarise_ensemble(runs)
-    ]

@@ -76,7 +76,7 @@ def _best(statistics: Statistics) -> Answer:
     elif len(equal) == len(cells) - 1:
         said = f"No model is better than the others by more than chance: {title_of(best.name)} is right on {where}."
     elif equal:
-        said = f"{_grouped([best, *equal])} are best and cannot be told apart: right on {where}."
+        said = f"The best cannot be told apart: {_grouped([best, *equal])}. They are right on up to {where}."
     else:
         said = f"{title_of(best.name)} is best: right on {where}."
     said += _worst_of(cells, of_best) + _against_baseline(statistics, best, pairs)
@@ -130,7 +130,8 @@ def _same(statistics: Statistics) -> Answer:
     said, fine = [], []
     if statistics.parity:
         fine.append(parity_holds(statistics.parity))
-        short = f" ({statistics.parity.cases} of the cases)" if statistics.parity.short else ""
+        counts = f"{statistics.parity.cases} models and {statistics.parity.trainings} trainings"
+        short = f" (a short proof of {counts})" if statistics.parity.short else ""
         verb = "agree" if fine[-1] else "do NOT agree"
         said.append(f"against a NumPy reference all {verb} to rounding{short}")
     if statistics.portability:
@@ -146,13 +147,25 @@ def _same(statistics: Statistics) -> Answer:
         lowest = _percent(min(agreement))
         said.append(f"trained apart, any two frameworks give the same answer to at least {lowest} of the reviews")
     if statistics.recipe == "idiomatic":
-        text = "Not the same model: each framework trains as its own documentation says, and the defaults differ"
-        return Answer("; ".join([text, *said[-1:]]) + ".", "bad")
+        text = "Not the same model: each framework trains as its own documentation says"
+        return Answer("; ".join([f"{text}{_by_framework(statistics)}", *said[-1:]]) + ".", "bad")
     if fine:
         begin = "The same model" if all(fine) else "NOT the same model"
         return Answer(f"{begin}: {'; '.join(said)}.", "good" if all(fine) else "bad")
     unknown = "Whether the frameworks are the same model was not measured (lockstep parity and portability do that)"
     return Answer("; ".join([unknown, *said]) + ".")
+
+
+def _by_framework(statistics: Statistics) -> str:
+    """Say with which optimizer and learning rate each framework trained, and for how long."""
+    settings = {setting.field: setting.values for setting in statistics.settings}
+    epochs = sorted({str(value) for value in settings.get("epochs", {}).values()})
+    said = []
+    for framework in dict.fromkeys(cell.framework for cell in statistics.cells):
+        cell = next(cell.name for cell in statistics.cells if cell.framework == framework)
+        rate, optimizer = (settings.get(field, {}).get(cell) for field in ("learning_rate", "optimizer"))
+        said.append(f"{TITLES[framework]} with {optimizer or 'its optimizer'} at a learning rate of {rate:g}")
+    return f" ({', '.join(said)}; {listed(epochs, 'or')} epochs each)"
 
 
 def parity_holds(parity: Parity) -> bool:
@@ -188,10 +201,11 @@ def _cost(statistics: Statistics) -> Answer:
     said += f" a model with {threads} thread{'' if statistics.threads == (1,) else 's'}"
     said += f", and at most {memory.peak_memory_mb.high / 1000:.1f} GB of memory ({title_of(memory.name)})."
     if len(fair) < len(every):
+        busy = len(every) - len(fair)
         said += (
-            f" {len(every) - len(fair)} of {len(every)} models were trained while other programs used the processor; "
-            f"{'their times are left out here' if fair else 'so these times are too long'}."
+            f" {busy} of {len(every)} models {'was' if busy == 1 else 'were'} trained while other programs used the "
         )
+        said += f"processor; {'such times are left out here' if fair else 'so these times are too long'}."
     return Answer(said)
 
 

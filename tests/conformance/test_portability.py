@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from compare.formats import Portability
+from compare.names import ARCHITECTURE_TITLES
 from compare.proofs.parity import PROBABILITIES
 from compare.proofs.portability import EVERYONE
 from shared.contract import REFERENCE
@@ -51,8 +52,12 @@ def test_the_report_shows_the_matrices(opened: Path, tmp_path: Path) -> None:
     reported(opened, tmp_path)
     for name in ("index.html", "report.md"):
         text = (tmp_path / name).read_text()
-        assert "LSTM, trained in ↓ opened in →" in text
+        assert text.count("Trained in ↓, opened in →") >= len(ARCHITECTURES)
+        for architecture in ARCHITECTURES:
+            title = ARCHITECTURE_TITLES[architecture]
+            assert f"{title}: largest difference of a probability, by where a checkpoint was trained" in text
         assert text.count("NumPy reference") > len(ARCHITECTURES)
+        assert "a model trained in one framework opens in every other and gives the same probabilities" in text
 
 
 @pytest.mark.parametrize(
