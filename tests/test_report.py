@@ -25,6 +25,7 @@ from shared.runs import read_record
 from tests.conftest import ROOT
 from tests.sealed import reseal_run
 from tests.synthetic import write_experiment
+from tests.test_compare import check_scripts, live_in, page_of
 
 FOUR = tuple(
     (framework, architecture)
@@ -119,7 +120,9 @@ def test_a_cell_whose_processor_was_not_its_own_is_marked_and_not_the_answer(ali
 
 def test_equal_models_are_called_equal(alike: Path) -> None:
     found = summarise_experiment(alike)
-    assert answers_of(found)[0].text.startswith("No model is better than the others by more than chance: ")
+    assert answers_of(found)[0].text.startswith(
+        "No model is better than the others by more than chance. The highest accuracy is "
+    )
     better = Interval(value=0.0125, low=0.005, high=0.02)
     real = [
         pair.model_copy(update={"holm": 0.001, "difference": better})
@@ -128,7 +131,7 @@ def test_equal_models_are_called_equal(alike: Path) -> None:
         for pair in found.pairs
     ]
     best = answers_of(found.model_copy(update={"pairs": tuple(real)}))[0].text
-    assert best.startswith("LSTM in all four frameworks are best and cannot be told apart: right on 92.3 % of")
+    assert best.startswith("The best cannot be told apart: LSTM in all four frameworks. They are right on up to 92.3 %")
     assert "is 1.2 points behind, which is more than chance (p = 0.001)" in best
 
 
@@ -213,7 +216,8 @@ def test_a_wicked_review_and_name_are_text(tmp_path: Path, cache: Path) -> None:
         assert "\x00" not in text
         assert "\u202e" not in text
     assert page.count("</script>") == 5, "four of data, one of the page"
-    assert "](javascript" not in markdown
+    check_scripts(page_of(page))
+    assert not live_in(markdown)
     assert "49" not in markdown[markdown.index("7 \\* 7") - 20 : markdown.index("7 \\* 7") + 20]
 
 

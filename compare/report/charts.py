@@ -709,10 +709,17 @@ def _cost_picture(means: Sequence[marks.Row], runs: Sequence[marks.Row]) -> mark
                 tooltip=told
             ),
             baselines.transform_filter("datum.best")
-            .mark_text(align="left", dx=8, dy=-9, color=marks.QUIET)
+            .mark_text(**_beside(means), dy=-9, color=marks.QUIET)
             .encode(text="row:N"),
         ]
     return marks.layered(rows, *layers, selections=[chosen, marks.zoom("x", "y")], height=380)
+
+
+def _beside(means: Sequence[marks.Row]) -> dict[str, Any]:
+    """Return on which hand of the best baseline its name has room."""
+    seconds = [row["x"] for row in means]
+    is_late = any(row.get("best") and row["x"] > math.sqrt(min(seconds) * max(seconds)) for row in means)
+    return {"align": "right", "dx": -8} if is_late else {"align": "left", "dx": 8}
 
 
 def _front_line(chart: alt.Chart, x: alt.X) -> alt.Chart:

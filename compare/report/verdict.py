@@ -74,7 +74,9 @@ def _best(statistics: Statistics) -> Answer:
         said = f"{title_of(best.name)} has the highest accuracy of {len(cells)} models, {where}"
         said += "; whether that is more than chance cannot be told from the records." if len(cells) > 1 else "."
     elif len(equal) == len(cells) - 1:
-        said = f"No model is better than the others by more than chance: {title_of(best.name)} is right on {where}."
+        first = [cell for cell in cells if cell.accuracy.value == best.accuracy.value]
+        said = "No model is better than the others by more than chance. "
+        said += f"The highest accuracy is {where}: {_grouped(first)}."
     elif equal:
         said = f"The best cannot be told apart: {_grouped([best, *equal])}. They are right on up to {where}."
     else:
@@ -164,7 +166,7 @@ def _by_framework(statistics: Statistics) -> str:
     for framework in dict.fromkeys(cell.framework for cell in statistics.cells):
         cell = next(cell.name for cell in statistics.cells if cell.framework == framework)
         rate, optimizer = (settings.get(field, {}).get(cell) for field in ("learning_rate", "optimizer"))
-        said.append(f"{TITLES[framework]} with {optimizer or 'its optimizer'} at a learning rate of {rate:g}")
+        said.append(f"{TITLES[framework]} with {optimizer or 'its optimizer'} at a learning rate of {rate}")
     return f" ({', '.join(said)}; {listed(epochs, 'or')} epochs each)"
 
 

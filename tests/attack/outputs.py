@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 
+from compare.report.page import REPORT_FILES
 from tests.attack.commands import MODULES, SAME_AS_THE_REFERENCE, runnable_modules, writing_flags
 from tests.attack.harness import (
     FINE,
@@ -105,6 +106,15 @@ WRITERS = (
     Writer("compare", "ablation", "--out", (*STUDY, "--out", "OUT"), FOLDER, own="ablation.json", quick=False),
     Writer("compare", "docs", "--files", ("results", "--files", "OUT"), "filled", ".md", quick=False),
     Writer("compare", "results", "--out", ("experiment", "--out", "OUT"), suffix=".txt"),
+    Writer(
+        "compare",
+        "track",
+        "--out",
+        ("experiment", "--to", "tensorboard", "--out", "OUT"),
+        FOLDER,
+        own="experiment",
+        quick=False,
+    ),
     Writer("lessons.silent_errors", "", "--out", ("--out", "OUT"), suffix=".json", quick=False),
     Writer("lessons.word_vectors", "", "--results", ("--results", "OUT"), FOLDER, own="word_vectors.json", quick=False),
     Writer(
@@ -297,7 +307,7 @@ def _attempt(writer: Writer, standing: str, overwrite: bool, scene: Scene) -> No
         check_kept(before, after)
     elif writer.makes == FOLDER:
         folder = "precious" if standing == "a link to a directory" else place
-        pages = [os.path.normpath(f"{folder}/{name}") for name in ("index.html", "report.md", "statistics.json")]
+        pages = [os.path.normpath(f"{folder}/{name}") for name in REPORT_FILES]
         check_kept(before, after, pages if overwrite else [], pages)
     else:
         check_kept(before, after, [] if place == "-" else [place])

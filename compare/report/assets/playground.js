@@ -257,7 +257,7 @@ const Playground = (() => {
       curve.setAttribute("viewBox", `0 0 ${Math.max(1, spans.length)} 1`);
       line.setAttribute("points", values.map((value, t) => `${t},${1 - value}`).join(" "));
       spans.forEach((span, t) => {
-        const down = changes[t] < 0, strength = Math.min(50, Math.abs(changes[t]) * 300); // 3 is one point
+        const down = changes[t] < 0, strength = Math.min(40, Math.abs(changes[t]) * 300); // 3 is one point
         for (const [name, on] of [["up", !down], ["down", down]]) span.classList.toggle(name, on && strength > 3);
         span.style.background = `color-mix(in srgb, var(${down ? "--bad" : "--good"}) ${strength}%, transparent)`;
       });
