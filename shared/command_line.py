@@ -252,7 +252,12 @@ def add_machine_flags(parser: argparse.ArgumentParser) -> None:
 
 def natural(text: str) -> int:
     """Read a whole number, 0 or above, as the type of a flag."""
-    return 0 if text == "0" else positive(text)
+    if text == "0":
+        return 0
+    try:
+        return positive(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or above") from error
 
 
 def positive(text: str) -> int:

@@ -326,7 +326,9 @@ def written(path: Path, kind: Kind = FILE, *, overwrite: bool = False, inputs: t
 def check_standard_output() -> None:
     """Raise a LockstepError if standard output was closed: what is asked for would be lost."""
     if 1 in CLOSED:
-        raise LockstepError("standard output is closed, and the answer would be lost; name a file with --output")
+        raise LockstepError(
+            "standard output is closed, and the answer would be lost; leave it open, or name a file to write to"
+        )
 
 
 def remove_page(path: Path) -> None:

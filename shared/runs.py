@@ -336,6 +336,10 @@ def read_experiment(experiment: Path) -> tuple[list[Run], list[str]]:
     LockstepError
         If there is none that can be read.
     """
+    if _are_records_alone(experiment):
+        raise LockstepError(
+            f"{experiment}: holds records without their predictions; lockstep report --records-only reads these"
+        )
     found, left_out = _read_each(experiment, _read_placed_run)
     _note_old(experiment, [run.record for run in found])
     return found, left_out
@@ -365,6 +369,8 @@ def read_records(experiment: Path) -> tuple[list[Record], list[str]]:
 
 def _read_each(experiment: Path, read: Callable[[Path, Path], Found]) -> tuple[list[Found], list[str]]:
     """Return what can be read of an experiment's runs, and why the others cannot."""
+    if not experiment.is_dir():
+        raise LockstepError(f"{experiment}: is no folder of runs; name an experiment such as runs/quick")
     found, left_out = [], []
     for path in records_of(experiment):
         try:
@@ -373,9 +379,15 @@ def _read_each(experiment: Path, read: Callable[[Path, Path], Found]) -> tuple[l
             left_out.append(str(error))
             say(f"left out: {error}", aside=True)
     if not found:
-        why = "none of its runs can be read" if left_out else "no finished runs; make some with: python -m compare run"
+        why = "none of its runs can be read" if left_out else "no finished runs; make some with lockstep run"
         raise LockstepError(f"{experiment}: {why}")
     return found, left_out
+
+
+def _are_records_alone(experiment: Path) -> bool:
+    """Whether all runs were published as ``record.json`` and nothing else."""
+    places = [path.parent for path in records_of(experiment)]
+    return bool(places) and all([path.name for path in place.iterdir()] == ["record.json"] for place in places)
 
 
 def _read_placed_run(experiment: Path, directory: Path) -> Run:

@@ -529,7 +529,7 @@ def test_given_texts_are_predicted_by_each_network_that_has_a_checkpoint(tmp_pat
         save_checkpoint(cells[name][0].directory / "checkpoint", checkpoint)
     texts = ["w1 w2 w3", "", "w4 " * 30]
     found = examples_of_texts(texts, cells)
-    assert [one.review_id for one in found] == ["given 1", "given 2", "given 3"]
+    assert [one.review_id for one in found] == ["Review 1", "Review 2", "Review 3"]
     assert [one.text for one in found] == texts
     assert [(one.words_read, one.words) for one in found] == [(3, 3), (0, 0), (12, 30)]
     asked = {

@@ -705,8 +705,10 @@ def _cost_picture(means: Sequence[marks.Row], runs: Sequence[marks.Row]) -> mark
     ]
     if with_baselines:
         layers += [
-            baselines.mark_point(filled=True, size=110, color=marks.QUIET, shape=marks.SHAPES["|"], opacity=1).encode(
-                tooltip=told
+            baselines.mark_point(filled=True, size=110, color=marks.QUIET, shape="triangle-down", opacity=1).encode(
+                fillOpacity=alt.when("datum.hollow").then(alt.value(0)).otherwise(alt.value(1)),
+                stroke=alt.value(marks.QUIET),
+                tooltip=told,
             ),
             baselines.transform_filter("datum.best")
             .mark_text(**_beside(means), dy=-9, color=marks.QUIET)

@@ -97,6 +97,7 @@ def _report(arguments: argparse.Namespace) -> int:
     experiments = arguments.experiments
     if len(experiments) > 2:
         raise LockstepError(f"report: at most two experiments are compared, not {len(experiments)}")
+    _check_reviews(arguments)
     wishes = Wishes(arguments.allow_mixed, arguments.records_only, tuple(arguments.review or ()), arguments.playground)
     names = [path.resolve().name for path in experiments]
     out = arguments.out or Path("reports") / "-and-".join(names)
@@ -112,6 +113,14 @@ def _report(arguments: argparse.Namespace) -> int:
     say(str(out / "index.html"))
     say(str(out / "report.md"))
     return 0
+
+
+def _check_reviews(arguments: argparse.Namespace) -> None:
+    """Refuse texts that nothing would answer."""
+    if any(not text.strip() for text in arguments.review or ()):
+        raise LockstepError("--review: the text is empty")
+    if arguments.review and (arguments.records_only or len(arguments.experiments) > 1):
+        raise LockstepError("--review: needs the trained models of one experiment, not two, and no --records-only")
 
 
 def _results(arguments: argparse.Namespace) -> int:

@@ -163,7 +163,10 @@ def beside_table(both: SideBySide) -> Table:
             *(interval_entry(column, found) for column, found in zip(columns, (one.first, one.second), strict=True)),
             difference.cell(None) if one.difference is None else _difference(difference, one.difference),
             corrected.cell(None) if one.holm is None else _chance(corrected, one.holm),
-            *(column.cell(found.mean) for column, found in zip(times, one.training_seconds, strict=True)),
+            *(
+                column.cell(found.mean, note="machine was busy" if busy else "")
+                for column, found, busy in zip(times, one.training_seconds, one.busy, strict=True)
+            ),
             SEEDS.cell(len(one.seeds), note=numbers(one.seeds)),
         )
         rows.append(Row(entries, {"framework": framework, "architecture": architecture}))
@@ -258,4 +261,5 @@ def settings_beside_table(both: SideBySide) -> Table:
             )
             for one in both.settings
         ],
+        ("Empty: the recipe of that experiment does not use the setting.",),
     )

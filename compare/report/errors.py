@@ -249,7 +249,7 @@ def examples_of_texts(texts: Sequence[str], cells: Cells) -> tuple[Example, ...]
     """
     if not texts:
         return ()
-    names = [f"given {number}" for number in range(1, len(texts) + 1)]
+    names = [f"Review {number}" for number in range(1, len(texts) + 1)]
     probabilities: dict[CellName, np.ndarray] = {}
     for name, runs in _networks(cells).items():
         if (runs[0].directory / "checkpoint").is_dir():

@@ -361,6 +361,7 @@ class Beside(Part):
     ``difference`` is the accuracy in the second less that in the first, its interval from a paired bootstrap over
     the reviews; ``holm`` the p-value of McNemar's exact test, the largest over the seeds, corrected for all cells.
     Both are null where the experiments were not tested on the same reviews or with no seed in common.
+    ``busy`` says of which one other programs used the processor while it trained.
     """
 
     cell: CellName
@@ -370,6 +371,7 @@ class Beside(Part):
     difference: Interval | None
     holm: Share | None
     training_seconds: tuple[Range, Range]
+    busy: tuple[bool, bool]
 
 
 class SettingBeside(Part):

@@ -46,7 +46,7 @@ KINDS = {
     "confident": "sure and wrong",
     "label noise": "perhaps a wrong label",
     "hand-picked": "hand-picked",
-    "given": "given",
+    "given": "your text",
 }
 SECTIONS = {
     "answer": "Answer",
@@ -89,6 +89,8 @@ def write_report(experiment: Path, places: Mapping[str, Output], wishes: Wishes 
     """
     wishes = wishes or Wishes()
     if os.path.lexists(experiment / "statistics.json") and not records_of(experiment):
+        if wishes.reviews:
+            raise LockstepError(f"--review: {experiment} holds a report and no trained models; name the runs")
         statistics = read_statistics(experiment / "statistics.json")
         playground = read_playground(experiment / "playground.json")
     else:

@@ -100,6 +100,7 @@ def _beside(name: str, summaries: Sequence[Statistics], runs: Sequence[Mapping[s
         else None,
         holm=max(mcnemar(first, second) for first, second in known) if comparable else None,
         training_seconds=(one.seconds["training"], other.seconds["training"]),
+        busy=(bool(one.contended_seeds), bool(other.contended_seeds)),
     )
 
 

@@ -36,7 +36,7 @@ from shared.tasks import task_of
 from shared.terminal import say
 
 NO_PREDICTIONS = (
-    "Only the records of these runs were kept, not their predictions: there are no paired differences, no agreement, "
+    "Only the records of these runs were read, not their predictions: there are no paired differences, no agreement, "
     "no ensembles and no reviews here."
 )
 

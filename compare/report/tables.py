@@ -160,7 +160,7 @@ def _headline_notes(statistics: Statistics) -> list[str]:
 def _ties(statistics: Statistics) -> Iterator[str]:
     """Name the cells that are right on exactly as many reviews."""
     equal: defaultdict[float, list[str]] = defaultdict(list)
-    for cell in statistics.cells:
+    for cell in (cell for cell in statistics.cells if cell.comparable):
         equal[cell.accuracy.value].append(title_of(cell.name))
     for names in equal.values():
         if len(names) > 1:

@@ -59,7 +59,8 @@ def _points(share: float) -> str:
 
 def _compared(cells: Sequence[Cell]) -> list[Cell]:
     """Return the cells of the frameworks; the reference's own are there for a proof."""
-    return [cell for cell in cells if cell.framework != REFERENCE] or list(cells)
+    trained = [cell for cell in cells if cell.framework != REFERENCE] or list(cells)
+    return [cell for cell in trained if cell.comparable] or trained
 
 
 def _best(statistics: Statistics) -> Answer:
@@ -70,9 +71,11 @@ def _best(statistics: Statistics) -> Answer:
     equal = [cell for cell in cells[1:] if _alike(of_best[cell.name])]
     reviews = f"the {statistics.data.sizes['test']:,} test reviews"
     where = f"{_percent(best.accuracy.value)} of {reviews}"
-    if not any(of_best.values()):
+    if len(cells) == 1:
+        said = f"{title_of(best.name)} is right on {where}."
+    elif not any(of_best.values()):
         said = f"{title_of(best.name)} has the highest accuracy of {len(cells)} models, {where}"
-        said += "; whether that is more than chance cannot be told from the records." if len(cells) > 1 else "."
+        said += "; whether that is more than chance cannot be told here."
     elif len(equal) == len(cells) - 1:
         first = [cell for cell in cells if cell.accuracy.value == best.accuracy.value]
         said = "No model is better than the others by more than chance. "
@@ -151,6 +154,8 @@ def _same(statistics: Statistics) -> Answer:
     if statistics.recipe == "idiomatic":
         text = "Not the same model: each framework trains as its own documentation says"
         return Answer("; ".join([f"{text}{_by_framework(statistics)}", *said[-1:]]) + ".", "bad")
+    if len({cell.framework for cell in statistics.cells}) == 1 and not fine:
+        return Answer("Only one framework was trained: there is nothing to compare it with.")
     if fine:
         begin = "The same model" if all(fine) else "NOT the same model"
         return Answer(f"{begin}: {'; '.join(said)}.", "good" if all(fine) else "bad")
@@ -228,10 +233,12 @@ def _changes(both: SideBySide) -> Answer:
         changes = [(cell.second.value - cell.first.value, cell.cell) for cell in both.cells]
         value, name = max(changes, key=lambda one: abs(one[0]))
         return Answer(f"The largest difference of accuracy is {_points(value)}, in {title_of(name)}.")
+    if all(cell.difference is not None and cell.difference.value == 0 for cell in known):
+        return Answer(f"Nothing differs: all {len(known)} models are as often right in {second} as in {first}.")
     real = [cell for cell in known if (cell.holm or 0) < LEVEL]
     better = [cell for cell in real if cell.difference and cell.difference.value > 0]
     worse = len(real) - len(better)
-    said = f"Of {len(known)} cells {len(better)} are better in {second} by more than chance, {worse} worse"
+    said = f"Of {len(known)} models {len(better)} are better in {second} by more than chance, {worse} worse"
     largest = max(known, key=lambda cell: abs(cell.difference.value if cell.difference else 0))
     value = largest.difference.value if largest.difference else 0.0
     title, where = title_of(largest.cell), second if value > 0 else first
@@ -239,10 +246,16 @@ def _changes(both: SideBySide) -> Answer:
 
 
 def _times(both: SideBySide) -> Answer:
+    """Say how training times compare, among models that had the machine to themselves in both."""
     first, second = both.names
-    ratios = [(cell.training_seconds[1].mean / cell.training_seconds[0].mean, cell.cell) for cell in both.cells]
+    fair = [cell for cell in both.cells if not any(cell.busy)]
+    if not fair:
+        return Answer("Times cannot be compared: other programs used the processor while these models trained.")
+    ratios = [(cell.training_seconds[1].mean / cell.training_seconds[0].mean, cell.cell) for cell in fair]
     low, high = min(ratios), max(ratios)
-    return Answer(
-        f"Training in {second} takes {low[0]:.1f} ({title_of(low[1])}) to {high[0]:.1f} times ({title_of(high[1])}) "
-        f"as long as in {first}."
-    )
+    said = f"Training in {second} takes {low[0]:.1f} ({title_of(low[1])}) to {high[0]:.1f} times ({title_of(high[1])}) "
+    said += f"as long as in {first}."
+    if len(fair) < len(both.cells):
+        said += f" {len(both.cells) - len(fair)} of {len(both.cells)} models are left out: other programs used the "
+        said += "processor while they trained."
+    return Answer(said)
