@@ -28,6 +28,7 @@ from compare.report.statistics import Wishes, summarise_experiment
 from compare.report.tables import tables_of, tables_of_both
 from compare.report.verdict import answers_of, answers_of_both, title_of
 from compare.tables import as_csv, as_html, as_markdown, escaped, paragraph
+from shared.errors import LockstepError
 from shared.files import read_json, reading, save_page
 from shared.output import Output
 from shared.runs import read_experiment, records_of
