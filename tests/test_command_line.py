@@ -49,7 +49,7 @@ def test_bad_arguments_are_one_line_and_exit_2(
         (["run", "--frameworks", "theano"], "unknown framework 'theano': choose among keras, pytorch, flair, fastai"),
         (["run", "--architectures", "cnn"], "unknown architecture 'cnn'"),
         (["run", "--data", "nowhere.csv"], "nowhere.csv: no such file"),
-        (["report", "nowhere"], "no finished runs"),
+        (["report", "nowhere"], "is no folder of runs"),
         (["train", "theano"], "unknown framework"),
         (["baseline", "svm", "--out", "x"], "unknown baseline 'svm'"),
         (["benchmark", "--repeats", "0"], "argument --repeats: '0' is not a whole number above 0"),

@@ -272,3 +272,54 @@ def test_intervals_hold_their_values(alike: Path) -> None:
         assert cell.accuracy.low <= cell.accuracy.value <= cell.accuracy.high
         accuracies = [run.metrics["accuracy"] for run in cell.runs if run.seed in cell.compared_seeds]
         assert cell.accuracy.value == pytest.approx(np.mean(accuracies))
+
+
+def test_times_of_a_busy_machine_are_left_out_of_two_experiments_too(alike: Path, tmp_path: Path) -> None:
+    shutil.copytree(alike, tmp_path / "busy")
+    contend(tmp_path / "busy" / "flair" / "gru" / "seed-0", 1.9, contended=True)
+    said = answers_of_both(summarise_both(alike, tmp_path / "busy"))[1].text
+    assert "1.0 (" in said
+    assert "1 of 8 models are left out" in said
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        (["--review", " "], "the text is empty"),
+        (["--review", "fine", "--records-only"], "needs the trained models"),
+        (["--playground", "-3"], "is not a whole number, 0 or above"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(
+    flags: list[str], reason: str, alike: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = lockstep(["report", str(alike), "--out", str(tmp_path / "out"), *flags])
+    except SystemExit as stopped:
+        code = int(str(stopped.code))
+    assert code == 2
+    assert reason in capfd.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_records_alone_are_told_how_to_be_read(alike: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for path in alike.rglob("record.json"):
+        copy = tmp_path / "experiment" / path.relative_to(alike)
+        copy.parent.mkdir(parents=True)
+        shutil.copy(path, copy)
+    assert lockstep(["report", str(tmp_path / "experiment"), "--out", str(tmp_path / "out")]) == 2
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1
+    assert "--records-only" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_models_that_are_not_compared_are_neither_best_nor_tied(alike: Path, tmp_path: Path) -> None:
+    experiment = tmp_path / "experiment"
+    shutil.copytree(alike, experiment)
+    for framework, kept in (("keras", 0), ("pytorch", 1), ("flair", 2), ("fastai", 2)):
+        for seed in {0, 1, 2} - {kept}:
+            shutil.rmtree(experiment / framework / "gru" / f"seed-{seed}")
+    found = written(experiment, tmp_path / "report")
+    assert not any(cell.comparable for cell in found.cells if cell.architecture == "gru")
+    assert "GRU" not in answers_of(found)[0].text

@@ -214,7 +214,7 @@ def test_records_alone_are_held_against_their_checksums_and_places(
     assert "holds the run of another cell" in left_out[0]
     assert f"{changed}: was changed or damaged" in left_out[1]
     assert capsys.readouterr().err.count("left out: ") == 2
-    with pytest.raises(LockstepError, match="no finished runs"):
+    with pytest.raises(LockstepError, match="is no folder of runs"):
         read_records(tmp_path / "nowhere")
 
 
