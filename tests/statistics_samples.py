@@ -272,8 +272,8 @@ def sample_side_by_side(text: str = "") -> SideBySide:
         second=second,
         names=(f"one{text}", f"two{text}"),
         cells=(
-            Beside(cell="keras/lstm", seeds=(0, 1), difference=tie, holm=1, **shared),
-            Beside(cell="pytorch/lstm", seeds=(), difference=None, holm=None, **shared),
+            Beside(cell="keras/lstm", seeds=(0, 1), difference=tie, holm=1, busy=(False, True), **shared),
+            Beside(cell="pytorch/lstm", seeds=(), difference=None, holm=None, busy=(False, False), **shared),
         ),
         settings=(
             SettingBeside(field="vectors", description=f"words{text}", first=(f"glove{text}",), second=(None, 3)),

@@ -287,6 +287,7 @@ def make_both() -> SideBySide:
             difference=None if cell.architecture == "gru" else Interval(value=0.01, low=0.002, high=0.018),
             holm=None if cell.architecture == "gru" else 0.01,
             training_seconds=(cell.seconds["training"], cell.seconds["training"]),
+            busy=(False, True),
         )
         for cell in second.cells
     ]
