@@ -83,7 +83,7 @@ class Scored(Form):
 
 
 class ScoredEnsemble(Scored):
-    """Models that were asked together."""
+    """Models that answer together."""
 
     name: str
     models: Count

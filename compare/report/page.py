@@ -24,14 +24,14 @@ from compare.report.form import Part, SideBySide, Statistics
 from compare.report.playground import PlaygroundModel, playground_models
 from compare.report.reading import read_statistics, unsealed
 from compare.report.side_by_side import summarise_both
-from compare.report.statistics import Wishes, summarise_experiment
+from compare.report.statistics import Wishes, read_runs_of, summarise
 from compare.report.tables import tables_of, tables_of_both
 from compare.report.verdict import answers_of, answers_of_both, title_of
 from compare.tables import as_csv, as_html, as_markdown, escaped, paragraph
 from shared.errors import LockstepError
 from shared.files import read_json, reading, save_page
 from shared.output import Output
-from shared.runs import read_experiment, records_of
+from shared.runs import Run, records_of
 from shared.terminal import printable
 
 SHOWN_CLASSES, SHOWN_NAME = 8, 24
@@ -95,8 +95,9 @@ def write_report(experiment: Path, places: Mapping[str, Output], wishes: Wishes 
         statistics = read_statistics(experiment / "statistics.json")
         playground = read_playground(experiment / "playground.json")
     else:
-        statistics = summarise_experiment(experiment, wishes)
-        playground = _playground(experiment, wishes)
+        found = read_runs_of(experiment, wishes)
+        statistics = summarise(found, wishes)
+        playground = _playground(found.runs, wishes)
     for name, content in pages_of(statistics, playground).items():
         with places[name].written() as temporary:
             save_page(temporary, content)
@@ -114,10 +115,10 @@ def write_side_by_side(
     return both
 
 
-def _playground(experiment: Path, wishes: Wishes) -> Playground:
-    if wishes.records_only or not wishes.playground:
+def _playground(runs: Sequence[Run], wishes: Wishes) -> Playground:
+    if not wishes.playground:
         return Playground()
-    networks = [run for run in read_experiment(experiment)[0] if run.record.framework != BASELINE]
+    networks = [run for run in runs if run.record.framework != BASELINE]
     models, left_out = playground_models(networks, wishes.playground * 1_000_000)
     return Playground(models=tuple(models), left_out=tuple(left_out))
 

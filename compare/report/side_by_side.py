@@ -9,9 +9,9 @@ import numpy as np
 
 from compare.report.form import Beside, SettingBeside, SideBySide, Statistics
 from compare.report.inference import holm, mcnemar, paired_bootstrap
-from compare.report.statistics import Wishes, summarise_experiment
+from compare.report.statistics import Wishes, read_runs_of, summarise
 from shared.errors import LockstepError
-from shared.runs import Run, read_experiment
+from shared.runs import Run
 
 OTHER_REVIEWS = (
     "They were not tested on the same reviews: their accuracies stand beside each other, and whether a difference is "
@@ -35,11 +35,12 @@ def summarise_both(first: Path, second: Path, wishes: Wishes | None = None) -> S
         If one has no runs, they share no cell, or they are of other reviews and that is not allowed.
     """
     wishes = wishes or Wishes()
-    summaries = [summarise_experiment(path, wishes) for path in (first, second)]
+    found = [read_runs_of(path, wishes) for path in (first, second)]
+    summaries = [summarise(one, wishes) for one in found]
     mixed = _other_data(summaries)
     if mixed and not wishes.allow_mixed:
         raise LockstepError(f"{first} and {second}: {mixed[0]}; --allow-mixed shows them all the same, and marks it")
-    runs = [_by_cell(path) if not wishes.records_only else {} for path in (first, second)]
+    runs = [_by_cell(one.runs) for one in found]
     shared = [cell.name for cell in summaries[0].cells if cell.name in {other.name for other in summaries[1].cells}]
     if not shared:
         raise LockstepError(f"{first} and {second} have no framework and architecture in common: nothing to compare")
@@ -75,10 +76,10 @@ def _other_data(summaries: Sequence[Statistics]) -> list[str]:
     return [f"not made with the same reviews (fingerprints {one.fingerprint[:12]} and {other.fingerprint[:12]})"]
 
 
-def _by_cell(experiment: Path) -> dict[str, dict[int, Run]]:
+def _by_cell(runs: Sequence[Run]) -> dict[str, dict[int, Run]]:
     """Return the runs by cell and seed."""
     found: dict[str, dict[int, Run]] = {}
-    for run in read_experiment(experiment)[0]:
+    for run in runs:
         found.setdefault(f"{run.record.framework}/{run.record.architecture}", {})[run.record.seed] = run
     return found
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -84,13 +85,30 @@ def summarise_experiment(experiment: Path, wishes: Wishes | None = None) -> Stat
     LockstepError
         If there is no finished network, or runs cannot be compared.
     """
-    wishes = wishes or Wishes()
-    runs: list[Run] = []
+    return summarise(read_runs_of(experiment, wishes or Wishes()), wishes or Wishes())
+
+
+class Found(NamedTuple):
+    """What was read of an experiment: its records, its whole runs if they are wanted, and why others were left out."""
+
+    experiment: Path
+    records: Sequence[Record]
+    runs: Sequence[Run]
+    left_out: Sequence[str]
+
+
+def read_runs_of(experiment: Path, wishes: Wishes) -> Found:
+    """Read what a report is made of, once: each run that cannot be read is named on standard error."""
     if wishes.records_only:
         records, left_out = read_records(experiment)
-    else:
-        runs, left_out = read_experiment(experiment)
-        records = [run.record for run in runs]
+        return Found(experiment, records, (), left_out)
+    runs, left_out = read_experiment(experiment)
+    return Found(experiment, [run.record for run in runs], runs, left_out)
+
+
+def summarise(found: Found, wishes: Wishes) -> Statistics:
+    """Return everything that the report shows of runs that were read (see :func:`summarise_experiment`)."""
+    experiment, left_out = found.experiment, list(found.left_out)
     places = (experiment / "parity.json", experiment.parent / "parity.json")
     parity = next((path for path in places if os.path.lexists(path)), places[0])
     proofs = {
@@ -98,9 +116,9 @@ def summarise_experiment(experiment: Path, wishes: Wishes | None = None) -> Stat
         "parity": _measured(parity, formats.Parity, left_out),
     }
     failed = [_failure(experiment, path) for path in _logs(experiment)]
-    found = _summarise(experiment, records, runs, wishes)
-    return found.model_copy(
-        update={**proofs, "left_out": tuple(left_out), "missing": (*failed, *found.missing)},
+    statistics = _summarise(experiment, found.records, found.runs, wishes)
+    return statistics.model_copy(
+        update={**proofs, "left_out": tuple(left_out), "missing": (*failed, *statistics.missing)},
     )
 
 
