@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path, PosixPath
+from threading import Timer, main_thread
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -136,19 +137,35 @@ def _failed(message: str, code: int = EXIT_BAD_INPUT) -> int:
 @contextmanager
 def _signals_interrupt() -> Iterator[None]:
     """Have the signals that end a process raise KeyboardInterrupt, once; a second one does not disturb the first."""
+    came: list[int] = []
+    later: list[Timer] = []
 
-    def stop(*_: object) -> None:
-        for number in taken:
-            signal.signal(number, lambda *_: None)  # Python complains if one is ignored that is on its way
-        interrupt()
+    def stop(number: int, frame: object) -> None:
+        if not came:
+            came.append(number)
+            interrupt()
 
+    def again(unraisable: sys.UnraisableHookArgs) -> None:
+        """Where nothing can be raised, as in ``__del__``, Python drops the exception: ask again in a moment."""
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt) or not came:
+            hook(unraisable)
+            return
+        later.append(Timer(0.01, signal.pthread_kill, (main_thread().ident, came.pop())))
+        later[-1].daemon = True
+        later[-1].start()
+
+    hook = sys.unraisablehook
     taken = {number: signal.getsignal(number) for number in SIGNALS}
     taken = {number: handler for number, handler in taken.items() if handler is not signal.SIG_IGN}  # as nohup has it
     for number in taken:
         signal.signal(number, stop)
+    sys.unraisablehook = again
     try:
         yield
     finally:
+        for timer in later:
+            timer.cancel()
+        sys.unraisablehook = hook
         for number, handler in taken.items():
             signal.signal(number, handler)
 

@@ -126,3 +126,33 @@ def test_a_program_that_imports_shared_keeps_its_own_messages(clone: Path) -> No
         sys.executable, "-c", "import shared.errors, sys; print(sys.excepthook is sys.__excepthook__)", where=clone
     )
     assert done.stdout == "True\n", done.stderr
+
+
+DROPPED = """
+import os, signal, sys, time
+from shared.startup import begin
+begin()
+from shared.command_line import guarded
+
+class Closing:
+    def __del__(self):
+        os.kill(os.getpid(), getattr(signal, sys.argv[1]))
+        for _ in range(1_000):
+            pass  # the signal arrives here, where Python drops what is raised
+
+def command():
+    for _ in range(int(sys.argv[2])):
+        Closing()
+    time.sleep(8)
+    return 0
+
+sys.exit(guarded(command))
+"""
+
+
+@pytest.mark.parametrize("times", [1, 20])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_that_arrives_while_an_object_is_deleted_ends_the_command(name: str, times: int) -> None:
+    command = [sys.executable, "-c", DROPPED, name, str(times)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stderr) == (130, "interrupted: nothing half-written was left\n")
