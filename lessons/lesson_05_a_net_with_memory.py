@@ -101,10 +101,10 @@ def loss_of(p: np.ndarray) -> float:
 weights = new_weights(seed=0)
 states, p = forward(weights, READ)
 a = READ[:1] @ weights["W"] + weights["b"]
-(reference,), _ = rnn_forward(a, states[:1] @ weights["U"], (states[:1],))
+(expected,), _ = rnn_forward(a, states[:1] @ weights["U"], (states[:1],))
 claim(
-    f"one step here and one step of the project's reference differ by {np.abs(reference - states[1:2]).max():.0e}",
-    np.allclose(reference, states[1:2], atol=1e-15),
+    f"one step here and one step of the project's reference differ by {np.abs(expected - states[1:2]).max():.0e}",
+    np.allclose(expected, states[1:2], atol=1e-15),
 )
 
 # %% [markdown]
@@ -265,12 +265,12 @@ states, p = forward(weights, READ)
 calculated = backward(weights, READ, states, p)["U"]
 measured = np.zeros_like(calculated)
 for place in np.ndindex(measured.shape):
-    losses = []
+    pair = []
     for step in (1e-5, -1e-5):
         moved = {name: value.copy() for name, value in weights.items()}
         moved["U"][place] += step
-        losses.append(loss_of(forward(moved, READ)[1]))
-    measured[place] = (losses[0] - losses[1]) / 2e-5
+        pair.append(loss_of(forward(moved, READ)[1]))
+    measured[place] = (pair[0] - pair[1]) / 2e-5
 error = float(np.abs(measured - calculated).max())
 claim(f"the two differ by {error:.0e} at most", error < 1e-8)
 

@@ -18,23 +18,15 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
+from lessons.show import INTERACTIONS
 from shared.errors import LockstepError
 from shared.files import cached, digest_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 # A lesson may start any of these in a process of its own, and reads measured results.
-DEPENDS_ON = (
-    "shared",
-    "keras_impl",
-    "pytorch_impl",
-    "flair_impl",
-    "fastai_impl",
-    "torch_layers",
-    "compare",
-    "lessons",
-    "results",
-)
+DEPENDS_ON = ("shared", "keras_impl", "pytorch_impl", "flair_impl", "fastai_impl", "torch_layers", "compare", "results")
+DEPENDS_ON_LESSONS = ("show", "silent_errors", "training_time", "word_vectors", "cleaning_speed")
 ENDINGS = (".py", ".json", ".js", ".j2")
 # What a lesson finds there differs with these.
 VARIABLES = ("LOCKSTEP_ACLIMDB", "LOCKSTEP_REUTERS")
@@ -97,7 +89,10 @@ def executed(path: Path, tell: Callable[[str], None] = lambda _: None) -> Notebo
     def make(folder: Path) -> None:
         nbformat.write(_execute(path, folder, tell), folder / "lesson.ipynb")
 
-    key = digest_of([_code(), path.read_bytes(), *(str(os.environ.get(name)) for name in VARIABLES)])
+    script = INTERACTIONS / f"{path.stem[: len('lesson_00')]}.js"
+    key = digest_of(
+        [_code(), path.read_bytes(), script.read_bytes(), *(str(os.environ.get(name)) for name in VARIABLES)]
+    )
     return nbformat.read(cached(path.stem, key, make) / "lesson.ipynb", as_version=4)
 
 
@@ -137,9 +132,8 @@ def _execute(path: Path, folder: Path, tell: Callable[[str], None]) -> NotebookN
 
 @cache
 def _code() -> str:
-    """Return a digest of all that a lesson may depend on, but for the lessons themselves."""
+    """Return a digest of all that any lesson may depend on."""
     files = [path for name in DEPENDS_ON for path in (ROOT / name).rglob("*") if path.suffix in ENDINGS]
-    files = [path for path in files if path not in lessons() and "site" not in path.relative_to(ROOT).parts]
-    return digest_of(
-        part for path in sorted([*files, ROOT / "requirements.lock"]) for part in (str(path), path.read_bytes())
-    )
+    files += [HERE / f"{name}.py" for name in DEPENDS_ON_LESSONS]
+    files.append(ROOT / "requirements.lock")
+    return digest_of(part for path in sorted(files) for part in (path.relative_to(ROOT).as_posix(), path.read_bytes()))

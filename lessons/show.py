@@ -199,6 +199,6 @@ def _display(shown: Shown) -> None:
     if shell is not None and shell.get_ipython() is not None:
         from IPython.display import display
 
-        display(shown)
+        display(shown)  # type: ignore[no-untyped-call]
     elif shown.metadata["lockstep"]["kind"] == "claim":
         print(shown.text)

@@ -99,8 +99,8 @@ def _says(proof: Path, key: str) -> bool:
 FILE = Kind("a file")
 PAGE = Kind("a page", marked=True)
 
-# The file that shows what a directory is, and the name in it: of runs and of checkpoints.
-PROOFS = {"record.json": "record_version", "model.json": "format_version"}
+# The file that shows what a directory is, and the name in it: of runs, of checkpoints, and of the lessons' site.
+PROOFS = {"record.json": "record_version", "model.json": "format_version", "site.json": "site_version"}
 
 # What this process has claimed itself.
 _CLAIMED: set[Path] = set()

@@ -63,7 +63,7 @@ def in_parts(
 
     Parameters
     ----------
-    function : (inputs, *others) -> outputs
+    function : (inputs, ...) -> outputs
         Differentiable; rows of the outputs ``<float32>[batch, ...]`` are those of the inputs.
     parts : int
         That the batch is cut into. It does not depend on the machine: sums over parts would be rounded differently.

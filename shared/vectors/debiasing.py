@@ -142,7 +142,7 @@ def direct_bias(
 ) -> float:
     """How much words that should be neutral lie along a direction (section 5.2 of the paper).
 
-        DirectBias_c = mean over words of |cos(word, direction)|^c
+        DirectBias_c = mean over words of abs(cos(word, direction))^c
 
     Parameters
     ----------

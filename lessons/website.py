@@ -1,0 +1,209 @@
+"""The lessons' site: lessons, the project's own texts, the report pages and the API, in one folder without a network.
+
+What Sphinx reads is laid out in a staging folder first, so that links between the project's texts hold in both
+places. The finished folder has ``site.json``, which lists its files: by that a later run knows that it may replace it.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import distribution
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from lessons.notebooks import ROOT, SOLUTION, executed, lessons, with_blanks
+from lessons.source_pages import LIBRARY, reference, save_source_pages
+from shared.errors import LockstepError
+from shared.files import save_json, save_text
+from shared.output import Kind, Output
+
+SITE = Path(__file__).parent / "site"
+PROOF = "site.json"
+# The project's own texts, where they stand.
+TEXTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "docs/*.png", "lessons/*.md", "results/*.svg")
+# What is outside the site is shown by the repository.
+OUTSIDE = re.compile(r"\]\((?P<path>(?:\.\./)*LICENSE)\)")
+SOURCE_ROLE = re.compile(r"\{source\}`(?P<path>[^`#]+)(?:#(?P<name>[^`]+))?`")
+MATHJAX = "sphinx-mathjax-offline/static/mathjax"
+MATHJAX_FILES = ("tex-chtml.js", "output/chtml/fonts/woff-v2/*.woff")
+
+
+def repository() -> str:
+    """Return the address of the project's repository: the one setting, in ``pyproject.toml``."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return str(settings["project"]["urls"]["Repository"]).rstrip("/")
+
+
+def site_kind(path: Path) -> Kind:
+    """Return what a site of ours is, as far as one that stands there says itself which files it has."""
+    try:
+        listed = json.loads((path / PROOF).read_bytes())["files"]
+        entries = frozenset(str(entry) for entry in listed)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        entries = frozenset()
+    return Kind("a site of lessons", entries | {PROOF}, PROOF)
+
+
+def make_site(place: Output, staging: Path, tell: Callable[[str], None]) -> None:
+    """Execute what has changed, and make the whole site.
+
+    Parameters
+    ----------
+    place : Output
+        Of the kind that :func:`site_kind` gives, entered.
+    staging : Path
+        An empty folder for what Sphinx reads.
+    tell : callable
+        Is told what goes on.
+
+    Raises
+    ------
+    LockstepError
+        If a cell of a lesson fails, or Sphinx has a complaint.
+    """
+    # Each lesson keeps one processor busy.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        notebooks = dict(zip(lessons(), pool.map(lambda path: executed(path, tell), lessons()), strict=True))
+    stage(staging, notebooks)
+    tell("Sphinx: making pages")
+    with place.written() as made:
+        command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q", "-j", "auto"]
+        command += ["-d", str(staging / ".doctrees"), str(staging), str(made)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
+        if done.returncode:
+            raise LockstepError(f"Sphinx: {done.stderr.strip()}")
+        for unneeded in (".buildinfo", "objects.inv"):
+            (made / unneeded).unlink(missing_ok=True)
+        save_source_pages(made)
+        _add_reports(made)
+        _add_notebooks(made / "notebooks", notebooks)
+        save_text(made / "slides.html", slides(notebooks))
+        files = sorted(path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file())
+        save_json(made / PROOF, {"site_version": 1, "files": files})
+
+
+def stage(staging: Path, notebooks: Mapping[Path, NotebookNode]) -> None:
+    """Lay out what Sphinx reads: the same folders as in the project, and the lessons' pages at the root."""
+    shutil.copytree(SITE, staging, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    for pattern in TEXTS:
+        for path in ROOT.glob(pattern):
+            target = staging / path.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if path.suffix == ".md":
+                save_text(target, OUTSIDE.sub(f"]({repository()}/blob/main/LICENSE)", path.read_text(encoding="utf-8")))
+            else:
+                shutil.copyfile(path, target)
+    for path, notebook in notebooks.items():
+        nbformat.write(_as_page(path, notebook), staging / "lessons" / f"{path.stem}.ipynb")
+    _stage_mathjax(staging / "_static" / "mathjax")
+    _stage_reference(staging / "api")
+
+
+def _as_page(path: Path, notebook: NotebookNode) -> NotebookNode:
+    """Return a lesson as a page: solutions are folded, and the notebooks are offered below the title."""
+    page = nbformat.from_dict(notebook)
+    name = path.stem
+    colab = f"https://colab.research.google.com/github/{repository().partition('github.com/')[2]}"
+    links = (
+        f'<p class="lesson-links"><a href="../notebooks/{name}.ipynb">This lesson as a notebook</a> · '
+        f'<a href="../notebooks/{name}_blanks.ipynb">with blanks for the exercises</a> · '
+        f'<a href="{colab}/blob/gh-pages/notebooks/{name}.ipynb">in Colab</a></p>'
+    )
+    page.cells.insert(1, new_markdown_cell(links, id="links"))
+    for cell in page.cells:
+        if any(_kind(output) == "picture" for output in cell.get("outputs", [])):
+            cell.metadata.tags = [*cell.metadata.get("tags", []), "hide-input"]
+        if SOLUTION in cell.metadata.get("tags", []):
+            cell.metadata.tags = [*cell.metadata.tags, "hide-cell"]
+            cell.metadata.mystnb = {"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+    return page
+
+
+def _stage_mathjax(target: Path) -> None:
+    package = Path(str(distribution("sphinx-mathjax-offline").locate_file(MATHJAX)))
+    for pattern in MATHJAX_FILES:
+        for path in package.glob(pattern):
+            place = target / path.relative_to(package)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
+
+
+def _stage_reference(target: Path) -> None:
+    """Lay out the API reference: one page a package."""
+    target.mkdir()
+    for folder in LIBRARY:
+        save_text(target / f"{folder}.md", reference(folder))
+    listed = "\n".join(LIBRARY)
+    listing = f"```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n"
+    save_text(target / "index.md", f"# API reference\n\nMade from the docstrings.\n\n{listing}")
+
+
+def _add_reports(made: Path) -> None:
+    (made / "reports").mkdir()
+    for path in sorted(ROOT.glob("results/*/index.html")):
+        shutil.copyfile(path, made / "reports" / f"{path.parent.name}.html")
+
+
+def _add_notebooks(target: Path, notebooks: Mapping[Path, NotebookNode]) -> None:
+    """Write every lesson as an executed notebook and as one with blanks."""
+    target.mkdir()
+    for path, notebook in notebooks.items():
+        nbformat.write(_for_jupyter(notebook), target / f"{path.stem}.ipynb")
+        nbformat.write(_for_jupyter(with_blanks(notebook)), target / f"{path.stem}_blanks.ipynb")
+
+
+def _for_jupyter(notebook: NotebookNode) -> NotebookNode:
+    """Return a notebook that stands alone: it installs the project first, and links to the repository."""
+    alone = nbformat.from_dict(notebook)
+    for cell in alone.cells:
+        if cell.cell_type == "markdown":
+            cell.source = SOURCE_ROLE.sub(_repository_link, cell.source)
+    version = distribution("lockstep").version
+    wheel = f"{repository()}/releases/download/v{version}/lockstep-{version}-py3-none-any.whl"
+    install = (
+        "from importlib.util import find_spec\n\n"
+        'if find_spec("lessons") is None:  # where the project is not installed yet, as in Colab\n'
+        f"    %pip install --quiet 'lockstep[all,docs] @ {wheel}'"
+    )
+    alone.cells.insert(0, new_code_cell(install, id="install"))
+    return alone
+
+
+def _repository_link(match: re.Match[str]) -> str:
+    label = f"{match['name']} in {match['path']}" if match["name"] else match["path"]
+    return f"[`{label}`]({repository()}/blob/main/{match['path']})"
+
+
+def slides(notebooks: Mapping[Path, NotebookNode]) -> str:
+    """Return one page with every picture of every lesson, one a screen, and what was checked beside it."""
+    parts = []
+    for path, notebook in notebooks.items():
+        title = notebook.cells[0].source.partition("\n")[0].lstrip("# ")
+        shown = [output for cell in notebook.cells for output in cell.get("outputs", []) if _kind(output)]
+        claims = [html.escape(output["data"]["text/plain"]) for output in shown if _kind(output) == "claim"]
+        listed = "".join(f"<li>{claim.removeprefix('Checked: ')}</li>" for claim in claims[:5])
+        link = f'<p><a href="lessons/{path.stem}.html">the lesson</a></p>'
+        parts.append(f"<section><h1>{html.escape(title)}</h1><ul>{listed}</ul>{link}</section>")
+        parts += [
+            f"<section><h2>{html.escape(title)}</h2>{output['data']['text/html']}</section>"
+            for output in shown
+            if _kind(output) == "picture"
+        ]
+    return (SITE / "slides.html").read_text(encoding="utf-8").replace("<!-- slides -->", "\n".join(parts))
+
+
+def _kind(output: NotebookNode) -> str:
+    return str(output.get("metadata", {}).get("text/html", {}).get("lockstep", {}).get("kind", ""))
