@@ -1,6 +1,6 @@
 # Every target builds .venv on first use and uses it again after. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help compare full test lint format lock clean environment
+.PHONY: help compare full lessons test lint format lock clean environment
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
 # Passed to pip for torch alone: TORCH_FLAGS="--index-url https://download.pytorch.org/whl/cpu" for a small CPU build.
@@ -61,6 +61,9 @@ full: $(READY) ## train on the official reviews, also from language models, and 
 	$(BIN)/python -m compare report runs/full
 	$(BIN)/python -m compare report runs/full-pretrained
 
+lessons: $(READY) ## execute the lessons and make their site, to be read from a folder: site/index.html
+	$(BIN)/python -m lessons --out site --overwrite
+
 test: $(READY) ## run all tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
@@ -81,7 +84,7 @@ lock: ## solve the requirements anew (needs uv)
 
 clean: ## remove .venv, caches, runs and reports
 	@$(REFUSE_ANOTHERS)
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache runs reports
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache runs reports site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Earlier versions of this file wrote `ready` alone.

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.metadata import metadata
+
+# Where the project lives, as pyproject.toml says: the one setting from which all links to it are made.
+REPOSITORY = str(metadata("lockstep")["Project-URL"]).partition(", ")[2].rstrip("/")
+
 # Okabe & Ito's palette, safe for colour-blind readers.
 COLOURS = {
     "keras": "#D55E00",

@@ -53,9 +53,8 @@ def find_lesson(name: str) -> Path:
     LockstepError
         If there is none.
     """
-    number = f"lesson_{int(name):02}_" if name.isdecimal() else None
     for path in lessons():
-        if path.stem == name or (number and path.stem.startswith(number)):
+        if path.stem == name or path.stem.split("_")[1] == name.zfill(2):
             return path
     raise LockstepError(f"{name}: no such lesson; there are {', '.join(path.stem for path in lessons())}")
 

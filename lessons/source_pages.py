@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import ast
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from docutils import nodes
 from docutils.parsers.rst.states import Inliner
@@ -20,7 +20,8 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 from sphinx.application import Sphinx
-from sphinx.ext.napoleon import Config, NumpyDocstring
+from sphinx.ext.napoleon import Config
+from sphinx.ext.napoleon.docstring import NumpyDocstring
 from sphinx.util.logging import getLogger
 from sphinx.util.osutil import relative_uri
 
@@ -33,7 +34,7 @@ FOLDERS = (*LIBRARY, "compare", "lessons")
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{path}</title><link rel="stylesheet" href="{root}_static/source.css"></head>
-<body><h1><a href="{root}index.html">Lockstep</a> · {path}</h1>{code}</body></html>
+<body><h1><a href="{root}index.html">Lockstep</a> · {path}</h1>{lessons}{code}</body></html>
 """
 LOG = getLogger(__name__)
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -92,27 +93,36 @@ def source_role(
     return [link], []
 
 
-def save_source_pages(site: Path) -> None:
-    """Write every source file as a page of a site, with an anchor for each line."""
+def save_source_pages(site: Path, explained: Mapping[str, Sequence[str]]) -> None:
+    """Write every source file as a page of a site: an anchor for each line, and the lessons that explain it."""
     formatter: HtmlFormatter[str] = HtmlFormatter(lineanchors="L", style="default")
     dark: HtmlFormatter[str] = HtmlFormatter(style="monokai")
     for path in source_files():
         code = highlight((ROOT / path).read_text(encoding="utf-8"), PythonLexer(), formatter)
         place = site / "source" / f"{path}.html"
         place.parent.mkdir(parents=True, exist_ok=True)
-        save_text(place, PAGE.format(path=path, root="../" * (path.count("/") + 1), code=code))
+        root = "../" * (path.count("/") + 1)
+        links = (f'<a href="{root}lessons/{name}.html">{_title(name)}</a>' for name in explained.get(path, []))
+        lessons = f"<p>Explained in {', '.join(links)}.</p>" if path in explained else ""
+        save_text(place, PAGE.format(path=path, root=root, code=code, lessons=lessons))
     rules = f"{formatter.get_style_defs()}\n@media (prefers-color-scheme: dark) {{\n{dark.get_style_defs()}\n}}\n"
     save_text(site / "_static" / "source.css", f"{(ROOT / 'lessons/site/source.css').read_text()}{rules}")
 
 
-def reference(folder: str) -> str:
+def _title(lesson: str) -> str:
+    return f"lesson {int(lesson.split('_')[1])}"
+
+
+def reference(folder: str, explained: Mapping[str, Sequence[str]]) -> str:
     """Return the API reference of a package as MyST Markdown, made from its docstrings."""
     parts = [f"# {folder}\n"]
     for path in source_files():
         if path.startswith(f"{folder}/") and not path.endswith("__main__.py"):
             name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
             body = "\n".join([f".. py:module:: {name}", "", *_text_of(_parsed(path)), *_members(_parsed(path).body)])
-            parts.append(f"## {name}\n\n{{source}}`{path}`\n\n```{{eval-rst}}\n{body}\n```\n")
+            links = [f"[{_title(lesson)}](../lessons/{lesson}.ipynb)" for lesson in explained.get(path, [])]
+            lessons = f", explained in {', '.join(links)}" if links else ""
+            parts.append(f"## {name}\n\n{{source}}`{path}`{lessons}\n\n```{{eval-rst}}\n{body}\n```\n")
     return "\n".join(parts)
 
 
@@ -127,7 +137,7 @@ def _members(body: list[ast.stmt]) -> Iterator[str]:
             yield from (textwrap.indent(line, "   ") for line in inside)
 
 
-def _directive(node: Definition) -> str:
+def _directive(node: Definition) -> Literal["class", "property", "function"]:
     if isinstance(node, ast.ClassDef):
         return "class"
     decorators = {one.id for one in node.decorator_list if isinstance(one, ast.Name)}
@@ -147,8 +157,11 @@ def _signature(node: Definition) -> str:
 
 
 def _text_of(node: Definition | ast.Module) -> list[str]:
-    what = "module" if isinstance(node, ast.Module) else _directive(node)
-    config = Config(napoleon_google_docstring=False, napoleon_use_ivar=True, napoleon_use_rtype=False)
+    what: Literal["module", "class", "property", "function"] = "module"
+    if not isinstance(node, ast.Module):
+        what = _directive(node)
+    # Napoleon's own settings are no Sphinx configuration, and its documentation shows it so.
+    config: Any = Config(napoleon_google_docstring=False, napoleon_use_ivar=True, napoleon_use_rtype=False)
     text = ast.get_docstring(node) or ""
     return ["", *str(NumpyDocstring(text, config, what=what)).splitlines(), ""]
 

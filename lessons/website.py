@@ -13,9 +13,9 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -23,36 +23,33 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+from compare.names import REPOSITORY
 from lessons.notebooks import ROOT, SOLUTION, executed, lessons, with_blanks
 from lessons.source_pages import LIBRARY, reference, save_source_pages
 from shared.errors import LockstepError
-from shared.files import save_json, save_text
+from shared.files import check_regular, read_bytes, save_json, save_text
 from shared.output import Kind, Output
 
 SITE = Path(__file__).parent / "site"
 PROOF = "site.json"
+LARGEST_LIST = 1_000_000  # bytes
 # The project's own texts, where they stand.
 TEXTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "docs/*.png", "lessons/*.md", "results/*.svg")
-# What is outside the site is shown by the repository.
-OUTSIDE = re.compile(r"\]\((?P<path>(?:\.\./)*LICENSE)\)")
+# What is outside the site is shown by the repository; a lesson's file is a page.
+OUTSIDE = re.compile(r"\]\((?:\.\./)*LICENSE\)")
+LESSON_FILE = re.compile(r"(lesson_\d\d_\w+)\.py\)")
 SOURCE_ROLE = re.compile(r"\{source\}`(?P<path>[^`#]+)(?:#(?P<name>[^`]+))?`")
 MATHJAX = "sphinx-mathjax-offline/static/mathjax"
 MATHJAX_FILES = ("tex-chtml.js", "output/chtml/fonts/woff-v2/*.woff")
 
 
-def repository() -> str:
-    """Return the address of the project's repository: the one setting, in ``pyproject.toml``."""
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    return str(settings["project"]["urls"]["Repository"]).rstrip("/")
-
-
 def site_kind(path: Path) -> Kind:
     """Return what a site of ours is, as far as one that stands there says itself which files it has."""
-    try:
-        listed = json.loads((path / PROOF).read_bytes())["files"]
+    entries: frozenset[str] = frozenset()
+    with suppress(LockstepError, ValueError, TypeError, KeyError, RecursionError):
+        check_regular(path / PROOF)
+        listed = json.loads(read_bytes(path / PROOF, "the list of a site's files", LARGEST_LIST))["files"]
         entries = frozenset(str(entry) for entry in listed)
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        entries = frozenset()
     return Kind("a site of lessons", entries | {PROOF}, PROOF)
 
 
@@ -87,7 +84,7 @@ def make_site(place: Output, staging: Path, tell: Callable[[str], None]) -> None
             raise LockstepError(f"Sphinx: {done.stderr.strip()}")
         for unneeded in (".buildinfo", "objects.inv"):
             (made / unneeded).unlink(missing_ok=True)
-        save_source_pages(made)
+        save_source_pages(made, explained_in(notebooks))
         _add_reports(made)
         _add_notebooks(made / "notebooks", notebooks)
         save_text(made / "slides.html", slides(notebooks))
@@ -103,20 +100,21 @@ def stage(staging: Path, notebooks: Mapping[Path, NotebookNode]) -> None:
             target = staging / path.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
             if path.suffix == ".md":
-                save_text(target, OUTSIDE.sub(f"]({repository()}/blob/main/LICENSE)", path.read_text(encoding="utf-8")))
+                text = OUTSIDE.sub(f"]({REPOSITORY}/blob/main/LICENSE)", path.read_text(encoding="utf-8"))
+                save_text(target, LESSON_FILE.sub(r"\1.ipynb)", text))
             else:
                 shutil.copyfile(path, target)
     for path, notebook in notebooks.items():
         nbformat.write(_as_page(path, notebook), staging / "lessons" / f"{path.stem}.ipynb")
     _stage_mathjax(staging / "_static" / "mathjax")
-    _stage_reference(staging / "api")
+    _stage_reference(staging / "api", explained_in(notebooks))
 
 
 def _as_page(path: Path, notebook: NotebookNode) -> NotebookNode:
     """Return a lesson as a page: solutions are folded, and the notebooks are offered below the title."""
     page = nbformat.from_dict(notebook)
     name = path.stem
-    colab = f"https://colab.research.google.com/github/{repository().partition('github.com/')[2]}"
+    colab = f"https://colab.research.google.com/github/{REPOSITORY.partition('github.com/')[2]}"
     links = (
         f'<p class="lesson-links"><a href="../notebooks/{name}.ipynb">This lesson as a notebook</a> · '
         f'<a href="../notebooks/{name}_blanks.ipynb">with blanks for the exercises</a> · '
@@ -141,20 +139,33 @@ def _stage_mathjax(target: Path) -> None:
             shutil.copyfile(path, place)
 
 
-def _stage_reference(target: Path) -> None:
+def explained_in(notebooks: Mapping[Path, NotebookNode]) -> dict[str, list[str]]:
+    """Return the names of the lessons that link to a source file, by its path."""
+    found: dict[str, list[str]] = {}
+    for lesson, notebook in notebooks.items():
+        text = "\n".join(cell.source for cell in notebook.cells)
+        for path in dict.fromkeys(match["path"] for match in SOURCE_ROLE.finditer(text)):
+            found.setdefault(path, []).append(lesson.stem)
+    return found
+
+
+def _stage_reference(target: Path, explained: Mapping[str, list[str]]) -> None:
     """Lay out the API reference: one page a package."""
     target.mkdir()
     for folder in LIBRARY:
-        save_text(target / f"{folder}.md", reference(folder))
+        save_text(target / f"{folder}.md", reference(folder, explained))
     listed = "\n".join(LIBRARY)
     listing = f"```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n"
     save_text(target / "index.md", f"# API reference\n\nMade from the docstrings.\n\n{listing}")
 
 
 def _add_reports(made: Path) -> None:
+    """Add the committed report pages; what they link to in the repository is here, if it is a lesson."""
     (made / "reports").mkdir()
     for path in sorted(ROOT.glob("results/*/index.html")):
-        shutil.copyfile(path, made / "reports" / f"{path.parent.name}.html")
+        page = path.read_text(encoding="utf-8")
+        page = re.sub(rf"{re.escape(REPOSITORY)}/blob/main/lessons/(lesson_\w+)\.py", r"../lessons/\1.html", page)
+        save_text(made / "reports" / f"{path.parent.name}.html", page)
 
 
 def _add_notebooks(target: Path, notebooks: Mapping[Path, NotebookNode]) -> None:
@@ -172,7 +183,7 @@ def _for_jupyter(notebook: NotebookNode) -> NotebookNode:
         if cell.cell_type == "markdown":
             cell.source = SOURCE_ROLE.sub(_repository_link, cell.source)
     version = distribution("lockstep").version
-    wheel = f"{repository()}/releases/download/v{version}/lockstep-{version}-py3-none-any.whl"
+    wheel = f"{REPOSITORY}/releases/download/v{version}/lockstep-{version}-py3-none-any.whl"
     install = (
         "from importlib.util import find_spec\n\n"
         'if find_spec("lessons") is None:  # where the project is not installed yet, as in Colab\n'
@@ -184,7 +195,7 @@ def _for_jupyter(notebook: NotebookNode) -> NotebookNode:
 
 def _repository_link(match: re.Match[str]) -> str:
     label = f"{match['name']} in {match['path']}" if match["name"] else match["path"]
-    return f"[`{label}`]({repository()}/blob/main/{match['path']})"
+    return f"[`{label}`]({REPOSITORY}/blob/main/{match['path']})"
 
 
 def slides(notebooks: Mapping[Path, NotebookNode]) -> str:

@@ -1,4 +1,4 @@
-"""How good probabilities are."""
+"""How good probabilities are; lesson 15 says how to read them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The proof that all frameworks are the same model: how far each is from the NumPy reference.
 
 The reference computes in float64 and is checked against central differences; whoever agrees with it
-agrees with everyone else who does.
+agrees with everyone else who does. Lesson 12 shows it at work.
 """
 
 from __future__ import annotations

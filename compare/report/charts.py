@@ -341,7 +341,7 @@ def _difference(pair: Pair) -> marks.Row:
         "framework": first,
         "second_framework": second,
         "architecture": architecture,
-        "row": f"{TITLES[first]} − {TITLES[second]}",  # noqa: RUF001 (a minus)
+        "row": f"{TITLES[first]} − {TITLES[second]}",
         **marks.interval_row(pair.difference),
         "p": marks.rounded(pair.holm),
         "clear": pair.holm < LEVEL,

@@ -1,7 +1,7 @@
 """Is a difference real: intervals, tests, agreement, variance and power, all on answers to the same test reviews.
 
 Every function takes NumPy arrays and returns numbers or parts of ``statistics.json``. What is random has a fixed
-seed, so that a report can be made again.
+seed, so that a report can be made again. Lesson 15 explains them.
 """
 
 from __future__ import annotations

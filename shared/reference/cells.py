@@ -5,6 +5,8 @@ A cell sees the two sides of its pre-activation: ``a = x_t W + b`` from the inpu
 back needs. On the way back it turns the gradient of its new state into the gradients of ``a`` and
 ``r``, and of the state before as far as the state enters without ``U``.
 
+Lessons 5 to 9 derive these equations and check them.
+
 All arrays are float64: states ``[batch, hidden]``, ``a`` and ``r`` ``[batch, gates * hidden]``.
 """
 

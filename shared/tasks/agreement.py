@@ -1,4 +1,4 @@
-"""Agreement over a gap: a verb's form is that of a subject which stands up to 60 words before it."""
+"""Agreement over a gap: a verb's form is that of a subject which stands up to 60 words before it. See lesson 10."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reuters-21578: newswires of 1987 by topic, as Keras' data set has them and cleaned of its mistakes."""
+"""Reuters-21578: newswires of 1987 by topic, as Keras' data set has them and cleaned of its mistakes (lesson 13)."""
 
 from __future__ import annotations
 

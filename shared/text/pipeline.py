@@ -1,4 +1,4 @@
-"""Cleaning steps by name, and pipelines of them."""
+"""Cleaning steps by name, and pipelines of them; lesson 2 walks through them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Texts as rows of a sparse matrix, one column a term: scikit-learn's vectorizers with our words.
 
 All take a cleaning pipeline, the shortest and the longest n-gram, and any option of scikit-learn's
-``CountVectorizer`` (tf_idf: ``TfidfVectorizer``). ``!``, ``?``, emoji and emoticons are terms too.
+``CountVectorizer`` (tf_idf: ``TfidfVectorizer``). ``!``, ``?``, emoji and emoticons are terms too. Lesson 3 computes
+them by hand.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Gender in word vectors, found and taken out (Bolukbasi et al., NeurIPS 2016: "hard debiasing")."""
+"""Gender in word vectors, found and taken out (Bolukbasi et al., NeurIPS 2016: "hard debiasing"). See lesson 4."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ WRITTEN = (OutputPath, FolderPath, FilledPath)
 # Attacked as they are. The four rooms have the reference's command line, which needs no framework.
 MODULES = (
     *("compare", "shared.reference", "shared.data", "shared.vectors", "pytorch_impl.pretraining"),
-    *("lessons.silent_errors", "lessons.training_time", "lessons.word_vectors", "lessons.cleaning_speed"),
+    *("lessons", "lessons.silent_errors", "lessons.training_time", "lessons.word_vectors", "lessons.cleaning_speed"),
 )
 SAME_AS_THE_REFERENCE = ("keras_impl", "pytorch_impl", "flair_impl", "fastai_impl")
 

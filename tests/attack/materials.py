@@ -36,6 +36,7 @@ PREDICT = ("shared.reference", "predict", "--checkpoint", "experiment/reference/
 RUN = "experiment/reference/gru/seed-0"
 OTHER_RUN = "experiment/reference/gru/seed-1"
 BASELINE_RUN = "experiment/baseline/tf-idf/seed-0"
+SITE = "site"  # of lessons
 RUN_FILES = (
     *("record.json", "history.csv", "predictions.parquet", "validation.parquet"),
     *("checkpoint/model.json", "checkpoint/weights.safetensors", "checkpoint/vocabulary.txt"),
@@ -81,6 +82,9 @@ def make(scene: Scene) -> None:
         reseal(folder / RUN.replace("reference", framework), framework=framework)
     _must(scene, "compare", "baseline", "tf-idf", *TRAINING, "--out", BASELINE_RUN)
     _must(scene, "compare", "convert", RUN, "model")
+    (folder / SITE).mkdir()
+    (folder / SITE / "index.html").write_text("<p>a lesson</p>\n")
+    (folder / SITE / "site.json").write_text('{"site_version": 1, "files": ["index.html"]}\n')
     _must(scene, "compare", "label", "experiment", "--out", "pseudo.parquet")
     _must(scene, *PREDICT, "--input", "reviews.csv", "--output", "predicted.parquet")
     done = scene.run("compare", "portability", "experiment")

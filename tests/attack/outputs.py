@@ -24,7 +24,7 @@ from tests.attack.harness import (
     copy,
     snapshot,
 )
-from tests.attack.materials import BASELINE_RUN, PREDICT, RUN, TEXT, TRAIN, TRAINING
+from tests.attack.materials import BASELINE_RUN, PREDICT, RUN, SITE, TEXT, TRAIN, TRAINING
 
 FILE, DIRECTORY, FOLDER = "file", "directory", "folder"
 
@@ -115,6 +115,7 @@ WRITERS = (
         own="experiment",
         quick=False,
     ),
+    Writer("lessons", "", "--out", ("--out", "OUT"), DIRECTORY, own=SITE, quick=False),
     Writer("lessons.silent_errors", "", "--out", ("--out", "OUT"), suffix=".json", quick=False),
     Writer("lessons.word_vectors", "", "--results", ("--results", "OUT"), FOLDER, own="word_vectors.json", quick=False),
     Writer(
