@@ -399,9 +399,9 @@ for word in ("funny", "worth"):
 
 # %% [markdown]
 # So order counts. But be fair to the bag: most reviews use many words of praise or many words of blame, and then counting
-# is enough. On film reviews, a good classifier of counts comes close to every network in this project. That it can be
-# beaten at all is the matter of [lesson 14](lesson_14_imdb_honestly.ipynb). What order is *always* worth is the pairs above:
-# there the bag gets half, however much data it is given.
+# is enough. On film reviews, a good classifier of counts comes close to every network in this project.
+# [Lesson 14](lesson_14_imdb_honestly.ipynb) measures how close. What a bag can never do is the pairs above: there it gets
+# half, however much data it is given.
 #
 # ## Try it
 #
@@ -492,8 +492,8 @@ claim(
 # %% [markdown]
 # ### Exercise 2
 #
-# Put *pairs* of neighbouring words into the bag instead of words. That tells `HATED` and `LOVED` apart: *to love and* and
-# *much to love* are no longer the same. Does it always help? Find two reviews of opposite meaning that have the same bag of
+# Put *pairs* of neighbouring words into the bag instead of words. That tells `HATED` and `LOVED` apart: only one
+# of them has the pair *love and*. Does it always help? Find two reviews of opposite meaning that have the same bag of
 # pairs. (Hint: let two pieces of the review begin with the same word and end with the same word, and swap what is between.)
 
 

@@ -39,7 +39,7 @@
 # | symbol | what it is | shape here |
 # | --- | --- | --- |
 # | $N$ | number of texts | 2 |
-# | $V$ | number of terms, the size of the vocabulary | 4 |
+# | $M$ | number of terms, the size of the vocabulary | 4 |
 # | $e_j$ | one-hot vector of term $j$ | 4 |
 # | $x$ | counts; $x_{dj}$ says how often text $d$ has term $j$ | 2 × 4 |
 # | $n_j$ | in how many texts term $j$ stands | 4 |
@@ -200,7 +200,8 @@ claim(
 # ## A linear model on counts
 #
 # Now give every term $j$ a weight $\theta_j$: above zero if it speaks for a good review, below if against. Add up, and
-# squeeze the sum into a probability with the **sigmoid** $\sigma$:
+# squeeze the sum into a probability with the **sigmoid** $\sigma$. Here $x_d$ is the row of text $d$ after weighing, its
+# TF-IDF:
 #
 # $$p_d = \sigma(x_d \cdot \theta + b) \qquad \sigma(s) = \frac{1}{1 + e^{-s}}$$
 #
@@ -208,6 +209,9 @@ claim(
 # gradient of the loss is the mean over the reviews of error times input, $\frac1N \sum_d (p_d - y_d)\, x_d$, where $y_d$ is 1
 # for a positive review and 0 for a negative one. We follow it downhill, with **momentum**: each step keeps nine tenths of the
 # step before.
+#
+# The bias is treated apart. Its input is 1 in every review, while the entries of a row are far smaller, because the row has
+# length 1. At the full rate the bias would overshoot. So it gets a tenth of the rate, and no momentum.
 #
 # Real reviews have thousands of terms, nearly all of them zero in any one review. So the project's matrix is **sparse**: only
 # what is not zero is stored. It knows `@` as NumPy does.
@@ -222,7 +226,7 @@ def train(x: Any, y: np.ndarray, steps: int = 100, rate: float = 20.0) -> tuple[
         error = (1 / (1 + np.exp(-(x @ theta + b))) - y) / len(y)
         step = 0.9 * step + across @ error
         theta -= rate * step
-        b -= rate / 10 * error.sum()
+        b -= rate / 10 * error.sum()  # shorter steps: see above
     return theta, b
 
 
@@ -262,8 +266,8 @@ claim(
 # %% [markdown]
 # The gain is small, but more than chance explains: pairs tell the model something that words do not.
 #
-# A model that cannot read reaches more than four reviews of five. Keep that in mind when a network is praised: the first
-# question is what this one gets on the same reviews. And its weights can be read like a list:
+# A model that hardly knows order is right on more than four reviews of five. Keep that in mind when a network is praised: the
+# first question is what this one gets on the same reviews. And its weights can be read like a list:
 
 # %%
 ordered = sorted(weights[2], key=lambda term: weights[2][term])
@@ -372,8 +376,10 @@ claim(
 
 # %% [markdown]
 # That is the wall of this method. A longer run says more, and has almost never been seen. To read far, a model has to
-# *carry* what it read instead of counting it: that is the net with memory, two lessons from here. And to counting, *awful*
-# and *terrible* are as foreign to each other as *awful* and *Tuesday*. That is cured first.
+# *carry* what it read instead of counting it. That is the net with memory, two lessons from here.
+#
+# Counting has a second weakness. To it, *awful* and *terrible* are as foreign to each other as *awful* and *Tuesday*: three
+# terms, three columns. In the next lesson words become vectors, and vectors can be near each other.
 
 # %% [markdown]
 # ## Where this is in the project

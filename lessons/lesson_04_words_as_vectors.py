@@ -58,15 +58,7 @@ import numpy as np
 
 import shared
 from lessons.show import COLOURS, axes_of, claim, interaction, picture
-from shared.vectors import read_vectors
-from shared.vectors.debiasing import (
-    DEFINITIONAL_PAIRS,
-    EQUALIZED_PAIRS,
-    GENDER_SPECIFIC,
-    OCCUPATIONS,
-    debias,
-    gender_direction,
-)
+from shared.vectors import debiasing, read_vectors
 from shared.vectors.evaluation import ANALOGY_TASK, read_analogies, task_file
 from shared.vectors.glove import Cooccurrences, Parameters, cost_and_gradient
 from shared.vectors.map import chosen_words, label_places, project
@@ -99,6 +91,10 @@ print(f"{len(letters)} sentences, {len(words)} words, {len(pairs):,} pairs of wo
 # %% [markdown]
 # The gradient of the loss is short. The true context pulls the word towards itself, the stronger the less the model believes
 # in the pair. Each noise word pushes it away, the stronger the more the model believes in that pair.
+#
+# The code does many pairs at once. `w_i` and `c_o` have one row for each pair; `c_k` has $K$ rows for each pair. To multiply
+# them, `w_i[:, None]` gives the word's vector an axis of length 1 in the middle. NumPy then lets it meet each of the $K$ noise
+# vectors, and the sum over the last axis makes the dot products.
 
 
 # %%
@@ -109,7 +105,7 @@ def sigma(s: np.ndarray) -> np.ndarray:
 
 def skip_gram(w_i: np.ndarray, c_o: np.ndarray, c_k: np.ndarray) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
     """Return the loss summed over pairs, and its gradient by w_i, c_o and c_k."""
-    true, drawn = (w_i * c_o).sum(axis=1), (c_k @ w_i[:, :, None])[:, :, 0]  # [pairs], [pairs, K]
+    true, drawn = (w_i * c_o).sum(axis=1), (w_i[:, None] * c_k).sum(axis=2)  # [pairs], [pairs, K]
     loss = -np.log(sigma(true)).sum() - np.log(sigma(-drawn)).sum()
     pull, push = (1 - sigma(true))[:, None], sigma(drawn)[:, :, None]
     return float(loss), (push * c_k).sum(axis=1) - pull * c_o, -pull * w_i, push * w_i[:, None]
@@ -127,7 +123,7 @@ def train(seed: int, epochs: int = 20, K: int = 5, rate: float = 0.1) -> np.ndar
             (i, o), k = pairs[few].T, noise[few]
             _, *gradients = skip_gram(w[i], c[o], c[k])
             for vectors, rows, gradient in zip((w, c, c), (i, o, k), gradients, strict=True):
-                np.subtract.at(vectors, rows, rate * gradient)
+                np.subtract.at(vectors, rows, rate * gradient)  # a word that comes twice is moved twice
     return w / np.linalg.norm(w, axis=1, keepdims=True)
 
 
@@ -172,8 +168,8 @@ X = generator.uniform(1, 300, size=(6, 6))
 w, c, b, d = (generator.normal(size=shape) for shape in ((6, 3), (6, 3), (6,), (6,)))
 J = (f(X) * (w @ c.T + b[:, None] + d - np.log(X)) ** 2).sum()
 rows, columns = (place.ravel() for place in np.indices(X.shape))
-theirs, _ = cost_and_gradient(Parameters(w, c, b, d), Cooccurrences(rows, columns, X.ravel()))
-claim(f"GloVe's loss here and in the project: {J:.6f} and {theirs:.6f}", np.isclose(J, theirs, rtol=1e-9))
+J_project = cost_and_gradient(Parameters(w, c, b, d), Cooccurrences(rows, columns, X.ravel()))[0]
+claim(f"GloVe's loss here and in the project: {J:.6f} and {J_project:.6f}", np.isclose(J, J_project, rtol=1e-9))
 
 # %%
 table = read_vectors("glove", 40_000)  # the most frequent words
@@ -185,8 +181,6 @@ def cosine(first: str, second: str) -> float:
     return float(unit[table.row(first)] @ unit[table.row(second)])
 
 
-for first, second in (("awful", "terrible"), ("coffee", "tea"), ("awful", "wonderful"), ("awful", "tuesday")):
-    print(f"{first}, {second}: {cosine(first, second):.2f}")
 claim(
     f"“awful” is nearer to “terrible” ({cosine('awful', 'terrible'):.2f}) than to “tuesday” ({cosine('awful', 'tuesday'):.2f})",
     cosine("awful", "terrible") > 0.8 > 0.4 > cosine("awful", "tuesday"),
@@ -202,23 +196,23 @@ claim(f"but the opposites “good” and “bad” are near as well: {opposites:
 # were neighbours stay neighbours.
 
 # %%
-groups = chosen_words(table, ["awful", "doctor", "king", "guitar"], 6)
+groups = chosen_words(table, ["awful", "wonderful", "actor", "doctor", "king", "coffee"], 4)
 places = project(table.unit[[table.row(word) for word in groups]], seed=0)
 low, high = places.min(axis=0), places.max(axis=0)
-points = 20 + (places - low) / (high - low) * [310, 210]
+points = 20 + (places - low) / (high - low) * [240, 215]
 names = list(dict.fromkeys(groups.values()))
 with picture(
-    "t-SNE puts words of one kind side by side. Read neighbours from it, not distances.",
-    "Words in the plane in four clouds: " + "; ".join(f"{name} and its neighbours" for name in names) + ".",
-    height=4.6,
+    "t-SNE puts words of one kind side by side. “Awful” and “wonderful” are of one kind, too.",
+    "Words in the plane in six clouds: " + "; ".join(f"{name} and its neighbours" for name in names) + ".",
+    height=5.4,
 ) as figure:
     (axes,) = axes_of(figure)
     corners = label_places(points, list(groups))
     for point, corner, (word, group) in zip(points, corners, groups.items(), strict=True):
-        colour = COLOURS[names.index(group)]
-        axes.plot(*point, ".", color=colour)
-        axes.text(*corner, word, color=colour, weight="bold" if word == group else "normal")
-    axes.set(xlim=(-20, 390), ylim=(0, 250))
+        axes.plot(*point, ".", color=COLOURS[names.index(group)], markersize=9)
+        weight = "bold" if word == group else "normal"
+        axes.text(corner[0], corner[1], word, weight=weight, verticalalignment="bottom")
+    axes.set(xlim=(-25, 325), ylim=(0, 260))
     axes.set_axis_off()
 
 # %%
@@ -226,6 +220,15 @@ apart = np.linalg.norm(places[:, None] - places, axis=2) + np.diag([np.inf] * le
 kinds = np.array(list(groups.values()))
 together = float((kinds[apart.argmin(axis=1)] == kinds).mean())
 claim(f"in the picture the nearest word is of the same group for {together:.0%} of the words", together > 0.7)
+near_awful = {name: cosine("awful", name) for name in names[1:]}
+claim(
+    "the cosine of “awful” is " + ", ".join(f"{value:.2f} with “{name}”" for name, value in near_awful.items()),
+    near_awful["wonderful"] > 0.1 + max(value for name, value in near_awful.items() if name != "wonderful"),
+)
+
+# %% [markdown]
+# Read neighbours from such a picture, not distances. t-SNE gives every group about the same room, and where the groups lie to
+# each other is partly chance.
 
 # %% [markdown]
 # ## King − man + woman
@@ -251,8 +254,8 @@ def answers(unit: np.ndarray, question: tuple[str, ...], leave_out: bool, count:
 
 for question in (("man", "king", "woman"), ("man", "doctor", "woman")):
     for leave_out in (False, True):
-        found = ", ".join(f"{word} {value:.2f}" for word, value in answers(unit, question, leave_out))
-        print("{} : {} = {} : ?".format(*question), "| query words left out:" if leave_out else "| all words:", found)
+        line = ", ".join(f"{word} {value:.2f}" for word, value in answers(unit, question, leave_out))
+        print("{} : {} = {} : ?".format(*question), "| query words left out:" if leave_out else "| all words:", line)
 
 # %%
 king, doctor = ("man", "king", "woman"), ("man", "doctor", "woman")
@@ -301,18 +304,20 @@ claim(
 # **direct bias**.
 
 # %%
-halves = np.array([(unit[table.row(she)] - unit[table.row(he)]) / 2 for she, he in DEFINITIONAL_PAIRS])
-_, spread, components = np.linalg.svd(halves, full_matrices=False)
+halves = np.array([(unit[table.row(she)] - unit[table.row(he)]) / 2 for she, he in debiasing.DEFINITIONAL_PAIRS])
+spread, components = np.linalg.svd(halves, full_matrices=False)[1:]
 g = components[0] * np.sign(components[0] @ halves.sum(axis=0))  # towards “she”
 share = spread**2 / (spread**2).sum()
-claim("g is the project's gender direction", np.allclose(g, gender_direction(table).vector, atol=1e-5))
+claim("g is the project's gender direction", np.allclose(g, debiasing.gender_direction(table).vector, atol=1e-5))
 claim(
     f"g holds {share[0]:.0%} of what the pairs differ in, the next direction {share[1]:.0%}: gender is not one direction alone",
     0.4 < share[0] < 0.6 and share[1] > 0.3,
 )
 
 # %%
-jobs = sorted((job for job in OCCUPATIONS if job in table.rows), key=lambda job: float(unit[table.row(job)] @ g))
+jobs = sorted(
+    (job for job in debiasing.OCCUPATIONS if job in table.rows), key=lambda job: float(unit[table.row(job)] @ g)
+)
 shown = [*jobs[:7], "doctor", "teacher", *jobs[-7:]]
 with picture(
     "Occupations along the gender direction. None of them should lean to a side.",
@@ -357,11 +362,11 @@ def equalise(she: np.ndarray, he: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return nu + step, nu - step
 
 
-gendered = {word for pair in EQUALIZED_PAIRS for word in pair} | set(GENDER_SPECIFIC)
+gendered = {word for pair in debiasing.EQUALIZED_PAIRS for word in pair} | set(debiasing.GENDER_SPECIFIC)
 neutral = np.array([word not in gendered for word in table.words])
 fair = unit.copy()
 fair[neutral] = neutralise(unit[neutral])
-known = [(table.rows[she], table.rows[he]) for she, he in EQUALIZED_PAIRS if {she, he} <= table.rows.keys()]
+known = [(table.rows[she], table.rows[he]) for she, he in debiasing.EQUALIZED_PAIRS if {she, he} <= table.rows.keys()]
 for she, he in known:
     fair[she], fair[he] = equalise(fair[she], fair[he])
 
@@ -372,7 +377,7 @@ uneven = max(float(np.abs(fair[neutral] @ (fair[she] - fair[he])).max()) for she
 claim(
     f"every neutral word is equally far from both words of each of {len(known)} pairs, to {uneven:.0e}", uneven < 1e-7
 )
-theirs = debias(table, g).vectors
+theirs = debiasing.debias(table, g).vectors
 claim("these are the project's debiased vectors", np.allclose(fair, theirs, atol=1e-5))
 
 # %%
@@ -398,7 +403,8 @@ interaction(
 # - **GloVe's $f$** is sometimes said to give rare pairs more weight. It is the other way round. $f$ grows with the count, so
 #   rare pairs weigh *less*: their counts are mostly noise. At the top it stops growing, so that *of the* does not rule all.
 # - **CBOW for small data**: so it is often recommended. CBOW guesses a word from its context. On the project's 8,001 reviews,
-#   which is little, skip-gram did better in both tests of similarity. [The longer text](word_vectors.md) has the whole table.
+#   which is little, skip-gram did better in both tests of similarity, each trained once. [The longer text](word_vectors.md)
+#   has the whole table.
 # - **A direct bias of zero is not the absence of bias**: Gonen & Goldberg (2019), and exercise 3.
 
 # %%
@@ -407,11 +413,12 @@ claim(
     f(np.array(1.0)) < 0.04 < f(np.array(10.0)) < f(np.array(100.0)) == f(np.array(9_999.0)) == 1,
 )
 results = Path(shared.__file__).parents[1] / "results" / "word_vectors.json"
-measured = {one["method"]: one["scores"] for one in json.loads(results.read_text(encoding="utf-8"))["trained"]}
+recorded = json.loads(results.read_text(encoding="utf-8"))
+measured = {one["method"]: one["scores"] for one in recorded["trained"]}
 skip, cbow = (measured[f"Word2Vec, {name}, negative sampling"] for name in ("skip-gram", "CBOW"))
 tests = ("WordSim-353", "SimLex-999")
 claim(
-    "correlation with people, skip-gram and CBOW: "
+    f"{recorded['texts']:,} reviews, correlation with people's ratings, skip-gram and CBOW: "
     + "; ".join(f"{test} {skip[test]['value']:.2f} and {cbow[test]['value']:.2f}" for test in tests),
     all(skip[test]["value"] > cbow[test]["value"] + 0.03 for test in tests),
 )
@@ -426,7 +433,7 @@ claim(
 # %% tags=["solution"]
 generator = np.random.default_rng(1)
 w_i, c_o, c_k = generator.normal(size=(1, 10)), generator.normal(size=(1, 10)), generator.normal(size=(1, 5, 10))
-_, calculated, _, _ = skip_gram(w_i, c_o, c_k)
+calculated = skip_gram(w_i, c_o, c_k)[1]
 steps = 1e-6 * np.eye(10)
 differences = [(skip_gram(w_i + step, c_o, c_k)[0] - skip_gram(w_i - step, c_o, c_k)[0]) / 2e-6 for step in steps]
 error = float(np.abs(differences - calculated[0]).max())
@@ -474,7 +481,7 @@ claim(f"the neighbours find the side of {found:.0%} of the words, though none ha
 # - {source}`shared/vectors/space.py#WordVectors`: neighbours and analogies.
 # - {source}`shared/vectors/debiasing.py#debias` and {source}`shared/vectors/bias_report.py#measure_debiasing`: the second half of
 #   this lesson, with what debiasing costs.
-# - [The longer text](word_vectors.md): five ways to train vectors, measured on the same reviews.
+# - [The longer text](word_vectors.md): four ways to train vectors, measured on the same reviews.
 # - `python -m shared.vectors neighbours awful wonderful` asks the vectors from the command line.
 #
 # Now each word is a vector. What reads a whole row of them? [A net with memory](lesson_05_a_net_with_memory.ipynb).

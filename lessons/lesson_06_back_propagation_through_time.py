@@ -94,14 +94,8 @@ def forward(weights: Weights, x: np.ndarray) -> tuple[list[np.ndarray], list[np.
 
 def loss_of(p: list[np.ndarray], y: np.ndarray) -> float:
     """Cross-entropy of the right letters, summed over steps and words; y is [steps, words]."""
-    return float(
-        sum(
-            -np.log(p_t[row, right])
-            for p_t, y_t in zip(p, y, strict=True)
-            for row, right in enumerate(y_t)
-            if right >= 0
-        )
-    )
+    steps, words = np.nonzero(y >= 0)
+    return float(-np.log(np.array(p)[steps, words, y[steps, words]]).sum())
 
 
 # %% [markdown]
@@ -211,9 +205,8 @@ STEPS = len(FIRST_DECIDES)
 AT_THE_END = np.full((STEPS, 2), -1)
 AT_THE_END[-1] = [LETTERS.index("d"), LETTERS.index("t")]
 
-specification = Specification(
-    architecture="rnn", vectors="random", embedding_size=5, hidden_size=HIDDEN, pooling="last"
-)
+sizes = {"embedding_size": 5, "hidden_size": HIDDEN}
+specification = Specification(architecture="rnn", vectors="random", pooling="last").replaced(**sizes)
 names = {"W": "rnn.0.forward.input_kernel", "U": "rnn.0.forward.recurrent_kernel", "b": "rnn.0.forward.bias"}
 names |= {"V": "head.kernel", "c": "head.bias"}
 embedding = np.vstack([np.zeros(5), np.eye(5)])  # its row 0 is padding, so a letter's row is one further down
@@ -254,7 +247,9 @@ with picture(
 ) as figure:
     (axes,) = axes_of(figure)
     for t in range(5):
-        axes.text(t, 0, f"h{t + 1}", ha="center", va="center", bbox={"boxstyle": "circle", "fc": "none", "ec": "black"})
+        axes.text(
+            t, 0, f"$h_{t + 1}$", ha="center", va="center", bbox={"boxstyle": "circle", "fc": "none", "ec": "black"}
+        )
         axes.text(t, 1, f"says {LETTERS[y[t, 0]]}", ha="center", va="bottom")
         axes.text(t, -0.75, f"reads {['start', 'd', 'a', 't', 'a'][t]}", ha="center", va="top")
         axes.plot([t, t], [-0.7, -0.28], color="black", linewidth=0.7)
@@ -275,12 +270,12 @@ claim("every state but the last gets a gradient from both sides", min(own) > 0 a
 # %% [markdown]
 # ## What it costs
 #
-# We count multiplications instead of seconds: they are the same on every computer. The class below is an array that counts
-# what its matrix products do. A product of an $a \times n$ and an $n \times m$ matrix takes $a\,n\,m$ multiplications, each with
-# an addition. The network gets a real size now: 100 inputs, 64 hidden.
+# We count multiplications instead of seconds: they are the same on every computer. A product of an $a \times n$ and an
+# $n \times m$ matrix takes $a\,n\,m$ multiplications, each with an addition. The hidden cell below defines `Counted`: an array
+# that computes as usual, and adds to `Counted.done` what each matrix product takes. How it does so does not matter here.
 
 
-# %%
+# %% tags=["hide-input"]
 class Counted(np.ndarray):
     """An array that counts the multiplications in matrix products."""
 
@@ -296,6 +291,11 @@ class Counted(np.ndarray):
         return np.asarray(getattr(ufunc, method)(*plain, **options)).view(Counted)
 
 
+# %% [markdown]
+# The network gets a real size now: 100 inputs, 64 hidden. `view(Counted)` makes its weights count.
+
+
+# %%
 def cost(steps: int) -> tuple[int, int, float, float]:
     """Return the multiplications forwards and backwards of so many steps, and the seconds of both."""
     generator = np.random.default_rng(0)
@@ -340,11 +340,13 @@ claim(
 # ## Cutting the way back
 #
 # *Truncated* BPTT cuts a long text into pieces of, say, 35 steps. The state is handed on from piece to piece. The gradient
-# is not: at the edge of a piece the second term is set to zero. That is what `cut` does above. PyTorch's word for it is
-# `detach`. The chef walks back along the last few cooks only, and the first ones never hear a word.
+# is not: at the edge of a piece the second term is set to zero. A loss early in a piece therefore walks back less far than
+# one at its end. That is what `cut` does above. PyTorch's word for it is `detach`. The chef walks back along the last few
+# cooks only, and the first ones never hear a word.
 #
-# What is lost? Take the two words in which the first letter decides. With a cut of less than 6 steps no gradient arrives at the step
-# that reads the first letter. We train from 20 starting points, with cuts of 1, 2, 4 and 6 steps. Six is the whole word.
+# What is lost? Take the two words in which the first letter decides. With a cut of less than 6 steps no gradient arrives
+# at the step that reads the first letter. We train from 20 starting points, with cuts of 1, 2, 4 and 6 steps. Six is the
+# whole word.
 
 
 # %%
@@ -369,19 +371,17 @@ claim(
 
 # %%
 with picture(
-    "The further the gradient reaches back, the more starting points learn what the first letter decides.",
-    "Four bars for cuts of 1, 2, 4 and 6 steps. They grow from a few starting points to nearly all 20.",
+    "With the whole way back most starting points learn what the first letter decides. Cut after one step, few do.",
+    "Four bars for cuts of 1, 2, 4 and 6 steps. For 6, the whole word, most of 20 starting points learn it; for 1, few do.",
     width=5.5,
     height=2.8,
 ) as figure:
     (axes,) = axes_of(figure)
-    bars = axes.bar(
-        [str(cut) for cut in CUTS], list(learned.values()), color=[COLOURS[1]] * 3 + [COLOURS[0]], width=0.6
-    )
+    colours = [COLOURS[1]] * 3 + [COLOURS[0]]
+    bars = axes.bar([str(cut) for cut in CUTS], list(learned.values()), color=colours, width=0.6)
     axes.bar_label(bars)
-    axes.set(
-        xlabel="steps that the gradient walks back (6: to the first letter)", ylabel="learn it, of 20", ylim=(0, 22)
-    )
+    axes.set(xlabel="steps that the gradient walks back (6: to the first letter)")
+    axes.set(ylabel="learn it, of 20", ylim=(0, 22))
 
 # %% [markdown]
 # Try it on one gradient. The loss is at the last letter. How much of $\mathrm{d}U$, and how much of its direction, is left when
@@ -413,7 +413,7 @@ interaction(
 #
 # - **BPTT is often presented as an algorithm of its own.** It is the ordinary chain rule, on a network that is drawn once
 #   for each step. Only the sum over time is added, because the copies share their weights (exercise 2).
-# - **“Every loss has to be walked back to the start, so the cost grows with the square of the length.”** One walk carries
+# - **Every loss is walked back to the start, one reads, so the cost grows with the square of the length.** One walk carries
 #   all the losses, because move 2 adds them as it passes. Walking each back alone gives the same gradient and costs more:
 
 # %%
@@ -433,18 +433,18 @@ claim(
 )
 
 # %% [markdown]
-# - **“So a network cannot learn anything beyond its cut.”** It can, with luck, as the bars above show. Only the gradient is cut,
-#   the state is not. An echo of the first letter may still be in it, and the last steps can learn to listen to it.
-# - **“A truncated gradient is the true one, only less exact.”** A part of it is missing altogether. In our two words the
+# - **A network cannot learn anything beyond its cut, it is said.** It can, with luck, as the bars above show. Only the
+#   gradient is cut, the state is not. An echo of the first letter may still be in it, and the last steps can learn to listen to it.
+# - **A truncated gradient is taken for the true one, only less exact.** A part of it is missing altogether. In our two words the
 #   weights that read the first letter, `d` or `t`, get a gradient of exactly zero from every cut of less than 6 steps:
 
 # %%
 h, p = forward(weights, FIRST_DECIDES)
 first = [LETTERS.index("d"), LETTERS.index("t")]
-rows = {cut: backward(weights, FIRST_DECIDES, AT_THE_END, h, p, cut)[0]["W"][first] for cut in (5, 6)}
+rows = {cut: backward(weights, FIRST_DECIDES, AT_THE_END, h, p, cut)[0]["W"][first] for cut in range(1, 7)}
 claim(
-    "cut after 5 steps, the first letter's weights get a gradient of exactly 0; with 6 they get one",
-    not rows[5].any() and bool(rows[6].all()),
+    "cut after 1 to 5 steps, the first letter's weights get a gradient of exactly 0; with 6 they get one",
+    not any(rows[cut].any() for cut in range(1, 6)) and bool(rows[6].all()),
 )
 
 # %% [markdown]
@@ -453,12 +453,13 @@ claim(
 # ### Exercise 1
 #
 # Forget the second term: let the chef ask only about the spoonful. Which gradients of “data” become wrong, and which stay right?
-# (`cut=1` does it.)
+# (`cut=1` does it. `x` and `y` are still those of “data”.)
 
 # %% tags=["solution"]
+weights = new_weights(seed=0)
 h, p = forward(weights, x)
-forgetful = backward(weights, x, y, h, p, cut=1)[0]
-off = {name: float(np.abs(forgetful[name] - together[name]).max()) for name in weights}
+whole, forgetful = (backward(weights, x, y, h, p, cut)[0] for cut in (0, 1))
+off = {name: float(np.abs(forgetful[name] - whole[name]).max()) for name in weights}
 print({name: f"{error:.1e}" for name, error in off.items()})
 claim(
     "W, U and b are wrong without it; V and c, which come after the state, stay right",
@@ -482,6 +483,8 @@ def loss_of_copies(copies: list[np.ndarray]) -> float:
     return loss_of(p, y)
 
 
+weights = new_weights(seed=0)
+of_U = backward(weights, x, y, *forward(weights, x))[0]["U"]
 total = np.zeros_like(weights["U"])
 for t in range(5):
     for place in np.ndindex(total.shape):
@@ -489,7 +492,7 @@ for t in range(5):
             copies = [weights["U"].copy() for _ in range(5)]
             copies[t][place] += moved
             total[place] += loss_of_copies(copies) / (2 * moved)
-claim("the gradients of the five copies add up to the gradient of U", np.allclose(total, together["U"], atol=1e-8))
+claim("the gradients of the five copies add up to the gradient of U", np.allclose(total, of_U, atol=1e-8))
 
 # %% [markdown]
 # ### Exercise 3
@@ -497,9 +500,11 @@ claim("the gradients of the five copies add up to the gradient of U", np.allclos
 # How small should $\varepsilon$ be? Check $\mathrm{d}U$ with $10^{-1}, 10^{-3}, 10^{-5}, 10^{-9}$ and $10^{-13}$. Why does the error rise again?
 
 # %% tags=["solution"]
+weights = new_weights(seed=0)
+of_U = backward(weights, x, y, *forward(weights, x))[0]["U"]
 off_by = {}
 for epsilon in (1e-1, 1e-3, 1e-5, 1e-9, 1e-13):
-    off_by[epsilon] = float(np.abs(central_differences(weights, "U", x, y, epsilon) - together["U"]).max())
+    off_by[epsilon] = float(np.abs(central_differences(weights, "U", x, y, epsilon) - of_U).max())
     print(f"{epsilon:.0e}: off by {off_by[epsilon]:.0e}")
 # Too large: the loss is curved, and the error falls with the square of epsilon. Too small: the two losses agree in nearly
 # all of their sixteen digits, and the difference is made of rounding, which is then divided by epsilon.

@@ -197,8 +197,8 @@ with picture(
 # %% [markdown]
 # The cell with $f = 1$ is the LSTM as it was first published. Hochreiter and Schmidhuber (1997) gave it input and output
 # gates only: $c_t = c_{t-1} + i\,g$. Such a cell holds what it has for ever. To let go, it would have to learn, through $U$,
-# to subtract exactly what it holds. And when a text goes on and on, it fills up. Gers, Schmidhuber and Cummins (2000) added the forget gate. What every library calls *LSTM*
-# today is that one.
+# to subtract exactly what it holds. And when a text goes on and on, it fills up. Gers, Schmidhuber and Cummins (2000) added
+# the forget gate. What every library calls *LSTM* today is that one.
 
 # %% [markdown]
 # ## Gates over a real review
@@ -222,6 +222,12 @@ model = build(specification, initialise(specification, vectors, classes=2))
 train(model, corpus.train, corpus.validation, specification, Silent())
 right = accuracy(corpus.test.labels, predict_probabilities(model, corpus.test))
 claim(f"it is right on {right:.0%} of {len(corpus.test):,} reviews that it has not seen", right > 0.7)
+
+# %% [markdown]
+# How do we get at the gates? While the model reads, it keeps what its way back will need (lesson 6). For each word that is one
+# tuple: $i$, $f$, $g$, $o$, the cell before and the cell after. `model.passes[0][0].kept` is the list of these tuples, for the
+# first layer and its only direction. `zip(*kept)` turns the list round: all $i$ together, all $f$ together, and so on.
+# `np.stack` makes one array of each.
 
 # %%
 tokens = corpus.test.padded(np.arange(len(corpus.test)))
@@ -339,9 +345,8 @@ with picture(
     (axes,) = axes_of(figure)
     for (bias, line), colour in zip(left.items(), COLOURS, strict=False):
         axes.semilogy(line, color=colour)
-        axes.text(BACK + 0.7, line[-1], f"b_f = {bias}", color=colour, va="center")
-    axes.minorticks_off()
-    axes.set_yticks([10.0**-n for n in range(0, 12, 2)], ["1", *(f"1e-{n}" for n in range(2, 12, 2))])
+        axes.text(BACK + 0.7, line[-1], f"$b_f$ = {bias}", color=colour, va="center")
+    axes.set_yticks([10.0**-n for n in range(0, 12, 2)])
     axes.set(xlabel="steps back", ylabel="share that is left", xlim=(0, 57))
 
 # %% [markdown]
@@ -376,7 +381,8 @@ interaction(
 # - **$h_t = o\, c_t$**, without the tanh. Then $h$ is not bounded, because $c$ is not: it is a sum. Below we look how large
 #   it gets.
 # - **$\tilde c$ and $c$ mixed up**, or $\tilde h$ for $h$. A tilde marks the candidate, our $g$. The candidate is what might be
-#   written. The cell is what is kept. They are different numbers; only the cell goes on to the next step.
+#   written. The cell is what is kept. They are different numbers. Two things go on to the next step: the cell $c$ and the
+#   state $h$. The candidate does not.
 # - **Equations without biases.** They look simpler, but then there is no $b_f$. Where word and state are zero, $f$ is
 #   exactly ½, and cannot be anything else.
 # - **“The gate is 0 or 1.”** A sigmoid never gets there; it comes close. On a computer it can round to 1, and in float32

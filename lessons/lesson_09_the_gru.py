@@ -53,7 +53,7 @@ claim(
 
 # %%
 with picture(
-    "z both ways. The same 0.9 keeps the old for weeks, or replaces it in two days.",
+    "z both ways. The same 0.9 keeps about half of the old dough for a week, or replaces nearly all of it in two days.",
     "Two lines over eight days, the share of the first dough. When z keeps, it falls slowly to about a half. "
     "When z renews, it falls to a tenth on the first day and to nothing on the second.",
     width=5.8,
@@ -128,7 +128,8 @@ def drawn(inputs: int, units: int, seed: int = 0) -> Layer:
 
 
 # %% [markdown]
-# It is the same step as {source}`shared/reference/cells.py#gru_forward`, which lays the three parts side by side:
+# It is the same step as {source}`shared/reference/cells.py#gru_forward`, which lays the three parts side by side. If you open
+# that function: our gate $r$ is called `reset` there, and its `r` is the state's side, $h_{t-1} U + d$.
 
 # %%
 generator = np.random.default_rng(1)
@@ -144,7 +145,8 @@ claim(f"one step here and one step of the project's reference differ by {apart:.
 # %% [markdown]
 # ## Two gates, and what they can turn it into
 #
-# Large biases force a gate open or shut. Let $z = 0$ and $r = 1$. The state equation becomes $h_t = n$, and the candidate
+# Large biases force a gate open or shut: with a bias of 1,000 the sigmoid is 1, with −1,000 it is 0, whatever the word and the
+# state say. Let $z = 0$ and $r = 1$. The state equation becomes $h_t = n$, and the candidate
 # becomes $\tanh(x_t W_n + b_n + h_{t-1} U_n + d_n)$. That is the simple network of
 # [lesson 5](lesson_05_a_net_with_memory.ipynb), letter by letter.
 
@@ -153,7 +155,8 @@ claim(f"one step here and one step of the project's reference differ by {apart:.
 def forced(layer: Layer, z: float, r: float) -> Layer:
     """Return the layer with both gates forced to 0 or 1."""
     W, U, b, d = layer
-    return W, U, {**b, "z": b["z"] * 0 + 2_000 * (z - 0.5), "r": b["r"] * 0 + 2_000 * (r - 0.5)}, d
+    # 2,000 (z - ½) is 1,000 for z = 1 and -1,000 for z = 0; full_like makes one such number for each unit.
+    return W, U, {**b, "z": np.full_like(b["z"], 2_000 * (z - 0.5)), "r": np.full_like(b["r"], 2_000 * (r - 0.5))}, d
 
 
 simple = rnn_forward(x_t @ W["n"] + b["n"], h @ U["n"] + d["n"], (h,))[0][0]

@@ -27,15 +27,25 @@
 # %% [markdown]
 # ## The equation
 #
-# A review is a row of words. Each word $w_t$ is looked up in a table $E$. A GRU reads the words one after another:
+# A review is a row of words. Each word $w_t$ is looked up in a table $E$ of word vectors. A GRU reads the vectors one after
+# another. After each it has a **state** $h_t$: a row of numbers, which is all that it keeps of what it has read.
 #
-# $$x_t = E[w_t] \qquad a_t = x_t W + b \qquad r_t = h_{t-1} U + c$$
+# $$
+# \begin{aligned}
+# x_t &= E[w_t] &\quad& \text{the word as a vector} \\
+# z &= \sigma(x_t W_z + b_z + h_{t-1} U_z + d_z) && \text{update gate} \\
+# r &= \sigma(x_t W_r + b_r + h_{t-1} U_r + d_r) && \text{reset gate} \\
+# n &= \tanh\bigl(x_t W_n + b_n + r\,(h_{t-1} U_n + d_n)\bigr) && \text{candidate: what is new} \\
+# h_t &= z\,h_{t-1} + (1 - z)\,n && \text{the state}
+# \end{aligned}
+# $$
 #
-# $$z_t = \sigma(a_t^z + r_t^z) \qquad s_t = \sigma(a_t^s + r_t^s) \qquad n_t = \tanh(a_t^n + s_t \, r_t^n)$$
+# A **gate** is a row of numbers between 0 and 1, made by the sigmoid $\sigma(u) = 1 / (1 + e^{-u})$, that multiplies another row
+# number by number, as a tap lets through more or less water. The update gate $z$ says how much of the old state stays; the
+# reset gate $r$ says how much of it the candidate $n$ gets to see.
 #
-# $$h_t = z_t h_{t-1} + (1 - z_t) \, n_t$$
-#
-# At the end the states are made into one row, and that row into one score for each answer:
+# At the end the states are made into one row, and that row into one score for each answer. The softmax turns the scores into
+# probabilities:
 #
 # $$v = [\, h_T \;;\; \max_t h_t \;;\; \tfrac1T \textstyle\sum_t h_t \,] \qquad \ell = v K + k \qquad p = \operatorname{softmax}(\ell)$$
 #
@@ -43,12 +53,16 @@
 # | --- | --- | --- |
 # | $w_t$, $x_t$ | number of the word at step $t$, and its vector | –, 50 |
 # | $h_t$ | the state after step $t$ | 16 |
-# | $a_t$, $r_t$ | what the word says, what the last state says; three parts each: $z$, $s$, $n$ | 48 |
-# | $z_t$, $s_t$, $n_t$ | update gate, reset gate (elsewhere $r$, a letter that is taken here), proposed state | 16 |
-# | $W$, $U$ | input kernel and recurrent kernel | 50 × 48, 16 × 48 |
-# | $b$, $c$ | two biases: one beside the word, one beside the state | 48 |
+# | $z$, $r$, $n$ | update gate, reset gate, candidate | 16 each |
+# | $W_z$, $W_r$, $W_n$ | from the word; side by side they are $W$ | 50 × 16 each |
+# | $U_z$, $U_r$, $U_n$ | from the last state; side by side they are $U$ | 16 × 16 each |
+# | $b_z$, $b_r$, $b_n$ | biases of the word's side; side by side they are $b$ | 16 each |
+# | $d_z$, $d_r$, $d_n$ | biases of the state's side; side by side they are $d$ | 16 each |
 # | $v$ | what is known of the review: last, largest and mean state | 48 |
-# | $K$, $k$, $\ell$ | the head, its bias, and the two scores, called **logits** | 48 × 2, 2, 2 |
+# | $K$, $k$ | matrix and bias of the **head**, the last layer, which makes the scores | 48 × 2, 2 |
+# | $\ell$ | the two scores, called **logits** | 2 |
+#
+# Libraries call a matrix of weights such as $W$, $U$ or $K$ a **kernel**.
 
 # %% tags=["hide-input"]
 from __future__ import annotations
@@ -76,7 +90,8 @@ from shared.weights import Checkpoint, initialise, read_checkpoint, save_checkpo
 PROJECT = Path(shared.__file__).parents[1]
 
 # %% [markdown]
-# Here it is in NumPy, with the same names. It reads one review at a time, so there is no batch and no padding.
+# Here it is in NumPy, with the same names. It reads one review at a time. Frameworks read several at once, a **batch**, and
+# fill the shorter ones up with an empty word, the **padding**. Neither is needed here.
 
 # %%
 Weights = dict[str, np.ndarray]
@@ -90,16 +105,16 @@ def sigmoid(u: np.ndarray) -> np.ndarray:
 
 def states_of(weights: Weights, words: np.ndarray, reset_first: bool = False) -> np.ndarray:
     """Return the state after each word, given the words' numbers."""
-    W, U = weights[f"{LAYER}.input_kernel"], weights[f"{LAYER}.recurrent_kernel"]
-    b, c = weights[f"{LAYER}.bias"]
-    h, states = np.zeros(len(U)), []
+    W_z, W_r, W_n = np.split(weights[f"{LAYER}.input_kernel"], 3, axis=1)
+    U_z, U_r, U_n = np.split(weights[f"{LAYER}.recurrent_kernel"], 3, axis=1)
+    (b_z, b_r, b_n), (d_z, d_r, d_n) = (np.split(one, 3) for one in weights[f"{LAYER}.bias"])
+    h, states = np.zeros(len(U_n)), []
     for x in weights["embedding"][words]:
-        (a_z, a_s, a_n), (r_z, r_s, r_n) = np.split(x @ W + b, 3), np.split(h @ U + c, 3)
-        z, s = sigmoid(a_z + r_z), sigmoid(a_s + r_s)
-        if reset_first:  # another function, which some texts write: see below
-            n = np.tanh(a_n + (s * h) @ np.split(U, 3, axis=1)[2] + np.split(c, 3)[2])
-        else:
-            n = np.tanh(a_n + s * r_n)
+        z = sigmoid(x @ W_z + b_z + h @ U_z + d_z)
+        r = sigmoid(x @ W_r + b_r + h @ U_r + d_r)
+        # With reset_first it is another function, which some texts write: see below.
+        past = (r * h) @ U_n + d_n if reset_first else r * (h @ U_n + d_n)
+        n = np.tanh(x @ W_n + b_n + past)
         h = z * h + (1 - z) * n
         states.append(h)
     return np.array(states)
@@ -146,18 +161,18 @@ texts = [*OURS, *list(corpus.texts[2])[:57]]
 with Path("reviews.csv").open("w", newline="", encoding="utf-8") as file:
     csv.writer(file).writerows([["text"], *([text] for text in texts)])
 
-ROOMS = {"Keras": "keras_impl", "PyTorch": "pytorch_impl", "Flair": "flair_impl", "fastai": "fastai_impl"}
+PACKAGES = {"Keras": "keras_impl", "PyTorch": "pytorch_impl", "Flair": "flair_impl", "fastai": "fastai_impl"}
 
 
-def answers_of(room: str) -> np.ndarray:
+def answers_of(package: str) -> np.ndarray:
     """Let a framework read the reviews, in a process of its own; return its probabilities."""
-    command(room, "predict", "--checkpoint", "dough", "--input", "reviews.csv", "--output", f"{room}.csv")
-    with Path(f"{room}.csv").open(encoding="utf-8") as file:
+    command(package, "predict", "--checkpoint", "dough", "--input", "reviews.csv", "--output", f"{package}.csv")
+    with Path(f"{package}.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     return np.array([[float(row[f"probability_{name}"]) for name in corpus.class_names] for row in rows])
 
 
-probabilities = {name: answers_of(room) for name, room in ROOMS.items()}
+probabilities = {name: answers_of(package) for name, package in PACKAGES.items()}
 
 # %% [markdown]
 # And NumPy, twice: the project's reference, which reads all reviews as one padded batch, and the two functions above, which
@@ -201,8 +216,8 @@ claim(
 differences = {name: np.log(p[:, 1]) - np.log(p[:, 0]) for name, p in probabilities.items()}
 apart = {name: float(np.abs(d - (logits[:, 1] - logits[:, 0])).max()) for name, d in differences.items()}
 claim(
-    f"their logits, too: {max(apart.values()):.0e} at most, while the reviews' own are up to "
-    f"{np.ptp(differences['Keras']):.1f} apart",
+    f"this difference of logits is the same, too, to {max(apart.values()):.0e}; from one review to another it changes by up "
+    f"to {np.ptp(differences['Keras']):.1f}",
     max(apart.values()) < 1e-5 and np.ptp(differences["Keras"]) > 0.5,
 )
 answers = {name: (p[:, 1] > 0.5).tolist() for name, p in probabilities.items()}
@@ -212,9 +227,10 @@ claim("all four give every review the same answer", all(a == answers["Keras"] fo
 # ## Four columns of code
 #
 # Is that one program under four names? It is not. Below is what each framework's model is made of, taken out of the
-# project's own files a moment ago. The lesson does not import them. It reads them as text.
+# project's own files a moment ago. The lesson does not import them. It reads them as text. The hidden cell defines `code_of`,
+# which returns the lines of a function or class without its documentation.
 
-# %%
+# %% tags=["hide-input"]
 MODELS = {  # of each framework: the file, and the function or class that is the model
     "Keras": ("keras_impl/model.py", "sentiment_classifier"),
     "PyTorch": ("pytorch_impl/model.py", "SentimentClassifier"),
@@ -238,6 +254,7 @@ def code_of(path: str, name: str) -> list[str]:
     return [line for number, line in lines if number in inside and number not in said and line.strip()]
 
 
+# %%
 code = {name: code_of(*place) for name, place in MODELS.items()}
 for name, lines in code.items():
     print(f"{name}: {len(lines)} lines, from {MODELS[name][0]}")
@@ -248,7 +265,7 @@ PARTS = ("look up\nthe words", "read them\nin order", "one row for\nthe review",
 CALLS = {  # what each framework's code calls these parts
     "Keras": ("layers.Embedding", "layers.GRU", "MaskedPooling", "layers.Dense"),
     "PyTorch": ("nn.Embedding", "nn.GRU", "pool", "nn.Linear"),
-    "Flair": ("ReviewEmbeddings", "nn.GRU", "set_embedding", "TextClassifier"),
+    "Flair": ("nn.Embedding", "nn.GRU", "ReviewEmbeddings", "TextClassifier"),
     "fastai": ("layers.Embedding", "nn.GRU", "pool", "Head"),
 }
 
@@ -264,9 +281,9 @@ absent = [
     call
     for name, calls in CALLS.items()
     for call in calls
-    if call.split(".")[-1] not in text_of(ROOMS[name], *(["torch_layers"] if name != "Keras" else []))
+    if call.split(".")[-1] not in text_of(PACKAGES[name], *(["torch_layers"] if name != "Keras" else []))
 ]
-claim("each name in the picture stands in the code of its framework's room, or of the layers it uses", not absent)
+claim("each name in the picture stands in the code of its framework's package, or of the layers it uses", not absent)
 
 # %% tags=["hide-input"]
 with picture(
@@ -287,7 +304,7 @@ with picture(
         axes.annotate("", (1.5, -0.62), (column, 0.1), arrowprops={"arrowstyle": "-", "color": COLOURS[column]})
     for row, part in enumerate(PARTS):
         axes.text(-1.3, 3.45 - row, part, ha="left", va="center", size=9, style="italic")
-    axes.text(1.5, -1.05, f"{differences['PyTorch'][0]:+.5f}", ha="center", weight="bold", size=16)
+    axes.text(1.5, -1.05, f"{differences['PyTorch'][0]:+.4f}", ha="center", weight="bold", size=16)
 
 # %%
 interaction(
@@ -302,8 +319,8 @@ interaction(
 )
 
 # %% [markdown]
-# PyTorch, Flair and fastai share the layers of the room `torch_layers`, since all three are made of PyTorch. Keras shares
-# nothing with them but the numbers. Each room puts the same arrays into its own places, and that is where it goes wrong
+# PyTorch, Flair and fastai share the layers of the package `torch_layers`, since all three are made of PyTorch. Keras shares
+# nothing with them but the numbers. Each package puts the same arrays into its own places, and that is where it goes wrong
 # most easily.
 #
 # ## What the code does not say
@@ -312,13 +329,17 @@ interaction(
 #
 # | convention | Keras | PyTorch, and so Flair and fastai |
 # | --- | --- | --- |
-# | order of the GRU's three parts | $z$, $s$, $n$ | $s$, $z$, $n$ |
+# | order of the GRU's three parts | $z$, $r$, $n$ | $r$, $z$, $n$ |
 # | a kernel is | inputs × outputs | outputs × inputs |
 # | first axis of a batch | reviews | time, unless `batch_first=True` |
 # | biases of an LSTM | one | two, and both are trained |
 # | reset gate | after the product (`reset_after`, the default) | after the product |
 # | padding | read, unless `mask_zero` | read, unless packed |
 # | loss of a batch | mean | mean; Flair: sum |
+#
+# *Read* means that the network goes on over the empty words behind a text, and its state goes on changing. `mask_zero` tells
+# Keras to leave them out. PyTorch leaves them out if the batch is **packed**: handed over without its padding, together with
+# the length of each text.
 #
 # We mix up four of them on purpose, with the dough from above, and look at how far the probabilities move.
 
@@ -335,11 +356,11 @@ def each(weights: Weights, **options: Any) -> np.ndarray:
 
 
 def swapped_biases(weights: Weights) -> Weights:
-    """Arrange the GRU for PyTorch and back, but forget that biases have parts too."""
+    """Return what comes of reordering the kernels for PyTorch, but not the biases."""
     theirs = to_torch_layout(weights, LAYER, "gru")
     assert np.array_equal(theirs["weight_ih"][:16], np.split(weights[f"{LAYER}.input_kernel"], 3, axis=1)[1].T)
-    z, s, n = np.split(weights[f"{LAYER}.bias"], 3, axis=1)
-    return {**weights, f"{LAYER}.bias": np.concatenate([s, z, n], axis=1)}
+    z, r, n = np.split(weights[f"{LAYER}.bias"], 3, axis=1)
+    return {**weights, f"{LAYER}.bias": np.concatenate([r, z, n], axis=1)}
 
 
 def axes_exchanged(weights: Weights) -> np.ndarray:
@@ -361,7 +382,10 @@ for what, change in mixed_up.items():
 print(f"{'the four frameworks':34} {max(np.abs(p - softmax(logits)).max() for p in probabilities.values()):.7f}")
 
 # %%
-claim("each of the four mistakes moves a probability by more than 100 times the limit", min(mixed_up.values()) > 1e-3)
+claim(
+    "each of the four mistakes moves a probability by more than 100 times the project's limit of 1e-5",
+    min(mixed_up.values()) > 1e-3,
+)
 claim("with fresh weights the forgotten biases change nothing at all: a test before training passes", before == 0)
 
 # %%
@@ -376,10 +400,9 @@ with picture(
     bars = {"four frameworks\nagainst NumPy": rounding, **mixed_up}
     axes.barh(list(bars), list(bars.values()), color=[COLOURS[0], *[COLOURS[1]] * 4], left=1e-9, height=0.6)
     axes.axvline(1e-5, color="black", linestyle=":")
-    axes.text(1.3e-5, 0, "limit: 1e-5", va="center")
+    axes.text(1.3e-5, 0, "limit: $10^{-5}$", va="center")
     axes.set(xscale="log", xlim=(1e-9, 1), xlabel="largest change of a probability")
-    axes.set_xticks([1e-8, 1e-6, 1e-4, 1e-2, 1], ["1e-8", "1e-6", "1e-4", "0.01", "1"])
-    axes.minorticks_off()
+    axes.set_xticks([1e-8, 1e-6, 1e-4, 1e-2, 1])
 
 # %% [markdown]
 # The forgotten biases are the most treacherous. A fresh network has biases of zero, so whoever tests the conversion before
@@ -420,12 +443,12 @@ claim(
 # %% [markdown]
 # These are two different proofs. **Parity** says: given the same weights, a framework computes the same function and the
 # same gradient, and takes the same first hundred steps. **Portability** says: what one has trained, another can open.
-# Neither says that two long trainings end in the same weights. Rounding grows as training goes on, as between two seeds.
+# Neither says that two long trainings end in the same weights. What rounding changes grows as training goes on.
 #
 # ## What each habit is worth
 #
 # Now let each kitchen bake as it likes. In the *lockstep* recipe everything is written down. In the *idiomatic* recipe each
-# model is trained as its framework's own documentation shows. Same 18,000 reviews, same two passes over them.
+# model is trained as its framework's own documentation shows. The reviews are the same, and so is the number of passes over them.
 
 # %%
 ARCHITECTURES = ("lstm", "gru", "bilstm")
@@ -436,7 +459,7 @@ def measured(experiment: str) -> dict[str, list[float]]:
     path = PROJECT / "results" / experiment / "statistics.json"
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     found = {(one["framework"], one["architecture"]): 100 * one["accuracy"]["value"] for one in cells}
-    return {name: [found[name.lower(), one] for one in ARCHITECTURES] for name in ROOMS}
+    return {name: [found[name.lower(), one] for one in ARCHITECTURES] for name in PACKAGES}
 
 
 lockstep, idiomatic = measured("quick"), measured("quick-idiomatic")
@@ -472,8 +495,11 @@ claim(
 
 # %% [markdown]
 # A table that shows only the right half would say “choose Keras”. The left half says that there is nothing to choose. So
-# where does the right half come from? Start at the lockstep recipe, switch **one** habit, train three seeds, and switch it
-# back. The project calls the result a ladder.
+# where does the right half come from? Start at the lockstep recipe, switch **one** habit, train with three **seeds** (starting
+# points of the random numbers), and switch it back. The project calls the result a ladder, and each habit a rung.
+#
+# Two habits need a word. **Clipping** shortens a gradient that is too long before it is used; its direction stays
+# ([lesson 7](lesson_07_vanishing_and_exploding.ipynb)). *Fixed* word vectors are not trained along with the rest.
 
 # %%
 ladder = json.loads((PROJECT / "results/ladder.json").read_text(encoding="utf-8"))
@@ -528,9 +554,10 @@ claim(
 )
 
 # %% [markdown]
-# The parts are all measured **from one starting point**, and on fewer reviews than the pictures above. They need not add
-# up: a low learning rate hurts less where there are more steps, and clipping matters more where losses are summed. The
-# ladder says what is worth looking at. It is not a bill. And it has no rung for Flair's plain gradient descent (SGD).
+# The bars all begin at zero because every habit was switched **alone, from one starting point**, and they may not be added up:
+# what one habit costs depends on the others, since a low learning rate hurts less where there are more steps, and clipping
+# matters more where losses are summed. The ladder was also measured on fewer reviews than the picture before it. It says what
+# is worth looking at. It is not a bill. And it has no rung for Flair's plain gradient descent (SGD).
 
 # %% [markdown]
 # ## Where the texts disagree, or err
@@ -540,7 +567,7 @@ claim(
 # - **“`LSTM(32)` has 32 layers.”** The number is that of **units**, the length of the state. It is one layer. Exercise 1
 #   counts.
 # - **“The GRU”** is two functions. Cho et al. (2014) reset the state before it is multiplied by $U$; cuDNN, PyTorch and
-#   Keras reset after. Some courses write one from scratch and then call the other from a library, under one heading.
+#   Keras reset after (cuDNN is NVIDIA's library for graphics cards, which the others call there). Some courses write one from scratch and then call the other from a library, under one heading.
 #   We changed it above: the weights fit, nothing is raised, and the answers are others.
 # - **“PyTorch expects the batch first.”** Its recurrent layers expect time first. `batch_first=True` changes that for inputs
 #   and outputs, but not for the last state `h_n`.

@@ -50,6 +50,7 @@
 # %% tags=["hide-input"]
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -258,16 +259,21 @@ if ARCHIVE:
 
 
 # %%
+def plain(text: str) -> str:
+    """Return the beginning of a text, on one line."""
+    return " ".join(html.unescape(text).split())[:140]
+
+
 def told(name: str) -> dict[str, Any]:
     """Return what the interaction shows of a paper: short excerpts only."""
     paper, source, row = papers[name], stapled[name], list(reuters.review_ids).index(name)
     clean = len(paper.topics) == 1 and paper.body is not None
     return {
-        "title": paper.title.strip() or "(no headline)",
+        "title": plain(paper.title) or "(no headline)",
         "topics": list(paper.topics),
-        "own": " ".join(paper.body.split())[:140] if paper.body else "",
-        "from": "" if source in (None, paper) else f"{source.title.strip()} ({', '.join(source.topics) or 'no topic'})",
-        "keras": [reuters.class_names[reuters.labels[row]], " ".join(reuters.texts[row].split())[:140]],
+        "own": plain(paper.body or ""),
+        "from": f"{plain(source.title)} ({', '.join(source.topics) or 'no topic'})" if source else "",
+        "keras": [reuters.class_names[reuters.labels[row]], plain(reuters.texts[row])],
         "clean": clean,
         "kind": str(kinds[row]),
     }

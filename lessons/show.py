@@ -96,7 +96,8 @@ def picture(title: str, description: str, width: float = 7.0, height: float = 3.
     matplotlib.figure.Figure
         Empty; ``figure.subplots()`` gives axes.
     """
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": digest(title)}):
+    # Logarithmic axes have powers of ten as labels.
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": digest(title), "text.parse_math": True}):
         figure = Figure((width, height), layout="constrained")
         yield figure
         written = StringIO()

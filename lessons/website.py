@@ -81,7 +81,9 @@ def make_site(place: Output, staging: Path, tell: Callable[[str], None]) -> None
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
         if done.returncode:
-            raise LockstepError(f"Sphinx: {done.stderr.strip()}")
+            for line in done.stderr.splitlines():
+                tell(line)
+            raise LockstepError("Sphinx has complaints; they stand above")
         for unneeded in (".buildinfo", "objects.inv"):
             (made / unneeded).unlink(missing_ok=True)
         save_source_pages(made, explained_in(notebooks))

@@ -10,8 +10,8 @@ const element = (name, text, parent) => {
 
 const controls = element("p", "", root);
 const swap = element("button", "swap one and many", controls);
-const subject = choice("subject ", Object.fromEntries(data.subjects.map((word) => [word, word])));
-const network = choice("network ", NAMES);
+const subject = choice(" subject ", Object.fromEntries(data.subjects.map((word) => [word, word])));
+const network = choice(" network ", NAMES);
 network.value = "lstm";
 const label = element("label", "gap ", element("p", "", root));
 const gap = element("input", "", label);

@@ -80,7 +80,7 @@ function show() {
     const row = element("div", "", listing);
     row.style.whiteSpace = "pre-wrap";
     row.style.overflowWrap = "anywhere";
-    const text = element("span", `${differs ? "≠ " : "  "}${line}`, row);
+    const text = element("span", `${differs ? "≠ " : "  "}${line.replace(/^ +/, (indent) => indent.slice(indent.length / 2))}`, row);
     if (differs) {
       text.className = "word";
       text.style.setProperty("--weight", 0.4);

@@ -37,7 +37,7 @@ function judged(paper, topic) {
     return `The text belongs to another paper: ${paper.from || "no body follows at all"}. A model is asked to find “${topic}” in it.${luck}`;
   }
   const lost = paper.topics.slice(1).join(", ");
-  return lost ? `The text is right. Of the topics, ${lost} is lost: a model that answers it counts as wrong.` : "Text and topic are right.";
+  return lost ? `The text is right. What else stood on the paper is lost: ${lost}. A model that answers it counts as wrong.` : "Text and topic are right.";
 }
 
 function show() {
