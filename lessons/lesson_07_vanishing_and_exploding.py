@@ -63,7 +63,7 @@ with picture(
     axes.text(51, shrunk, "−5 % a year", color=COLOURS[1], va="center")
     axes.text(51, ruined, "gamblers", color=COLOURS[3], va="center")
     axes.set_yscale("log")
-    axes.set_yticks([1e2, 1, 1e-2, 1e-4, 1e-6])
+    axes.set_yticks([1e2, 1, 1e-2, 1e-4, 1e-6, 1e-8])
     axes.set(xlabel="years, or rounds", ylabel="money", xlim=(0, 66), xticks=range(0, 51, 10))
 
 # %% [markdown]

@@ -5,7 +5,7 @@
 #
 # - write the equations of the GRU, and say what its two gates do;
 # - name the three points on which books and libraries differ, and tell which of them change the numbers;
-# - turn a GRU into a simple RNN, or into a thing that never learns anything, by two gates;
+# - turn a GRU into a simple RNN, or into a network that never reads a word, by setting its two gates;
 # - count the weights of any recurrent layer, in the way of the library that printed them.
 #
 # You need the gates of [lesson 8](lesson_08_the_lstm.ipynb).

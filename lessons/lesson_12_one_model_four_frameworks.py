@@ -566,9 +566,10 @@ claim(
 #   down, the difference in this lesson fell below half a point.
 # - **“`LSTM(32)` has 32 layers.”** The number is that of **units**, the length of the state. It is one layer. Exercise 1
 #   counts.
-# - **“The GRU”** is two functions. Cho et al. (2014) reset the state before it is multiplied by $U$; cuDNN, PyTorch and
-#   Keras reset after (cuDNN is NVIDIA's library for graphics cards, which the others call there). Some courses write one from scratch and then call the other from a library, under one heading.
-#   We changed it above: the weights fit, nothing is raised, and the answers are others.
+# - **“The GRU”** is two functions. Cho et al. (2014) reset the state before it is multiplied by $U_n$. PyTorch and Keras reset
+#   after, as does cuDNN, NVIDIA's library for graphics cards, which both call there. Some courses write one from scratch and
+#   then call the other from a library, under one heading. We changed it above: the weights fit, nothing is raised, and the
+#   answers are others.
 # - **“PyTorch expects the batch first.”** Its recurrent layers expect time first. `batch_first=True` changes that for inputs
 #   and outputs, but not for the last state `h_n`.
 # - **“Summing the loss multiplies the learning rate by the batch.”** For plain gradient descent, yes. Adam divides by the

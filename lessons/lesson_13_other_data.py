@@ -389,7 +389,7 @@ else:
 # The course trains a SimpleRNN, an LSTM and a bidirectional LSTM of 32 units on these newswires, each text padded to 500
 # words, for five epochs. The project trains the first two in all four frameworks, and then a BiLSTM by a recipe of its
 # own (`--preset tuned`: word vectors learnt on the archive, a higher rate, and the mean and maximum over the words beside
-# the last state). These took minutes, so the lesson reads the records:
+# the last state). That is too long for a lesson, so it reads the records:
 
 # %%
 records = {
@@ -452,7 +452,7 @@ with picture(
 
 # %% [markdown]
 # Three things move the dots. The **framework** hardly does. The **recipe** does, by a quarter of the scale: five epochs at
-# a low rate end before the network has learnt more than the two largest topics. The **data** do: cleaned, both models
+# a low rate end before the network has learnt much more than the two largest topics. The **data** do: cleaned, both models
 # reach levels that no model can reach on texts with wrong bodies. And a linear model that ignores the order of words is
 # as good as the best network here. A topic is told by its words. Order matters where *not* and *but* matter.
 #

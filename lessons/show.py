@@ -100,9 +100,9 @@ def picture(title: str, description: str, width: float = 7.0, height: float = 3.
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": digest(title), "text.parse_math": True}):
         figure = Figure((width, height), layout="constrained")
         yield figure
-        written = StringIO()
-        figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
-    drawn(written.getvalue(), title, description)
+        buffer = StringIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    drawn(buffer.getvalue(), title, description)
 
 
 def axes_of(figure: Figure, rows: int = 1, columns: int = 1, **options: Any) -> list[Axes]:

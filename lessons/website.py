@@ -73,7 +73,7 @@ def make_site(place: Output, staging: Path, tell: Callable[[str], None]) -> None
     # Each lesson keeps one processor busy.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         notebooks = dict(zip(lessons(), pool.map(lambda path: executed(path, tell), lessons()), strict=True))
-    stage(staging, notebooks)
+    make_staging(staging, notebooks)
     tell("Sphinx: making pages")
     with place.written() as made:
         command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q", "-j", "auto"]
@@ -87,14 +87,14 @@ def make_site(place: Output, staging: Path, tell: Callable[[str], None]) -> None
         for unneeded in (".buildinfo", "objects.inv"):
             (made / unneeded).unlink(missing_ok=True)
         save_source_pages(made, explained_in(notebooks))
-        _add_reports(made)
-        _add_notebooks(made / "notebooks", notebooks)
+        _make_reports(made)
+        _make_notebooks(made / "notebooks", notebooks)
         save_text(made / "slides.html", slides(notebooks))
         files = sorted(path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file())
         save_json(made / PROOF, {"site_version": 1, "files": files})
 
 
-def stage(staging: Path, notebooks: Mapping[Path, NotebookNode]) -> None:
+def make_staging(staging: Path, notebooks: Mapping[Path, NotebookNode]) -> None:
     """Lay out what Sphinx reads: the same folders as in the project, and the lessons' pages at the root."""
     shutil.copytree(SITE, staging, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     for pattern in TEXTS:
@@ -108,8 +108,8 @@ def stage(staging: Path, notebooks: Mapping[Path, NotebookNode]) -> None:
                 shutil.copyfile(path, target)
     for path, notebook in notebooks.items():
         nbformat.write(_as_page(path, notebook), staging / "lessons" / f"{path.stem}.ipynb")
-    _stage_mathjax(staging / "_static" / "mathjax")
-    _stage_reference(staging / "api", explained_in(notebooks))
+    _make_mathjax(staging / "_static" / "mathjax")
+    _make_reference(staging / "api", explained_in(notebooks))
 
 
 def _as_page(path: Path, notebook: NotebookNode) -> NotebookNode:
@@ -132,7 +132,7 @@ def _as_page(path: Path, notebook: NotebookNode) -> NotebookNode:
     return page
 
 
-def _stage_mathjax(target: Path) -> None:
+def _make_mathjax(target: Path) -> None:
     package = Path(str(distribution("sphinx-mathjax-offline").locate_file(MATHJAX)))
     for pattern in MATHJAX_FILES:
         for path in package.glob(pattern):
@@ -151,7 +151,7 @@ def explained_in(notebooks: Mapping[Path, NotebookNode]) -> dict[str, list[str]]
     return found
 
 
-def _stage_reference(target: Path, explained: Mapping[str, list[str]]) -> None:
+def _make_reference(target: Path, explained: Mapping[str, list[str]]) -> None:
     """Lay out the API reference: one page a package."""
     target.mkdir()
     for folder in LIBRARY:
@@ -161,7 +161,7 @@ def _stage_reference(target: Path, explained: Mapping[str, list[str]]) -> None:
     save_text(target / "index.md", f"# API reference\n\nMade from the docstrings.\n\n{listing}")
 
 
-def _add_reports(made: Path) -> None:
+def _make_reports(made: Path) -> None:
     """Add the committed report pages; what they link to in the repository is here, if it is a lesson."""
     (made / "reports").mkdir()
     for path in sorted(ROOT.glob("results/*/index.html")):
@@ -170,7 +170,7 @@ def _add_reports(made: Path) -> None:
         save_text(made / "reports" / f"{path.parent.name}.html", page)
 
 
-def _add_notebooks(target: Path, notebooks: Mapping[Path, NotebookNode]) -> None:
+def _make_notebooks(target: Path, notebooks: Mapping[Path, NotebookNode]) -> None:
     """Write every lesson as an executed notebook and as one with blanks."""
     target.mkdir()
     for path, notebook in notebooks.items():

@@ -14,7 +14,7 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path, PosixPath
 from threading import Timer, main_thread
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
 from tqdm import tqdm
@@ -150,9 +150,13 @@ def _signals_interrupt() -> Iterator[None]:
         if not issubclass(unraisable.exc_type, KeyboardInterrupt) or not came:
             hook(unraisable)
             return
-        later.append(Timer(0.01, signal.pthread_kill, (main_thread().ident, came.pop())))
+        later.append(Timer(0.01, ask_again))
         later[-1].daemon = True
         later[-1].start()
+
+    def ask_again() -> None:
+        number = came.pop()  # until now a further signal was not heard: it could have been raised in the hook
+        signal.pthread_kill(cast(int, main_thread().ident), number)
 
     hook = sys.unraisablehook
     taken = {number: signal.getsignal(number) for number in SIGNALS}

@@ -160,7 +160,7 @@ def test_nothing_is_written_past_the_guard() -> None:
     past = []
     for file in product_files():
         name = file.relative_to(ROOT).as_posix()
-        if name in GUARDS:
+        if name in GUARDS or name.startswith("lessons/lesson_"):  # executed in an empty folder of its own
             continue
         tree = ast.parse(file.read_text())
         allowed = {

@@ -256,9 +256,9 @@ def test_every_required_package_is_imported() -> None:
     groups = [described["dependencies"], *described["optional-dependencies"].values()]
     required = {re.match(r"[\w-]+", one)[0].lower() for group in groups for one in group} - {"lockstep"}
     brought = {
-        distribution.lower()
+        distribution.lower().replace("_", "-")
         for name, owners in packages_distributions().items()
         if name in imported
         for distribution in owners
     }
-    assert required - brought == set()
+    assert required - brought == {"sphinx-mathjax-offline"}  # files only, which nothing can import

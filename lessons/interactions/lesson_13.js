@@ -58,8 +58,7 @@ function show() {
     row("text in training", `${text}…`);
     verdict.textContent = judged(paper, topic);
   }
-  before.disabled = current === 0;
-  after.disabled = current === shown.length - 1;
+  before.disabled = after.disabled = shown.length < 2;
 }
 
 function choose() {
@@ -69,7 +68,7 @@ function choose() {
 }
 
 const move = (step) => {
-  current += step;
+  current = (current + step + shown.length) % shown.length;
   show();
 };
 before.onclick = () => move(-1);

@@ -14,11 +14,7 @@ const units = gru["head.kernel"].length;
 const times = (vector, matrix, bias) => bias.map((b, j) => vector.reduce((sum, v, i) => sum + v * matrix[i][j], b));
 const idOf = (word) => ids.get(word) ?? 1;
 const inputs = new Map(); // x W + b of a word, worked out when it is first read
-
-function input(id) {
-  if (!inputs.has(id)) inputs.set(id, times(gru.embedding[id], gru.input_kernel, gru.bias[0]));
-  return inputs.get(id);
-}
+const input = (id) => inputs.get(id) ?? inputs.set(id, times(gru.embedding[id], gru.input_kernel, gru.bias[0])).get(id);
 
 function byNetwork(words) {
   let h = new Array(units).fill(0);
@@ -83,6 +79,7 @@ function show() {
   const t = effects.findIndex((effect) => Math.abs(effect) === largest);
   strongest = t < 0 ? undefined : found[found.length - words.length + t];
   strike.disabled = strongest === undefined;
+  restore.disabled = area.value === data.reviews[review.selectedIndex][1];
   told.textContent = strongest
     ? `Of ${words.length} words “${words[t]}” does most: ${effects[t] > 0 ? "+" : "−"}${Math.abs(effects[t]).toFixed(2)} in log-odds.`
     : "No word does anything here.";
