@@ -101,7 +101,7 @@ def loss_of(p: np.ndarray) -> float:
 weights = new_weights(seed=0)
 states, p = forward(weights, READ)
 a = READ[:1] @ weights["W"] + weights["b"]
-(expected,), _ = rnn_forward(a, states[:1] @ weights["U"], (states[:1],))
+(expected,), kept_for_the_way_back = rnn_forward(a, states[:1] @ weights["U"], (states[:1],))
 claim(
     f"one step here and one step of the project's reference differ by {np.abs(expected - states[1:2]).max():.0e}",
     np.allclose(expected, states[1:2], atol=1e-15),
@@ -188,9 +188,9 @@ with picture(
     "Two bundles of twenty falling lines. One falls to zero within 100 steps, the other levels off at 1.386.",
 ) as figure:
     (axes,) = axes_of(figure)
-    for losses, colour in ((without_memory, COLOURS[1]), (with_memory, COLOURS[0])):
-        for _, line in losses:
-            axes.plot(line, color=colour, alpha=0.35, linewidth=1)
+    for runs, colour in ((without_memory, COLOURS[1]), (with_memory, COLOURS[0])):
+        for _, values in runs:
+            axes.plot(values, color=colour, alpha=0.35, linewidth=1)
     axes.axhline(2 * np.log(2), color="black", linestyle=":", linewidth=1)
     axes.text(398, 2 * np.log(2) + 0.12, "2 ln 2", ha="right")
     axes.text(150, 1.9, "without U", color=COLOURS[1])
@@ -203,7 +203,7 @@ with picture(
 # Unrolled, the network is a row of copies of itself. Each square below is one of the eight numbers of the state.
 
 # %%
-trained, _ = with_memory[0]
+trained = with_memory[0][0]
 states, p = forward(trained, READ)
 with picture(
     "“data”, unrolled: the letter is the same at both a's, the state is not.",

@@ -319,7 +319,7 @@ interaction(
 #
 # In 2019 a paper reported 97.42 % on the official film reviews (Thongtan & Phienthrakul 2019). Its model joined two descriptions
 # of each review: a learnt vector, and weighted counts of runs of words. By 2022 the much larger pre-trained Transformers had not
-# surpassed it. Bingyu & Arefyev (2022) wanted to know what made it so good, and found an error in how it was evaluated. Put
+# surpassed it. Zhang & Arefyev (2022) wanted to know what made it so good, and found an error in how it was evaluated. Put
 # right, the accuracy is 93.68 %. The two sets of descriptions had been **in different orders**, so that joined rows did not
 # belong to one review. The authors had published their code and data, and that is how it could be found.
 #
