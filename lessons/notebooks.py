@@ -117,8 +117,14 @@ def _execute(path: Path, folder: Path, tell: Callable[[str], None]) -> NotebookN
         resources={"metadata": {"path": str(folder)}},
         extra_arguments=["--log-level=ERROR"],
     )
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "ignore:IProgress not found",
+        "OPENBLAS_NUM_THREADS": "1",  # of small products, threads make a busy machine many times slower
+    }
     try:
-        client.execute(env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore:IProgress not found"})
+        client.execute(env=environment)
     except CellExecutionError as error:
         raise LockstepError(f"{path}: a cell failed: {error.ename}: {error.evalue}\n{error}") from error
     for cell in notebook.cells:

@@ -86,6 +86,7 @@ def make_site(place: Output, staging: Path, tell: Callable[[str], None]) -> None
             raise LockstepError("Sphinx has complaints; they stand above")
         for unneeded in (".buildinfo", "objects.inv"):
             (made / unneeded).unlink(missing_ok=True)
+        shutil.rmtree(made / "_sources", ignore_errors=True)
         save_source_pages(made, explained_in(notebooks))
         _make_reports(made)
         _make_notebooks(made / "notebooks", notebooks)

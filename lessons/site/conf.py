@@ -41,6 +41,8 @@ html_theme = "furo"
 html_theme_options = {"sidebar_hide_name": False, "navigation_with_keys": True}
 html_show_sphinx = False
 html_copy_source = False
+# From a folder a page may not read another one, to quote it among what was found.
+html_show_search_summary = False
 html_show_copyright = False
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
