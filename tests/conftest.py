@@ -36,7 +36,7 @@ def pytest_itemcollected(item: pytest.Function) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     """Begin with the tests that take longest."""
-    items.sort(key=lambda item: "smoke_runs" not in item.fixturenames)
+    items.sort(key=lambda item: ("smoke_runs" not in item.fixturenames, "test_lessons" not in item.module.__name__))
 
 
 @pytest.fixture(scope="session", autouse=True)

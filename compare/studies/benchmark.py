@@ -251,7 +251,7 @@ def _speeds(
 
 
 def _both_recipes(pairs: Sequence[Pair], harness: dict[str, float]) -> dict[str, Any]:
-    """Return the speeds of the pairs, their ratio, and the harness' share of the lockstep training."""
+    """Return the speeds of the pairs, their ratio, and how much of the lockstep training our own code takes."""
     lockstep, documented = (np.array([getattr(pair, recipe) for pair in pairs]) for recipe in RECIPES)  # [repeats, 3]
     return {
         "pairs": [{recipe: getattr(pair, recipe)._asdict() for recipe in RECIPES} for pair in pairs],
