@@ -24,6 +24,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from compare.names import REPOSITORY
+from lessons.conversion import conversion_page
 from lessons.notebooks import ROOT, SOLUTION, executed, lessons, with_blanks
 from lessons.source_pages import LIBRARY, reference, save_source_pages
 from shared.errors import LockstepError
@@ -109,6 +110,7 @@ def make_staging(staging: Path, notebooks: Mapping[Path, NotebookNode]) -> None:
                 shutil.copyfile(path, target)
     for path, notebook in notebooks.items():
         nbformat.write(_as_page(path, notebook), staging / "lessons" / f"{path.stem}.ipynb")
+    save_text(staging / "conversion.md", conversion_page())
     _make_mathjax(staging / "_static" / "mathjax")
     _make_reference(staging / "api", explained_in(notebooks))
 
