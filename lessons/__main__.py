@@ -10,6 +10,7 @@ if __name__ == "__main__":  # before the imports that take time
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,9 +21,11 @@ from shared.terminal import say
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and run; return the exit code."""
     parser = Parser("python -m lessons", description="Execute the lessons; each is kept until something changes.")
-    parser.add_argument("lessons", nargs="*", metavar="LESSON", help="a number, as 7, or a name; default: all")
+    parser.add_argument("lessons", nargs="*", metavar="LESSON", help="a number, as 7, or a file; default: all")
     add_output(parser, "make the whole site there instead of printing what was checked", metavar="DIR")
     parsed = parser.parse_args(arguments)
+    if parsed.overwrite and not parsed.out:
+        parser.error("--overwrite is about the site; name its place with --out")
     if parsed.out and parsed.lessons:
         parser.error("--out makes the site of all lessons; leave the LESSONs out")
     return guarded(lambda: _make_site(parsed) if parsed.out else _execute(parsed.lessons))
@@ -38,12 +41,13 @@ def _make_site(arguments: argparse.Namespace) -> int:
 
 
 def _execute(names: Sequence[str]) -> int:
-    from lessons.notebooks import executed, find_lesson, lessons
+    from lessons.notebooks import all_executed, find_lesson, lessons
 
-    for path in [find_lesson(name) for name in names] or lessons():
-        notebook = executed(path, lambda text: say(text, aside=True))
-        for line in _shown(notebook):
-            say(line)
+    paths = [find_lesson(name) for name in names] or lessons()
+    with closing(all_executed(paths, lambda text: say(text, aside=True))) as notebooks:
+        for notebook in notebooks:
+            for line in _shown(notebook):
+                say(line)
     return 0
 
 

@@ -62,7 +62,7 @@ def orders(parts: list[str]) -> int:
 moon, hello, board = orders(["once", "in", "a", "blue", "moon"]), orders(list("Hello world")), orders(HATED.split())
 claim(
     f"there are {moon} orders of “once in a blue moon”, {board:,} of the words on the board, "
-    f"and {hello:,} of the letters of “Hello world”",
+    f"and {hello:,} of the letters of “Hello world” and the space between them",
     (moon, board, hello) == (120, 181_440, 3_326_400),
 )
 
@@ -194,8 +194,8 @@ claim(
 
 # %% [markdown]
 # Can training help? Logistic regression starts from $w = 0$, gives every review the probability ½, and moves $w$ against
-# the gradient, $\frac1N \sum_i (p_i - y_i)\, n_i$. Here $y$ is 1 for positive and 0 for negative. In a pair $n$ is the
-# same, and $p - y$ is once +½ and once -½. They cancel. Training ends before it begins:
+# the gradient, the direction in which the error grows: $\frac1N \sum_i (p_i - y_i)\, n_i$. Here $y$ is 1 for positive and
+# 0 for negative. In a pair $n$ is the same, and $p - y$ is once +½ and once -½. They cancel. Training ends before it begins:
 
 # %%
 n_train = np.array([bag(text) for text, _ in train_reviews])
@@ -301,7 +301,7 @@ def in_rows(texts: list[str], words: list[str]) -> np.ndarray:
 
 
 def train(reviews: Reviews, words: list[str], seed: int, steps: int) -> tuple[Weights, SentimentClassifier]:
-    """Train on 64 reviews a step."""
+    """Train on 64 reviews a step; the optimizer changes the weights in place."""
     weights = new_weights(seed, len(words) + 1)
     chosen = Specification(
         architecture="rnn", vectors="random", embedding_size=8, hidden_size=16, pooling="last", head="sigmoid"
@@ -393,7 +393,7 @@ def told_apart(word: str) -> tuple[float, float, int]:
 for word in ("funny", "worth"):
     apart, beside, count = told_apart(word)
     claim(
-        f"“not” and “{word}” somewhere in the review: {apart:.0%} are positive; “not {word}”, {count} reviews: {beside:.0%}",
+        f"“not” and “{word}” in a review, but apart: {apart:.0%} are positive; “not {word}”, {count} reviews: {beside:.0%}",
         apart > 0.4 and beside < 0.15,
     )
 
@@ -523,7 +523,7 @@ claim(
 
 # %% tags=["solution"]
 def blind_score(weights: Weights, ids: list[int]) -> float:
-    """Score the sum of what all words add to the state: a bag of words with the weights e W k."""
+    """Score the sum of what all words add to the state: a bag of words with the weights (e W + b) k."""
     h = np.zeros(len(weights["U"]))
     for x_t in ids:
         h = weights["e"][x_t] @ weights["W"] + h + weights["b"]

@@ -33,8 +33,8 @@
 #
 # $$x_d = \sum_{t=1}^{T} e_{w_t} \qquad\qquad \text{bag of words: } \min(1, x_d)$$
 #
-# The sum forgets who came first. That is the price of all methods in this lesson. The **bag of words** here also forgets how
-# often: it only says which terms are there.
+# The sum forgets who came first. That is the price of all methods in this lesson. The **bag of words** of this lesson also
+# forgets how often: it only says which terms are there. (That of lesson 1 had counts in it.)
 #
 # | symbol | what it is | shape here |
 # | --- | --- | --- |
@@ -154,7 +154,8 @@ with picture(
     "The same two letters, weighed twice. The textbook's form erases “I”; the smoothed one keeps it.",
     "Two tables of four words and two letters. Textbook: I is 0 in both letters, conquered 0.35, came and saw 0.17. "
     "Smoothed: in the first letter I has 0.71, in the second 0.58; conquered 0.81; came and saw 0.50.",
-    height=3.2,
+    width=5.2,
+    height=2.8,
 ) as figure:
     for axes, weigh, name in zip(axes_of(figure, 1, 2), ours, ("textbook", "smoothed"), strict=True):
         matrix = weigh(x).T
@@ -205,10 +206,10 @@ claim(
 #
 # $$p_d = \sigma(x_d \cdot \theta + b) \qquad \sigma(s) = \frac{1}{1 + e^{-s}}$$
 #
-# This is **logistic regression**, the smallest network there is. Its loss is the cross-entropy, as later in this course. The
-# gradient of the loss is the mean over the reviews of error times input, $\frac1N \sum_d (p_d - y_d)\, x_d$, where $y_d$ is 1
-# for a positive review and 0 for a negative one. We follow it downhill, with **momentum**: each step keeps nine tenths of the
-# step before.
+# This is **logistic regression**, the smallest network there is. Its loss is the **cross-entropy**, as later in
+# this course: minus the logarithm of the probability that it gives to the right answer. The gradient of the loss is the mean
+# over the reviews of error times input, $\frac1N \sum_d (p_d - y_d)\, x_d$, where $y_d$ is 1 for a positive review and 0 for
+# a negative one. We follow it downhill, with **momentum**: each step keeps nine tenths of the step before.
 #
 # The bias is treated apart. Its input is 1 in every review, while the entries of a row are far smaller, because the row has
 # length 1. At the full rate the bias would overshoot. So it gets a tenth of the rate, and no momentum.
@@ -275,7 +276,8 @@ shown = ordered[:9] + ordered[-9:]
 with picture(
     "What the linear model weighs most: nine terms against a review and nine for it.",
     f"Bars. To the left, from the strongest: {', '.join(ordered[:9])}. To the right: {', '.join(ordered[:-10:-1])}.",
-    height=5.0,
+    width=5.2,
+    height=4.6,
 ) as figure:
     (axes,) = axes_of(figure)
     values = [weights[2][term] for term in shown]
@@ -289,7 +291,7 @@ claim(
 )
 
 # %% [markdown]
-# Nobody told the model what these words mean. *7* is there because people write *7 out of 10*, and a question mark seldom
+# Nobody told the model what these words mean. *7* is there because people write *7/10* or *7 out of 10*, and a question mark seldom
 # praises a film. But the list is all it has: *bad* weighs the same in *not bad* as in *bad*, unless the pair is a term too.
 
 # %% [markdown]
@@ -299,7 +301,8 @@ claim(
 #   has the other one. A reader who checks finds two different numbers and thinks that he erred. He did not.
 # - **The base of the logarithm** is sometimes 10, sometimes $e$, sometimes 2. In the textbook's form that multiplies every
 #   weight by one and the same factor. In the smoothed form, with its “1 +”, it does change the proportions.
-# - **“Bag of words”** means ones and zeros in some texts and counts in others. Here it means ones and zeros.
+# - **“Bag of words”** means ones and zeros in some texts and counts in others. Here it means ones and zeros;
+#   in lesson 1 it meant counts.
 # - **Letters that get lost.** scikit-learn's own rule for words wants at least two letters, so *I* vanishes without a word,
 #   and *don't* becomes *don*. The project brings its own rule.
 

@@ -144,12 +144,12 @@ claim(
 )
 lean = {word: np.mean([w[ids[word]] @ (w[ids["she"]] - w[ids["he"]]) for w in trained]) for word in ("fed", "ate")}
 claim(
-    f"“fed” is nearer to “she” than to “he”, by {lean['fed']:+.2f}; “ate” is not, by {lean['ate']:+.2f}",
+    f"“fed” is nearer to “she” than to “he”, by {lean['fed']:.2f}; “ate” is nearer to “he”, by {-lean['ate']:.2f}",
     lean["fed"] > 0.2 and lean["ate"] < -0.05,
 )
 
 # %% [markdown]
-# Nobody said that a morvel is sweet food, and nobody said that feeding is for women. It is all company.
+# Nobody said that a morvel is a kind of cake, and nobody said that feeding is for women. It is all company.
 #
 # ## Six billion words
 #
@@ -199,7 +199,7 @@ claim(f"but the opposites “good” and “bad” are near as well: {opposites:
 groups = chosen_words(table, ["awful", "wonderful", "actor", "doctor", "king", "coffee"], 4)
 places = project(table.unit[[table.row(word) for word in groups]], seed=0)
 low, high = places.min(axis=0), places.max(axis=0)
-points = 20 + (places - low) / (high - low) * [240, 215]
+points = [45, 20] + (places - low) / (high - low) * [220, 215]
 names = list(dict.fromkeys(groups.values()))
 with picture(
     "t-SNE puts words of one kind side by side. “Awful” and “wonderful” are of one kind, too.",
@@ -207,12 +207,17 @@ with picture(
     height=5.4,
 ) as figure:
     (axes,) = axes_of(figure)
-    corners = label_places(points, list(groups))
+    # The points come first, as words of no length, so that no label covers one.
+    dots = points - [4, 0]
+    corners = label_places(np.vstack([dots, points]), [""] * len(points) + list(groups))[len(points) :]
     for point, corner, (word, group) in zip(points, corners, groups.items(), strict=True):
         axes.plot(*point, ".", color=COLOURS[names.index(group)], markersize=9)
         weight = "bold" if word == group else "normal"
-        axes.text(corner[0], corner[1], word, weight=weight, verticalalignment="bottom")
-    axes.set(xlim=(-25, 325), ylim=(0, 260))
+        right = corner[0] > point[0]
+        end = point[0] + (4 if right else -4), corner[1] + 3
+        axes.plot(*zip(point, end, strict=True), color=COLOURS[names.index(group)], linewidth=0.7)
+        axes.text(end[0], end[1], word, weight=weight, ha="left" if right else "right", va="center")
+    axes.set(xlim=(0, 335), ylim=(0, 260))
     axes.set_axis_off()
 
 # %%
@@ -322,6 +327,7 @@ shown = [*jobs[:7], "doctor", "teacher", *jobs[-7:]]
 with picture(
     "Occupations along the gender direction. None of them should lean to a side.",
     f"Bars from the male side, {jobs[0]}, to the female side, {jobs[-1]}; doctor and teacher lie near zero.",
+    width=5.2,
     height=4.4,
 ) as figure:
     (axes,) = axes_of(figure)

@@ -231,8 +231,8 @@ claim(
 # %% [markdown]
 # ## See it flow
 #
-# Here is the way back through “data”. Every state gets an arrow from its own answer and one from the state after it. The
-# thicker the arrow, the larger that gradient.
+# Here is the way back through “data”. Every state gets an arrow from its own answer and, but for the last, one from
+# the state after it. The thicker the arrow, the larger that gradient.
 
 # %%
 h, p = forward(weights, x)
@@ -316,7 +316,7 @@ def cost(steps: int) -> tuple[int, int, float, float]:
 
 # %%
 costs = {steps: cost(steps) for steps in (100, 200, 400, 800)}
-print("  steps    forwards   backwards      seconds, both")
+print("  steps    forwards   backwards      seconds, forwards and backwards")
 for steps, (forwards, backwards, *seconds) in costs.items():
     print(f"{steps:7,} {forwards:11,} {backwards:11,}      {seconds[0]:.4f}  {seconds[1]:.4f}")
 claim(

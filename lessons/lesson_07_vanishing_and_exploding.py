@@ -363,7 +363,8 @@ claim(
 # What does help against vanishing is a path on which the gradient is **not multiplied** by a matrix and a derivative. That is
 # the idea of the LSTM, the cell of the next lesson. It has a memory, $c_t = f_t \odot c_{t-1} + \dots$, that is carried on by
 # addition. The factor on the way back is $f_t$, a number between 0 and 1 that is called the *forget gate*. With the gate open,
-# it is near 1. It has to be open, though. At the start its bias decides:
+# it is near 1. It has to be open, though. At the start its bias decides. The [GRU](lesson_09_the_gru.ipynb), a cell with other
+# gates, is measured beside it:
 
 # %%
 gated = {}

@@ -145,7 +145,7 @@ def cells(text: str, weights: np.ndarray) -> np.ndarray:
     state: State = (np.zeros((1, 1)), np.zeros((1, 1)))
     seen = []
     for word in text.split():
-        x = np.array([[word == "Maria", word == "Tom", 1.0]], float)
+        x = np.array([[word == "Maria", word == "Tom", 1.0]], float)  # the 1 is for the row b
         state, _ = lstm_forward(x @ weights, np.zeros((1, 4)), state)
         seen.append(float(state[1][0, 0]))
     return np.array(seen)
@@ -338,9 +338,11 @@ claim(
 
 # %%
 with picture(
-    "The same LSTM with three forget biases, before training. Only one of them can learn from a word 50 steps back.",
+    "The same LSTM with three forget biases, before training. With one of them much of the gradient gets 50 steps back.",
     "Three lines over the distance on a logarithmic scale: with bias 0 the gradient falls to a hundred-billionth, with "
     "bias 1 to about a ten-thousandth, with bias 3 it stays near 1.",
+    width=5.5,
+    height=3.2,
 ) as figure:
     (axes,) = axes_of(figure)
     for (bias, line), colour in zip(left.items(), COLOURS, strict=False):

@@ -197,7 +197,7 @@ claim(f"with the signs of z's weights flipped, the two forms differ by {apart:.0
 # %% [markdown]
 # ## Point two: reset before the product, or after
 #
-# In the original the state is reset first and multiplied then: $(r\,h_{t-1})\,U_n$. NVIDIA's library cuDNN multiplies first,
+# In the published paper the state is reset first and multiplied then: $(r\,h_{t-1})\,U_n$. NVIDIA's library cuDNN multiplies first,
 # because then one large product serves all three parts: $r\,(h_{t-1} U_n + d_n)$. PyTorch has only this form. Keras has both, and
 # calls the choice `reset_after`.
 #
@@ -262,9 +262,11 @@ right = accuracy(labels, np.stack([1 - ours, ours], axis=1))
 claim(f"it is right on {right:.0%} of {len(labels)} reviews that it has not seen", right > 0.7)
 before = positive(learnt, reset_after=False)
 changed = int(((before > 0.5) != (ours > 0.5)).sum())
+still = accuracy(labels, np.stack([1 - before, before], axis=1))
 claim(
-    f"with the reset before the product {changed} answers change, and one probability moves by {np.abs(before - ours).max():.2f}",
-    changed >= 10 and np.abs(before - ours).max() > 0.1,
+    f"with the reset before the product {changed} answers change, and one probability moves by {np.abs(before - ours).max():.2f}; "
+    f"yet {still:.0%} are right",
+    changed >= 10 and np.abs(before - ours).max() > 0.1 and still > 0.7,
 )
 renews = positive(learnt, keeps=False)
 worse = accuracy(labels, np.stack([1 - renews, renews], axis=1))
@@ -286,8 +288,8 @@ with picture(
     axes.set(xlabel="positive, reset after", ylabel="positive, reset before", aspect="equal")
 
 # %% [markdown]
-# Nothing here raised an error. All shapes fit. The wrong form is still right on most reviews, so a glance at the accuracy would
-# not tell. This is how it happens: some teaching books write the GRU out by hand with the reset *before*, and then call
+# Nothing here raised an error. All shapes fit. With the reset on the wrong side most answers are still right, so a glance at the
+# accuracy would not tell. This is how it happens: some teaching books write the GRU out by hand with the reset *before*, and then call
 # a library that resets *after*, and show both as one model in several frameworks. Each of them trains well. They
 # are still not the same function. The project holds its four frameworks to one form, and measures it:
 
@@ -306,7 +308,7 @@ claim(
 #
 # In the gates, $b$ and $d$ are simply added. One of them would do. The candidate is another matter when the reset comes
 # after: there $d_n$ is inside the bracket, multiplied by $r$, and $b_n$ is not. So this form needs two biases, and the
-# original needs one.
+# other needs one.
 
 # %%
 W, U, b, d = layer
@@ -387,6 +389,8 @@ claim(f"the GRU with one bias has {count(3, 300, 1):,}", count(3, 300, 1) == 541
 #   on the word and on $h_{t-1}$.
 # - **“The reset gate throws the past away.”** It hides the past from the candidate. With $z = 1$ everything stays, whatever
 #   $r$ is.
+# - **“The original resets after the product.”** Keras' manual says so, of the first draft of Cho et al. on arXiv. It calls the
+#   published form, before the product, the default. In Keras 3 the default is after.
 # - **Who, and when.** The GRU is of Cho et al. (2014). It came 17 years after the LSTM, and from other authors.
 # - **“The GRU is the smaller cell, so this GRU is smaller.”** Compare with equal units, and count biases in one way. Whether
 #   it is *better* is not a matter of counting; [lesson 15](lesson_15_reading_a_comparison.ipynb) shows how to find out.

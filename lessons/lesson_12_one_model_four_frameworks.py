@@ -325,7 +325,8 @@ interaction(
 #
 # ## What the code does not say
 #
-# Each line of this table is a convention. None of them raises an error when it is mixed up.
+# Each line of this table is a convention. Most of them raise no error when they are mixed up; only a kernel that is the wrong way
+# round, or a bias too few, may fail to fit.
 #
 # | convention | Keras | PyTorch, and so Flair and fastai |
 # | --- | --- | --- |
@@ -435,7 +436,7 @@ claim(
 )
 largest = max(np.max(matrix) for matrix in portability["matrices"].values())
 claim(
-    f"a checkpoint that any of five programs wrote answers {portability['reviews']:,} reviews alike in all five: "
+    f"a checkpoint that any of the four or NumPy wrote answers {portability['reviews']:,} reviews alike in all five: "
     f"{largest:.0e} at most",
     largest < 1e-5 and len(portability["names"]) == 5,
 )
@@ -496,7 +497,8 @@ claim(
 # %% [markdown]
 # A table that shows only the right half would say “choose Keras”. The left half says that there is nothing to choose. So
 # where does the right half come from? Start at the lockstep recipe, switch **one** habit, train with three **seeds** (starting
-# points of the random numbers), and switch it back. The project calls the result a ladder, and each habit a rung.
+# points of the random numbers), and switch it back. The project calls the result a ladder, and each habit a rung. All rungs are
+# trained in one framework, PyTorch: so what they show is the habit, and nothing else.
 #
 # Two habits need a word. **Clipping** shortens a gradient that is too long before it is used; its direction stays
 # ([lesson 7](lesson_07_vanishing_and_exploding.ipynb)). *Fixed* word vectors are not trained along with the rest.
@@ -512,14 +514,14 @@ NAMES = {
     "learning-rate-1e-3": "learning rate .001 (Keras, PyTorch, fastai)",
     "frozen-vectors": "word vectors stay fixed (Flair)",
     "last-state": "last state alone (Keras, PyTorch)",
-    "truncation-head": "read beginnings (Keras)",
+    "truncation-head": "beginnings, not ends (Keras)",
     "second-bias": "a second bias (PyTorch and its kin)",
     "loss-sum": "sum of the losses (Flair)",
     "no-clipping": "no clipping (all but Flair)",
     "batch-size-32": "batches of 32 (Keras, Flair)",
 }
 with picture(
-    "One habit switched at a time, with 95 % intervals over three seeds. Light bars: the interval holds zero.",
+    "Eight habits, each switched alone, with 95 % intervals over three seeds. Light bars: the interval holds zero.",
     "Eight horizontal bars. The learning rate costs 15 points, fixed word vectors 5, small batches gain 3.5; a second bias, "
     "the sum of losses and clipping are within their intervals of zero.",
     width=6,

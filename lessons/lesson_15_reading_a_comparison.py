@@ -436,8 +436,7 @@ claim(
 # %% [markdown]
 # ## Where the texts disagree, or err
 #
-# - **Evaluation on training data.** One of the texts behind this project evaluates on the training reviews in its prose, and on
-#   the test reviews in its code. The two numbers are not alike, as the next cell shows for naive Bayes.
+# - **Evaluation on training data.** One course evaluates on the training texts in its prose, and on the test texts in its code. The two numbers are not alike, as the next cell shows for naive Bayes.
 # - **“86 %”, without the majority class.** Accuracy means nothing until one knows what the most frequent class alone would give.
 #   If 86 of 100 reviews are good, “good” is right 86 times, and has read nothing.
 # - **“The intervals overlap, so there is no difference.”** See above. The pair decides.

@@ -20,7 +20,6 @@ from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from shared.files import digest
@@ -169,11 +168,14 @@ def command(*arguments: object, seconds: float = 600) -> str:
     Raises
     ------
     AssertionError
-        If the command fails; with what it says.
+        If the command fails, with what it says, or takes longer.
     """
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
     line = [sys.executable, "-m", *map(str, arguments)]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=seconds, env=environment)
+    try:
+        done = subprocess.run(line, capture_output=True, text=True, timeout=seconds, env=environment)
+    except subprocess.TimeoutExpired as error:
+        raise AssertionError(f"python -m {' '.join(line[2:])}: takes longer than {seconds} s") from error
     if done.returncode:
         raise AssertionError(f"python -m {' '.join(line[2:])}: {done.stderr.strip()[-2_000:]}")
     return done.stdout
@@ -182,7 +184,7 @@ def command(*arguments: object, seconds: float = 600) -> str:
 def _inline(svg: str, description: str) -> str:
     """Return an SVG element that takes the text colour and the width of the page, and can be read aloud."""
     element = svg[svg.index("<svg") :]
-    element = re.sub(rf"{INK}|\bblack\b|{to_hex(INK)}", "currentColor", element)
+    element = re.sub(rf'((?:fill|stroke)(?:: ?|="))(?:{INK}|black)\b', r"\1currentColor", element)
     # What Matplotlib draws without naming a colour is black; text inherits the page's.
     element = element.replace(
         "<svg ", f'<svg role="img" aria-label="{html.escape(description)}" fill="currentColor" ', 1

@@ -106,7 +106,7 @@ def save_source_pages(site: Path, explained: Mapping[str, Sequence[str]]) -> Non
         lessons = f"<p>Explained in {', '.join(links)}.</p>" if path in explained else ""
         save_text(place, PAGE.format(path=path, root=root, code=code, lessons=lessons))
     rules = f"{formatter.get_style_defs()}\n@media (prefers-color-scheme: dark) {{\n{dark.get_style_defs()}\n}}\n"
-    save_text(site / "_static" / "source.css", f"{(ROOT / 'lessons/site/source.css').read_text()}{rules}")
+    save_text(site / "_static" / "source.css", f"{(ROOT / 'lessons/site/source.css').read_text('utf-8')}{rules}")
 
 
 def _title(lesson: str) -> str:

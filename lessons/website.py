@@ -11,11 +11,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from compare.names import REPOSITORY
 from lessons.conversion import conversion_page
-from lessons.notebooks import ROOT, SOLUTION, executed, lessons, with_blanks
+from lessons.notebooks import ROOT, SOLUTION, all_executed, lessons, with_blanks
 from lessons.source_pages import LIBRARY, reference, save_source_pages
 from shared.errors import LockstepError
 from shared.files import check_regular, read_bytes, save_json, save_text
@@ -39,6 +39,7 @@ TEXTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "docs/*.pn
 # What is outside the site is shown by the repository; a lesson's file is a page.
 OUTSIDE = re.compile(r"\]\((?:\.\./)*LICENSE\)")
 LESSON_FILE = re.compile(r"(lesson_\d\d_\w+)\.py\)")
+TEXT_FILE = re.compile(r"\]\((?!\w+:)([^)\s]+\.md(?:#[^)\s]*)?)\)")
 SOURCE_ROLE = re.compile(r"\{source\}`(?P<path>[^`#]+)(?:#(?P<name>[^`]+))?`")
 MATHJAX = "sphinx-mathjax-offline/static/mathjax"
 MATHJAX_FILES = ("tex-chtml.js", "output/chtml/fonts/woff-v2/*.woff")
@@ -71,20 +72,15 @@ def make_site(place: Output, staging: Path, tell: Callable[[str], None]) -> None
     LockstepError
         If a cell of a lesson fails, or Sphinx has a complaint.
     """
+    if not SITE.is_dir():
+        raise LockstepError(f"the site is made from a clone of {REPOSITORY}; what is installed here has no {SITE}")
     # Each lesson keeps one processor busy.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        notebooks = dict(zip(lessons(), pool.map(lambda path: executed(path, tell), lessons()), strict=True))
+    with closing(all_executed(lessons(), tell, os.cpu_count() or 1)) as made_now:
+        notebooks = dict(zip(lessons(), made_now, strict=True))
     make_staging(staging, notebooks)
     tell("Sphinx: making pages")
     with place.written() as made:
-        command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q", "-j", "auto"]
-        command += ["-d", str(staging / ".doctrees"), str(staging), str(made)]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
-        if done.returncode:
-            for line in done.stderr.splitlines():
-                tell(line)
-            raise LockstepError("Sphinx has complaints; they stand above")
+        _make_pages(staging, made, tell)
         for unneeded in (".buildinfo", "objects.inv"):
             (made / unneeded).unlink(missing_ok=True)
         shutil.rmtree(made / "_sources", ignore_errors=True)
@@ -94,6 +90,31 @@ def make_site(place: Output, staging: Path, tell: Callable[[str], None]) -> None
         save_text(made / "slides.html", slides(notebooks))
         files = sorted(path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file())
         save_json(made / PROOF, {"site_version": 1, "files": files})
+
+
+def _make_pages(staging: Path, made: Path, tell: Callable[[str], None]) -> None:
+    """Run Sphinx, which starts processes of its own; an interruption ends them all."""
+    command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q", "-j", "auto"]
+    command += ["-d", str(staging / ".doctrees"), str(staging), str(made)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+        env=environment,
+        start_new_session=True,
+    ) as sphinx:
+        try:
+            said, _ = sphinx.communicate()
+        except BaseException:
+            os.killpg(sphinx.pid, signal.SIGKILL)
+            raise
+    if sphinx.returncode:
+        for line in said.splitlines():
+            tell(line.replace(str(staging), "."))
+        raise LockstepError("Sphinx has complaints, which stand above; mend those pages and try again")
 
 
 def make_staging(staging: Path, notebooks: Mapping[Path, NotebookNode]) -> None:
@@ -187,6 +208,8 @@ def _for_jupyter(notebook: NotebookNode) -> NotebookNode:
     for cell in alone.cells:
         if cell.cell_type == "markdown":
             cell.source = SOURCE_ROLE.sub(_repository_link, cell.source)
+            cell.source = TEXT_FILE.sub(rf"]({REPOSITORY}/blob/main/lessons/\1)", cell.source)
+    alone.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     version = distribution("lockstep").version
     wheel = f"{REPOSITORY}/releases/download/v{version}/lockstep-{version}-py3-none-any.whl"
     install = (

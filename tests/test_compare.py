@@ -23,7 +23,7 @@ from sklearn.metrics import log_loss
 
 from compare.ensembles.ensemble import PENALTY, pool_weights, pooled, summarise_ensemble
 from compare.grid.baselines import BASELINES, LINEAR, NaiveBayesSVM
-from compare.names import ARCHITECTURE_TITLES, TITLES
+from compare.names import ARCHITECTURE_TITLES, REPOSITORY, TITLES
 from compare.report.charts import charts_of
 from compare.report.comparable import check_comparable
 from compare.report.page import REPORT_FILES, Playground, pages_of, write_report
@@ -257,6 +257,15 @@ def check_scripts(page: Page) -> None:
     assert not {"iframe", "object", "embed", "link", "base", "form"} & set(page.tags)
 
 
+# Every report says which lessons explain it.
+EXPLAINING = ("lesson_12_one_model_four_frameworks.py", "lesson_15_reading_a_comparison.py")
+LESSON_LINKS = {f"{REPOSITORY}/blob/main/lessons/{name}" for name in EXPLAINING}
+
+
+def test_the_lessons_that_a_report_links_to_are_there() -> None:
+    assert all((ROOT / "lessons" / name).is_file() for name in EXPLAINING)
+
+
 def live_in(markdown: str) -> set[tuple[str, object]]:
     """What a viewer of Markdown would act on: links and pictures with their addresses, and markup."""
     blocks = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(markdown)
@@ -272,7 +281,7 @@ def test_the_page_is_one_file_and_works_offline(report: Path) -> None:
     assert found.published == RESULTS
     assert all(link.startswith("https://") for link in published)
     elsewhere = {link for link in page.links if not link.startswith("#")}
-    assert elsewhere == published, "to be clicked; nothing is loaded"
+    assert elsewhere == published | LESSON_LINKS, "to be clicked; nothing is loaded"
     assert [tag for tag, given in page.attributes if {"src", "data", "srcset"} & set(given)] == []
     places = {given["id"] for _, given in page.attributes if "id" in given}
     assert {link.removeprefix("#") for link in page.links if link.startswith("#")} <= places
@@ -327,7 +336,7 @@ def test_review_text_cannot_become_markup(report: Path) -> None:
     markdown = str(pages["report.md"])
     assert "<script" not in markdown
     assert "<img" not in markdown
-    assert live_in(markdown) == {("link_open", result.url) for result in RESULTS}
+    assert live_in(markdown) == {("link_open", link) for link in LESSON_LINKS | {result.url for result in RESULTS}}
     shown = escaped(evil)
     assert markdown.count(shown) == 2
     assert "7 \\* 7" in shown

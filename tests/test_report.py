@@ -25,7 +25,7 @@ from shared.runs import read_record
 from tests.conftest import ROOT
 from tests.sealed import reseal_run
 from tests.synthetic import write_experiment
-from tests.test_compare import check_scripts, live_in, page_of
+from tests.test_compare import LESSON_LINKS, check_scripts, live_in, page_of
 
 FOUR = tuple(
     (framework, architecture)
@@ -217,7 +217,7 @@ def test_a_wicked_review_and_name_are_text(tmp_path: Path, cache: Path) -> None:
         assert "\u202e" not in text
     assert page.count("</script>") == 5, "four of data, one of the page"
     check_scripts(page_of(page))
-    assert not live_in(markdown)
+    assert live_in(markdown) == {("link_open", link) for link in LESSON_LINKS}
     assert "49" not in markdown[markdown.index("7 \\* 7") - 20 : markdown.index("7 \\* 7") + 20]
 
 

@@ -23,6 +23,7 @@ element("button", "turn round", buttons).onclick = () => {
 };
 element("button", "as it was", buttons).onclick = () => restart();
 const label = element("label", "review: ", buttons);
+label.style.maxWidth = "100%";
 const choice = element("select", "", label);
 data.reviews.forEach((review, i) => (element("option", review, choice).value = i));
 choice.onchange = () => restart();

@@ -9,6 +9,7 @@ const element = (name, text, parent) => {
 };
 
 const label = element("label", "Sentence: ", element("p", "", root));
+label.style.maxWidth = "100%";
 const sentence = element("select", "", label);
 data.sentences.forEach((text, i) => {
   const option = element("option", text.replace(/<[^>]*>/g, " ").trim().slice(0, 40) + " …", sentence);

@@ -38,7 +38,7 @@ function show() {
   const angle = (180 / Math.PI) * Math.acos(cosine);
   const share = (100 * size(left)) / size(whole);
   said.textContent =
-    `The gradient of U has ${share.toFixed(1)} % of its whole size, and points ${angle.toFixed(1)}° away from it. ` +
+    `The gradient of U has ${share.toFixed(1)} % of the size of the whole one, and points ${angle.toFixed(1)}° away from it. ` +
     (reach < steps
       ? `Nothing arrives at the “${data.letters[0]}” that decides: the weights that read it learn nothing.`
       : `It arrives at the “${data.letters[0]}” that decides.`);

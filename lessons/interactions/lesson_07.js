@@ -52,8 +52,9 @@ for (const power of [10, 0, -10, -20]) {
   drawn("text", { x: 38, y: y(10 ** power) + 3, "text-anchor": "end" }, plot).textContent = power ? `1e${power}` : "1";
 }
 for (const back of [0, 25, 50]) {
-  drawn("text", { x: x(back), y: 217, "text-anchor": "middle" }, plot).textContent = back ? back : "0 back";
+  drawn("text", { x: x(back), y: 217, "text-anchor": "middle" }, plot).textContent = back === 25 ? "25 steps back" : back;
 }
+drawn("text", { x: x(0), y: 9 }, plot).textContent = "norm of the gradient";
 const curve = drawn("polyline", { fill: "none", stroke: "currentColor", "stroke-width": 2.5 }, plot);
 
 function gradients() {

@@ -37,7 +37,7 @@ function meaning(kept, r) {
   if (kept === 0 && r === 1) return "This is exactly the simple RNN: the state is the candidate, and it sees all of the past.";
   if (kept === 0 && r === 0) return "There is no memory at all: each state depends on its own input alone.";
   if (kept === 0) return `The state is the candidate, which sees the past through the reset gate: ${r.toFixed(1)} of it.`;
-  if (r === 0) return "The candidate does not see the past, but the state still fades slowly: the reset gate erases nothing.";
+  if (r === 0) return `The candidate does not see the past. Yet at each step ${Math.round(100 * kept)} % of the old state stays: the reset gate erases nothing.`;
   return `At each step ${Math.round(100 * kept)} % of the old state stays.`;
 }
 

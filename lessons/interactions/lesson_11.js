@@ -49,7 +49,7 @@ function show() {
     const meaning = surest < 0.6 ? "I cannot tell" : data.meanings[steps[shown].indexOf(surest)];
     answers.push(`The one that reads ${data.readers[ways]}: ${meaning}.`);
   }
-  said.textContent = `The writer means: ${choice.value}. ${shown} of ${most} words on the right are shown. ${answers.join(" ")}`;
+  said.textContent = `The writer means: ${choice.value.split(",")[0]}. ${shown} of ${most} words on the right are shown. ${answers.join(" ")}`;
 }
 
 fewer.onclick = () => { shown -= 1; show(); };

@@ -20,6 +20,7 @@ form.prepend(cleaned);
 const place = element("p", "", root);
 place.setAttribute("aria-live", "polite");
 const table = element("table", "", root);
+table.style.overflowWrap = "normal"; // on a phone the page may break words anywhere
 const verdict = element("p", "", root);
 verdict.setAttribute("aria-live", "polite");
 element("p", `Papers: ${data.source}.`, root);
