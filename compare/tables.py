@@ -32,7 +32,7 @@ PADDING = 3  # columns of a terminal around each column of a table
 
 # What begins something in GitHub's Markdown, wherever in a line it stands. An underscore does at the edges of a
 # word, an ampersand before the name of a letter.
-LIVE = re.compile(r"[\\`*\[\]|~$]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)")
+LIVE = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
 # What may begin something at the beginning of a line too.
 LIVE_AT_THE_BEGINNING = re.compile(r"^(\d*)([#+\-.!:=(){}])")
 # An address that is safe inside quotes and brackets of every format here; what else is given is shown as text alone.

@@ -45,6 +45,7 @@ from shared.terminal import printable
 from tests.conftest import ROOT, Command
 from tests.statistics_samples import sample_cell, sample_pair, sample_run, sample_side_by_side, sample_statistics
 from tests.synthetic import write_experiment
+from tests.test_compare import LESSON_LINKS
 
 HOSTILE = (
     "|../../etc <script>alert(1)</script> [x](javascript:alert(2)) `code` *b* "
@@ -143,6 +144,12 @@ def test_markdown_is_read_back_as_it_was(table: Table) -> None:
     assert {len(row) for row in rows} == {len(table.columns)}
     for row, found in zip(table.rows, rows[1:], strict=True):
         assert [squeezed(text) for text in found] == [squeezed(cell.whole) for cell in row.cells]
+
+
+@pytest.mark.parametrize("text", ["__0__", "(__a__)", "___b_", "a_b", "_", "a__b", "x _y_ z", "_1_2_"])
+def test_underscores_in_markdown_stay_underscores(text: str) -> None:
+    table = Table("any table", "", [Column("0", "", "text")], [Row([Cell(text, note=text)])])
+    assert markdown_rows(as_markdown(table, caption=False))[1] == [f"{text} ({text})"]
 
 
 @settings(deadline=None)
@@ -489,7 +496,7 @@ def test_the_page_in_markdown_has_every_table_whole(text: str) -> None:
     links = {
         child.attrs["href"] for token in GFM.parse(page) for child in token.children or () if child.type == "link_open"
     }
-    assert links == {"https://example.org/a_b"}
+    assert links == {"https://example.org/a_b", *LESSON_LINKS}
     headings = [line for line in page.splitlines() if line.startswith("#")]
     assert headings[0] == f"# Lockstep: {escaped(statistics.name)}"
     assert headings[1:] == [
