@@ -400,6 +400,11 @@ interaction(
 )  # fmt: skip
 
 # %% [markdown]
+# Take the gender direction away, leave the question's words out, and ask *man : doctor* again. The first answer is no
+# woman's doctor at all. The rule has to name some word, whether there is a good one or not. An analogy always has an
+# answer. That does not make it one.
+
+# %% [markdown]
 # ## Where the texts disagree, or err
 #
 # - **“King − man + woman = queen.”** Nearly. The nearest word is *king*; *queen* wins because the words of the question are left

@@ -287,7 +287,7 @@ interaction(
         "inputs": (0.5 * generator.normal(size=(STEPS, 16))).round(3).tolist(),
         "last": generator.normal(size=16).round(3).tolist(),
     },
-    "Move the scale of U. Where does the gradient vanish, where does it explode? Then clip it.",
+    "A smaller network, of 16 units. Move the scale of U. Where does the gradient vanish, where does it explode? Then clip it.",
 )
 
 # %% [markdown]

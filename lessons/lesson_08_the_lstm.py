@@ -335,6 +335,12 @@ claim(
     f"50 steps back, with b_f = 0, 1, 3, there is {left[0][-1]:.0e}, {left[1][-1]:.0e}, {left[3][-1]:.1f} of the gradient",
     all(low < left[bias][-1] < high for bias, (low, high) in bounds.items()),
 )
+alone = {bias: float(sigmoid(np.array(float(bias))) ** BACK) for bias in left}
+claim(
+    f"the way through the cell alone would leave {alone[0]:.0e}, {alone[1]:.0e}, {alone[3]:.2f}: there are other ways too, "
+    "through h and the gates",
+    all(left[bias][-1] > 2 * alone[bias] for bias in left),
+)
 
 # %%
 with picture(

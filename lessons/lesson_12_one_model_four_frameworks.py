@@ -7,8 +7,11 @@
 # - name the conventions that hide between two frameworks, and show what each of them costs when it is mixed up;
 # - tell a difference between frameworks from a difference between their defaults.
 #
-# You need Python and the idea of a trained network. If you open only one lesson, this one tells you what the project
-# proves. Lesson 9 has [the GRU](lesson_09_the_gru.ipynb) in full.
+# You need Python and the idea of a trained network. Lesson 9 has [the GRU](lesson_09_the_gru.ipynb) in full.
+#
+# If you open only one lesson, this one tells you what the project proves: **the four programs are one model.** With the same
+# weights they give the same answers. With the same steps they learn the same. And what one of them has learnt, the other
+# three can use. What still differs between two published results is what each framework does when nobody says otherwise.
 
 # %% [markdown]
 # ## Four kitchens, one recipe
@@ -314,6 +317,7 @@ interaction(
         "files": {name: place[0] for name, place in MODELS.items()},
         "reviews": [text if len(text) < 90 else text[:90] + " …" for text in texts[:8]],
         "good": {name: p[:8, 1].tolist() for name, p in probabilities.items()},
+        "first": int(np.abs(probabilities["Keras"][:8, 1] - probabilities["PyTorch"][:8, 1]).argmax()),
     },
     "Switch the framework and the one it is held against. Lines that the other does not have are marked ≠. Watch the answer.",
 )

@@ -9,9 +9,10 @@ from __future__ import annotations
 import atexit
 import os
 import platform
+import re
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -29,7 +30,7 @@ from nbformat import NotebookNode
 
 from lessons.show import INTERACTIONS
 from shared.errors import LockstepError
-from shared.files import cache_directory, cached, digest_of
+from shared.files import cache_directory, cached, digest_of, reading
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -41,6 +42,7 @@ ENDINGS = (".py", ".json", ".js", ".j2")
 VARIABLES = ("LOCKSTEP_ACLIMDB", "LOCKSTEP_REUTERS")
 LONGEST = 600  # seconds a cell
 SOLUTION = "solution"
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
 BLANK = "# Your answer. The solution is on the lesson's page.\n"
 
 # A signal reaches the main thread only: it says so here, and ends the kernels of the others.
@@ -102,7 +104,8 @@ def executed(path: Path, tell: Callable[[str], None] = lambda _: None) -> Notebo
         nbformat.write(_execute(path, folder, tell), folder / "lesson.ipynb")
 
     script = INTERACTIONS / f"{path.stem[: len('lesson_00')]}.js"
-    text = path.read_text(encoding="utf-8")
+    with reading(path, "a lesson in UTF-8"):
+        text = path.read_text(encoding="utf-8")
     archives = [_state_of(archive) for name, archive in _archives().items() if name in text]
     key = digest_of([_code(), text, script.read_bytes(), *archives])
     return nbformat.read(cached(path.stem, key, make) / "lesson.ipynb", as_version=4)
@@ -110,7 +113,7 @@ def executed(path: Path, tell: Callable[[str], None] = lambda _: None) -> Notebo
 
 def all_executed(
     paths: Sequence[Path], tell: Callable[[str], None] = lambda _: None, at_once: int = 1
-) -> Iterator[NotebookNode]:
+) -> Generator[NotebookNode, None, None]:
     """Yield lessons as :func:`executed` returns them, in order; an interruption ends their kernels.
 
     None is executed in the main thread, where nbclient would take the signals for itself.
@@ -180,6 +183,7 @@ def with_blanks(notebook: NotebookNode) -> NotebookNode:
 
 
 def _execute(path: Path, folder: Path, tell: Callable[[str], None]) -> NotebookNode:
+    _check_interrupted()  # it may have waited for another process, which made the same lesson
     notebook = read_lesson(path)
     began = time.monotonic()
     tell(f"{path.stem}: executing")
@@ -196,7 +200,8 @@ def _execute(path: Path, folder: Path, tell: Callable[[str], None]) -> NotebookN
         with TemporaryDirectory() as settings:
             client.execute(env=_environment(settings))
     except CellExecutionError as error:
-        tell(str(error))
+        for line in COLOUR.sub("", str(error)).strip().splitlines():
+            tell(line)
         reason = (error.evalue.strip().splitlines() or ["without a reason"])[-1]
         raise LockstepError(f"{path}: a cell failed: {error.ename}: {reason}") from error
     except CellTimeoutError as error:

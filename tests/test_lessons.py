@@ -9,6 +9,7 @@ import ast
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -23,7 +24,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from lessons.notebooks import BLANK, SOLUTION, executed, find_lesson, lessons, read_lesson, with_blanks
-from lessons.show import INTERACTIONS, claim, interaction, picture
+from lessons.show import INTERACTIONS, claim, command, drawn, interaction, picture
 from lessons.source_pages import address
 from shared.errors import LockstepError
 from tests.browser import chromium, open_page
@@ -153,6 +154,18 @@ def test_a_picture_takes_the_colour_of_the_text_and_is_the_same_each_time(shown:
     assert BeautifulSoup(first, "html.parser").svg["aria-label"] == "It rises."
 
 
+def test_only_a_colour_becomes_the_colour_of_the_text_and_not_a_word(shown: list[Any]) -> None:
+    drawn('<svg viewBox="0 0 1 1"><path stroke="black"/><text fill="#000000">a "black" comedy</text></svg>', "A.", "B.")
+    found = BeautifulSoup(shown[0].markup, "html.parser")
+    assert (found.path["stroke"], found.find("text")["fill"]) == ("currentColor", "currentColor")
+    assert found.find("text").text == 'a "black" comedy'
+
+
+def test_a_command_that_takes_too_long_is_named() -> None:
+    with pytest.raises(AssertionError, match=r"python -m timeit .*: takes longer than 0.5 s"):
+        command("timeit", "import time; time.sleep(60)", seconds=0.5)
+
+
 def test_two_pictures_of_one_page_share_no_id(shown: list[Any]) -> None:
     for name in ("one", "two"):
         with picture(name, name) as figure:
@@ -164,14 +177,116 @@ def test_two_pictures_of_one_page_share_no_id(shown: list[Any]) -> None:
 
 def test_a_lesson_is_found_by_its_number_and_by_its_name() -> None:
     assert find_lesson("7").stem == find_lesson("lesson_07_vanishing_and_exploding").stem
-    with pytest.raises(LockstepError, match="no such lesson"):
-        find_lesson("77")
+    assert find_lesson("lessons/lesson_07_vanishing_and_exploding.py").stem == find_lesson("007").stem
+    for name in ("77", "0", "", "-1", "5.0"):
+        with pytest.raises(LockstepError, match=f"'{name}': no such lesson"):
+            find_lesson(name)
+
+
+def test_overwrite_alone_is_refused() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "lessons", "5", "--overwrite"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--out" in done.stderr
 
 
 def test_a_cell_that_fails_is_named(tmp_path: Path) -> None:
     (tmp_path / "lesson_05_broken.py").write_text("# %%\nprint('before')\n\n# %%\nundefined + 1\n")
     with pytest.raises(LockstepError, match=r"lesson_05_broken\.py: a cell failed: NameError: name 'undefined'"):
         executed(tmp_path / "lesson_05_broken.py")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"# %%\nimport os\nos._exit(3)\n", "Kernel died"),
+        (b"# %%\nimport time\ntime.sleep(60)\n", "a cell took longer than 1 s"),
+        (b"# %%\nx = (\n", "SyntaxError"),
+        (b"# %%\n'\xff'\n", "not a lesson in UTF-8"),
+    ],
+)
+def test_whatever_stops_a_lesson_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: bytes, said: str
+) -> None:
+    monkeypatch.setattr("lessons.notebooks.LONGEST", 1)
+    (tmp_path / "lesson_05_stops.py").write_bytes(text)
+    told = list[str]()
+    with pytest.raises(LockstepError, match=said) as caught:
+        executed(tmp_path / "lesson_05_stops.py", told.append)
+    assert "\n" not in str(caught.value)
+    assert not [line for line in told if "\x1b" in line or "\n" in line]
+
+
+def test_what_a_lesson_writes_to_stderr_is_told(tmp_path: Path) -> None:
+    told = list[str]()
+    (tmp_path / "lesson_05_warns.py").write_text("# %%\nimport sys\nprint('look out', file=sys.stderr)\n")
+    executed(tmp_path / "lesson_05_warns.py", told.append)
+    assert [line for line in told if "wrote to stderr" in line and "look out" in line]
+
+
+def test_a_lesson_sees_absolute_paths_and_no_settings_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOCKSTEP_CACHE", "kept")
+    monkeypatch.setenv("LOCKSTEP_REUTERS", "archive")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "mine"))
+    (tmp_path / "archive").write_text("one")
+    (tmp_path / "mine/profile_default/startup").mkdir(parents=True)
+    (tmp_path / "mine/profile_default/startup/mine.py").write_text("print('mine')")
+    lesson, told = tmp_path / "lesson_05_paths.py", list[str]()
+    lesson.write_text("# %%\nimport os\nprint([os.environ[name] for name in ('LOCKSTEP_CACHE', 'LOCKSTEP_REUTERS')])\n")
+    shown = executed(lesson, told.append).cells[0].outputs
+    assert [one.text for one in shown] == [f"{[str(tmp_path / 'kept'), str(tmp_path / 'archive')]}\n"]
+    executed(lesson, told.append)
+    assert len(told) == 2, "nothing has changed"
+    (tmp_path / "archive").write_text("another")
+    executed(lesson, told.append)
+    assert len(told) == 4, "the archive has changed"
+    (tmp_path / "archive").unlink()
+    with pytest.raises(LockstepError, match=r"archive: cannot be read .* LOCKSTEP_REUTERS"):
+        executed(lesson)
+
+
+INTERRUPTED = """
+import sys
+from contextlib import closing
+from pathlib import Path
+from lessons.notebooks import all_executed
+from shared.command_line import guarded
+
+def run():
+    with closing(all_executed([Path(sys.argv[1])] * 2, print, 2)) as notebooks:
+        list(notebooks)
+
+sys.exit(guarded(run))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_lesson_and_what_it_started(tmp_path: Path, cache: Path, number: signal.Signals) -> None:
+    lesson, mark = tmp_path / "lesson_05_long.py", tmp_path / "pids"
+    lesson.write_text(
+        "# %%\nimport os, subprocess, sys\nfrom pathlib import Path\n"
+        "other = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)'])\n"
+        f"Path({str(mark)!r}).write_text(f'{{os.getpid()}} {{other.pid}} ')\nother.wait()\n"
+    )
+    command = [sys.executable, "-c", INTERRUPTED, str(lesson)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        until = time.monotonic() + 60
+        while not (mark.exists() and mark.read_text().endswith(" ")) and time.monotonic() < until:
+            time.sleep(0.05)
+        running.send_signal(number)
+        _, said = running.communicate(timeout=30)
+    assert (running.returncode, said) == (130, "interrupted: nothing half-written was left\n")
+    assert not [one for one in mark.read_text().split() if is_running(int(one))]
+    assert not list((cache / lesson.stem).iterdir())
+
+
+def is_running(process: int) -> bool:
+    state = Path(f"/proc/{process}/stat")
+    return state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def test_an_executed_lesson_is_kept_until_its_text_changes(tmp_path: Path) -> None:
@@ -232,6 +347,10 @@ def test_the_notebook_with_blanks_has_no_solution_in_it(site: Path, name: str) -
     nbformat.validate(blanks)
     assert [cell.source for cell in blanks.cells if is_solution(cell)] == [BLANK] * 3
     assert not [cell for cell in blanks.cells if cell.get("outputs")]
+    assert blanks.metadata.kernelspec.name == "python3"
+    links = [link for cell in blanks.cells for link in re.findall(r"\]\(([^)\s]+)\)", cell.source)]
+    near = [link.partition("#")[0] for link in links if not re.match(r"https?:|#|mailto:", link)]
+    assert not [link for link in near if not (site / "notebooks" / link).exists()]
     whole = read_lesson(find_lesson(name))
     assert with_blanks(whole).cells[0].source == whole.cells[0].source
     assert "pip install" in blanks.cells[0].source
@@ -382,6 +501,21 @@ def test_the_search_finds_a_word_from_a_folder(site: Path, browser: Browser) -> 
         opened.page.goto(f"{(site / 'search.html').as_uri()}?q=gradient")
         opened.page.wait_for_selector("#search-results li", timeout=20_000)
         opened.assert_quiet()
+
+
+SHOWN = "[...document.querySelectorAll('section')].findIndex(one => Math.abs(one.getBoundingClientRect().top) < 3)"
+
+
+@pytest.mark.parametrize("size", [(1_280, 800), (844, 390)])
+def test_the_arrow_keys_reach_every_slide(site: Path, browser: Browser, size: tuple[int, int]) -> None:
+    with open_page(browser, site / "slides.html") as opened:
+        opened.page.set_viewport_size({"width": size[0], "height": size[1]})
+        sections, seen = opened.page.locator("section").count(), list[int]()
+        for key in [*["ArrowRight"] * (sections - 1), "ArrowLeft"]:
+            opened.page.keyboard.press(key)
+            opened.page.wait_for_timeout(50)
+            seen.append(opened.page.evaluate(SHOWN))
+        assert seen == [*range(1, sections), sections - 2]
 
 
 def test_without_scripts_a_lesson_still_has_its_text_and_pictures(site: Path, browser: Browser) -> None:

@@ -22,7 +22,7 @@ const boxes = data.steps.map((name) => {
   const one = element("label", ` ${name}`, switches);
   const box = document.createElement("input");
   box.type = "checkbox";
-  box.checked = true;
+  box.checked = name === data.steps[0];
   box.onchange = () => show();
   one.prepend(box);
   return box;

@@ -21,9 +21,9 @@ const choice = (text, names, chosen) => {
 const frameworks = Object.keys(data.code);
 const controls = element("p", "", root);
 controls.className = "row";
-const shown = choice("code of", frameworks, 3);
+const shown = choice("code of", frameworks, 0);
 const against = choice("against", frameworks, 1);
-const review = choice("review", data.reviews, 0);
+const review = choice("review", data.reviews, data.first);
 const mark = document.createElement("input");
 mark.type = "checkbox";
 mark.checked = true;
