@@ -74,6 +74,7 @@ import ast
 import csv
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,7 @@ fresh = initialise(SPECIFICATION, vectors, classes=2)
 model = build(SPECIFICATION, fresh)
 train(model, corpus.train, corpus.validation, SPECIFICATION, Silent())
 trained = {name: array.astype(np.float32) for name, array in model.weights.items()}
+shutil.rmtree("dough", ignore_errors=True)  # of an earlier run of this cell
 save_checkpoint(Path("dough"), Checkpoint(SPECIFICATION, corpus.vocabulary, trained, corpus.class_names))
 for name, array in trained.items():
     print(f"{name:30} {array.shape}")

@@ -101,7 +101,8 @@ def executed(path: Path, tell: Callable[[str], None] = lambda _: None) -> Notebo
     """
 
     def make(folder: Path) -> None:
-        nbformat.write(_execute(path, folder, tell), folder / "lesson.ipynb")
+        with TemporaryDirectory() as work:  # what a lesson writes is not kept
+            nbformat.write(_execute(path, Path(work), tell), folder / "lesson.ipynb")
 
     script = INTERACTIONS / f"{path.stem[: len('lesson_00')]}.js"
     with reading(path, "a lesson in UTF-8"):
