@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import metadata
-
-# Where the project lives, as pyproject.toml says: the one setting from which all links to it are made.
-REPOSITORY = str(metadata("lockstep")["Project-URL"]).partition(", ")[2].rstrip("/")
+from functools import cache
 
 # Okabe & Ito's palette, safe for colour-blind readers.
 COLOURS = {
@@ -32,3 +29,11 @@ ARCHITECTURE_TITLES = {
     "nb-svm": "NB-SVM",
     "nb-svm-trigrams": "NB-SVM, trigrams",
 }
+
+
+@cache
+def repository() -> str:
+    """Return where the project lives, as ``pyproject.toml`` says: the one setting from which all links are made."""
+    from importlib.metadata import metadata  # 30 ms, and few commands make links
+
+    return str(metadata("lockstep")["Project-URL"]).partition(", ")[2].rstrip("/")

@@ -11,13 +11,13 @@ import numpy as np
 
 from compare.exchange.convert import INPUTS, OUTPUTS
 from compare.exchange.onnx_export import GATE_ORDER
+from compare.names import ARCHITECTURE_TITLES
 from compare.tables import Cell, Column, Row, Table, as_markdown
 from shared.specification import Specification
 from shared.weights import TORCH_GATE_ORDER, shapes, to_torch_layout
 
 ROOT = Path(__file__).parents[1]
 GATES = {"rnn": ("h",), "lstm": ("i", "f", "g", "o"), "gru": ("z", "r", "n")}
-TITLES = {"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 WORDS, CLASSES = 20_000, 2
 TEXT = """# What the converter does
 
@@ -66,7 +66,7 @@ def conversion_page() -> str:
 
 def _arrays() -> str:
     rows = []
-    for cell, title in TITLES.items():
+    for cell in GATES:
         named = shapes(Specification(architecture=cell, pooling="last"), WORDS, CLASSES)
         prefix = "rnn.0.forward"
         layer = to_torch_layout({name: np.zeros(shape) for name, shape in named.items()}, prefix, cell)
@@ -76,7 +76,10 @@ def _arrays() -> str:
             f"{prefix}.bias": "bias_ih_l0 {bias_ih}, bias_hh_l0 {bias_hh}",
         }
         sizes = {name: list(array.shape) for name, array in layer.items()}
-        rows += [(title, name, str(list(named[name])), text.format(**sizes)) for name, text in theirs.items()]
+        rows += [
+            (ARCHITECTURE_TITLES[cell], name, str(list(named[name])), text.format(**sizes))
+            for name, text in theirs.items()
+        ]
     model = Specification()
     caption = f"Of a model with {model.embedding_size} numbers a word and {model.hidden_size} units, one direction"
     return _table(caption, ("cell", "array here", "shape here", "in PyTorch's state_dict"), rows)
@@ -85,7 +88,7 @@ def _arrays() -> str:
 def _orders(cell: str) -> tuple[str, ...]:
     here = GATES[cell]
     orders = (range(len(here)), TORCH_GATE_ORDER[cell], GATE_ORDER[cell])
-    return TITLES[cell], *(", ".join(here[gate] for gate in order) for order in orders)
+    return ARCHITECTURE_TITLES[cell], *(", ".join(here[gate] for gate in order) for order in orders)
 
 
 def _constant(name: str) -> Any:

@@ -23,12 +23,12 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from compare.names import REPOSITORY
+from compare.names import repository
 from lessons.conversion import conversion_page
 from lessons.notebooks import ROOT, SOLUTION, all_executed, lessons, with_blanks
 from lessons.source_pages import LIBRARY, reference, save_source_pages
 from shared.errors import LockstepError
-from shared.files import check_regular, read_bytes, save_json, save_text
+from shared.files import read_bytes, save_json, save_text
 from shared.output import Kind, Output
 
 SITE = Path(__file__).parent / "site"
@@ -49,7 +49,6 @@ def site_kind(path: Path) -> Kind:
     """Return what a site of ours is, as far as one that stands there says itself which files it has."""
     entries: frozenset[str] = frozenset()
     with suppress(LockstepError, ValueError, TypeError, KeyError, RecursionError):
-        check_regular(path / PROOF)
         listed = json.loads(read_bytes(path / PROOF, "the list of a site's files", LARGEST_LIST))["files"]
         entries = frozenset(str(entry) for entry in listed)
     return Kind("a site of lessons", entries | {PROOF}, PROOF)
@@ -73,18 +72,19 @@ def make_site(place: Output, staging: Path, tell: Callable[[str], None]) -> None
         If a cell of a lesson fails, or Sphinx has a complaint.
     """
     if not SITE.is_dir():
-        raise LockstepError(f"the site is made from a clone of {REPOSITORY}; what is installed here has no {SITE}")
+        raise LockstepError(f"the site is made from a clone of {repository()}; what is installed here has no {SITE}")
     # Each lesson keeps one processor busy.
     with closing(all_executed(lessons(), tell, os.cpu_count() or 1)) as made_now:
         notebooks = dict(zip(lessons(), made_now, strict=True))
-    make_staging(staging, notebooks)
+    explained = explained_in(notebooks)
+    make_staging(staging, notebooks, explained)
     tell("Sphinx: making pages")
     with place.written() as made:
         _make_pages(staging, made, tell)
         for unneeded in (".buildinfo", "objects.inv"):
             (made / unneeded).unlink(missing_ok=True)
         shutil.rmtree(made / "_sources", ignore_errors=True)
-        save_source_pages(made, explained_in(notebooks))
+        save_source_pages(made, explained)
         _make_reports(made)
         _make_notebooks(made / "notebooks", notebooks)
         save_text(made / "slides.html", slides(notebooks))
@@ -117,7 +117,7 @@ def _make_pages(staging: Path, made: Path, tell: Callable[[str], None]) -> None:
         raise LockstepError("Sphinx has complaints, which stand above; mend those pages and try again")
 
 
-def make_staging(staging: Path, notebooks: Mapping[Path, NotebookNode]) -> None:
+def make_staging(staging: Path, notebooks: Mapping[Path, NotebookNode], explained: Mapping[str, list[str]]) -> None:
     """Lay out what Sphinx reads: the same folders as in the project, and the lessons' pages at the root."""
     shutil.copytree(SITE, staging, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     for pattern in TEXTS:
@@ -125,7 +125,7 @@ def make_staging(staging: Path, notebooks: Mapping[Path, NotebookNode]) -> None:
             target = staging / path.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
             if path.suffix == ".md":
-                text = OUTSIDE.sub(f"]({REPOSITORY}/blob/main/LICENSE)", path.read_text(encoding="utf-8"))
+                text = OUTSIDE.sub(f"]({repository()}/blob/main/LICENSE)", path.read_text(encoding="utf-8"))
                 save_text(target, LESSON_FILE.sub(r"\1.ipynb)", text))
             else:
                 shutil.copyfile(path, target)
@@ -133,14 +133,14 @@ def make_staging(staging: Path, notebooks: Mapping[Path, NotebookNode]) -> None:
         nbformat.write(_as_page(path, notebook), staging / "lessons" / f"{path.stem}.ipynb")
     save_text(staging / "conversion.md", conversion_page())
     _make_mathjax(staging / "_static" / "mathjax")
-    _make_reference(staging / "api", explained_in(notebooks))
+    _make_reference(staging / "api", explained)
 
 
 def _as_page(path: Path, notebook: NotebookNode) -> NotebookNode:
     """Return a lesson as a page: solutions are folded, and the notebooks are offered below the title."""
     page = nbformat.from_dict(notebook)
     name = path.stem
-    colab = f"https://colab.research.google.com/github/{REPOSITORY.partition('github.com/')[2]}"
+    colab = f"https://colab.research.google.com/github/{repository().partition('github.com/')[2]}"
     links = (
         f'<p class="lesson-links"><a href="../notebooks/{name}.ipynb">This lesson as a notebook</a> · '
         f'<a href="../notebooks/{name}_blanks.ipynb">with blanks for the exercises</a> · '
@@ -190,7 +190,7 @@ def _make_reports(made: Path) -> None:
     (made / "reports").mkdir()
     for path in sorted(ROOT.glob("results/*/index.html")):
         page = path.read_text(encoding="utf-8")
-        page = re.sub(rf"{re.escape(REPOSITORY)}/blob/main/lessons/(lesson_\w+)\.py", r"../lessons/\1.html", page)
+        page = re.sub(rf"{re.escape(repository())}/blob/main/lessons/(lesson_\w+)\.py", r"../lessons/\1.html", page)
         save_text(made / "reports" / f"{path.parent.name}.html", page)
 
 
@@ -208,10 +208,10 @@ def _for_jupyter(notebook: NotebookNode) -> NotebookNode:
     for cell in alone.cells:
         if cell.cell_type == "markdown":
             cell.source = SOURCE_ROLE.sub(_repository_link, cell.source)
-            cell.source = TEXT_FILE.sub(rf"]({REPOSITORY}/blob/main/lessons/\1)", cell.source)
+            cell.source = TEXT_FILE.sub(rf"]({repository()}/blob/main/lessons/\1)", cell.source)
     alone.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     version = distribution("lockstep").version
-    wheel = f"{REPOSITORY}/releases/download/v{version}/lockstep-{version}-py3-none-any.whl"
+    wheel = f"{repository()}/releases/download/v{version}/lockstep-{version}-py3-none-any.whl"
     install = (
         "from importlib.util import find_spec\n\n"
         'if find_spec("lessons") is None:  # where the project is not installed yet, as in Colab\n'
@@ -223,7 +223,7 @@ def _for_jupyter(notebook: NotebookNode) -> NotebookNode:
 
 def _repository_link(match: re.Match[str]) -> str:
     label = f"{match['name']} in {match['path']}" if match["name"] else match["path"]
-    return f"[`{label}`]({REPOSITORY}/blob/main/{match['path']})"
+    return f"[`{label}`]({repository()}/blob/main/{match['path']})"
 
 
 def slides(notebooks: Mapping[Path, NotebookNode]) -> str:

@@ -23,7 +23,7 @@ from sklearn.metrics import log_loss
 
 from compare.ensembles.ensemble import PENALTY, pool_weights, pooled, summarise_ensemble
 from compare.grid.baselines import BASELINES, LINEAR, NaiveBayesSVM
-from compare.names import ARCHITECTURE_TITLES, REPOSITORY, TITLES
+from compare.names import ARCHITECTURE_TITLES, TITLES, repository
 from compare.report.charts import charts_of
 from compare.report.comparable import check_comparable
 from compare.report.page import REPORT_FILES, Playground, pages_of, write_report
@@ -259,7 +259,7 @@ def check_scripts(page: Page) -> None:
 
 # Every report says which lessons explain it.
 EXPLAINING = ("lesson_12_one_model_four_frameworks.py", "lesson_15_reading_a_comparison.py")
-LESSON_LINKS = {f"{REPOSITORY}/blob/main/lessons/{name}" for name in EXPLAINING}
+LESSON_LINKS = {f"{repository()}/blob/main/lessons/{name}" for name in EXPLAINING}
 
 
 def test_the_lessons_that_a_report_links_to_are_there() -> None:

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from compare.formats import Values
 from compare.grid.baselines import BASELINE
-from compare.names import ARCHITECTURE_TITLES, REPOSITORY, TITLES
+from compare.names import ARCHITECTURE_TITLES, TITLES, repository
 from compare.report import charts as pictures
 from compare.report.charts import charts_of
 from compare.report.form import Part, SideBySide, Statistics
@@ -248,7 +248,7 @@ def _environment(finalize: Any, autoescape: bool = False) -> Environment:
     )
     environment.filters["cell_title"] = title_of
     environment.filters["listed_classes"] = _listed
-    environment.globals["lessons_at"] = f"{REPOSITORY}/blob/main/lessons"
+    environment.globals["lessons_at"] = f"{repository()}/blob/main/lessons"
     return environment
 
 
