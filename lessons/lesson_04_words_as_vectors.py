@@ -51,13 +51,9 @@
 # %% tags=["hide-input"]
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 
-import shared
-from lessons.show import COLOURS, axes_of, claim, interaction, picture
+from lessons.show import COLOURS, axes_of, claim, interaction, picture, read_results
 from shared.vectors import debiasing, read_vectors
 from shared.vectors.evaluation import ANALOGY_TASK, read_analogies, task_file
 from shared.vectors.glove import Cooccurrences, Parameters, cost_and_gradient
@@ -423,8 +419,7 @@ claim(
     f"a pair seen once weighs {f(np.array(1.0)):.3f}, one seen 10 times {f(np.array(10.0)):.2f}, from 100 times on 1",
     f(np.array(1.0)) < 0.04 < f(np.array(10.0)) < f(np.array(100.0)) == f(np.array(9_999.0)) == 1,
 )
-results = Path(shared.__file__).parents[1] / "results" / "word_vectors.json"
-recorded = json.loads(results.read_text(encoding="utf-8"))
+recorded = read_results("word_vectors.json")
 measured = {one["method"]: one["scores"] for one in recorded["trained"]}
 skip, cbow = (measured[f"Word2Vec, {name}, negative sampling"] for name in ("skip-gram", "CBOW"))
 tests = ("WordSim-353", "SimLex-999")

@@ -71,6 +71,7 @@ from __future__ import annotations
 import numpy as np
 
 from lessons.show import COLOURS, axes_of, claim, interaction, picture
+from shared.cell import initial_weights
 from shared.history import Silent
 from shared.loading import load_corpus
 from shared.metrics import accuracy
@@ -79,8 +80,6 @@ from shared.reference.model import build
 from shared.reference.training import predict_probabilities, train
 from shared.specification import preset
 from shared.text import tokenize
-from shared.vectors import load_vectors
-from shared.weights import initialise
 
 # %%
 Parts = dict[str, np.ndarray]  # of the letters i, f, g, o
@@ -217,8 +216,7 @@ specification = preset("smoke").replaced(
     vocabulary_size=5_000,
 )
 corpus = load_corpus(specification)
-vectors = load_vectors(specification.vectors, corpus.vocabulary, specification.embedding_size)
-model = build(specification, initialise(specification, vectors, classes=2))
+model = build(specification, initial_weights(specification, corpus))
 train(model, corpus.train, corpus.validation, specification, Silent())
 right = accuracy(corpus.test.labels, predict_probabilities(model, corpus.test))
 claim(f"it is right on {right:.0%} of {len(corpus.test):,} reviews that it has not seen", right > 0.7)
@@ -365,7 +363,7 @@ with picture(
 # %%
 starts = {}
 for way in ("keras", "pytorch"):
-    fresh = initialise(specification.replaced(initialisation=way), vectors, classes=2)
+    fresh = initial_weights(specification.replaced(initialisation=way), corpus)
     starts[way] = fresh["rnn.0.forward.bias"][16:32]  # the parts are i, f, g, o
 claim(
     f"Keras' forget biases start at {starts['keras'].mean():.0f}, PyTorch's between {starts['pytorch'].min():.1f} and "

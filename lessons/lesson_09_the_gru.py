@@ -27,13 +27,10 @@
 # %% tags=["hide-input"]
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 
-import shared
-from lessons.show import COLOURS, axes_of, claim, interaction, picture
+from lessons.show import COLOURS, axes_of, claim, interaction, picture, read_results
+from shared.cell import initial_weights
 from shared.history import Silent
 from shared.loading import load_corpus
 from shared.metrics import accuracy
@@ -41,8 +38,7 @@ from shared.reference.cells import gru_forward, rnn_forward
 from shared.reference.model import build, softmax
 from shared.reference.training import predict_probabilities, train
 from shared.specification import Specification, preset
-from shared.vectors import load_vectors
-from shared.weights import initialise, shapes
+from shared.weights import shapes
 
 # %%
 days = np.arange(8)
@@ -228,8 +224,7 @@ specification = preset("smoke").replaced(
     vocabulary_size=5_000,
 )
 corpus = load_corpus(specification)
-vectors = load_vectors(specification.vectors, corpus.vocabulary, specification.embedding_size)
-model = build(specification, initialise(specification, vectors, classes=2))
+model = build(specification, initial_weights(specification, corpus))
 train(model, corpus.train, corpus.validation, specification, Silent())
 
 # %%
@@ -294,7 +289,7 @@ with picture(
 # are still not the same function. The project holds its four frameworks to one form, and measures it:
 
 # %%
-parity = json.loads((Path(shared.__file__).parents[1] / "results" / "parity.json").read_text(encoding="utf-8"))
+parity = read_results("parity.json")
 grus = [row for row in parity["rows"] if row["architecture"] in ("gru", "bigru") and "logits" in row["differences"]]
 largest = max(row["differences"]["logits"] for row in grus)
 frameworks = sorted({row["framework"] for row in grus})

@@ -37,16 +37,13 @@
 # %% tags=["hide-input"]
 from __future__ import annotations
 
-import json
 import os
-from pathlib import Path
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # these matrices are small: more threads would wait for each other
 
 import numpy as np
 
-import shared
-from lessons.show import COLOURS, axes_of, claim, interaction, picture
+from lessons.show import COLOURS, axes_of, claim, interaction, picture, read_results
 from shared.data.reviews import TEST, Reading
 from shared.reference.cells import CELLS, State
 from shared.reference.model import build, softmax
@@ -305,7 +302,7 @@ claim(f"the mean RNN needs {times:.1f} times the LSTM's steps, those that were s
 # did: one start, with a small $U$, 3,000 steps, the same in four frameworks.
 
 # %%
-recorded = json.loads((Path(shared.__file__).parents[1] / "results/agreement/statistics.json").read_text("utf-8"))
+recorded = read_results("agreement/statistics.json")
 measured = {
     cell["framework"] + " " + cell["architecture"]: cell["runs"][0]["metrics"]["accuracy"] for cell in recorded["cells"]
 }

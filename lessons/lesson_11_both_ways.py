@@ -47,16 +47,13 @@
 # %% tags=["hide-input"]
 from __future__ import annotations
 
-import json
 import os
-from pathlib import Path
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # these matrices are small: more threads would wait for each other
 
 import numpy as np
 
-import shared
-from lessons.show import COLOURS, axes_of, claim, interaction, picture
+from lessons.show import COLOURS, axes_of, claim, interaction, picture, read_results
 from shared.reference.model import SentimentClassifier, build, softmax
 from shared.reference.training import Adam
 from shared.specification import Specification, preset
@@ -469,9 +466,9 @@ claim(
 # %%
 means = {}
 for experiment in ("full", "full-pretrained"):
-    file = Path(shared.__file__).parents[1] / "results" / experiment / "statistics.json"
+    found = read_results(f"{experiment}/statistics.json")["cells"]
     for architecture in ("lstm", "bilstm"):
-        cells = [cell for cell in json.loads(file.read_text("utf-8"))["cells"] if cell["architecture"] == architecture]
+        cells = [cell for cell in found if cell["architecture"] == architecture]
         accuracies = [run["metrics"]["accuracy"] for cell in cells for run in cell["runs"]]
         means[experiment, architecture] = 100 * float(np.mean(accuracies))
 gains = [means[experiment, "bilstm"] - means[experiment, "lstm"] for experiment in ("full", "full-pretrained")]

@@ -72,7 +72,6 @@ from __future__ import annotations
 
 import ast
 import csv
-import json
 import re
 import shutil
 from pathlib import Path
@@ -81,15 +80,15 @@ from typing import Any
 import numpy as np
 
 import shared
-from lessons.show import COLOURS, axes_of, claim, command, interaction, picture
+from lessons.show import COLOURS, axes_of, claim, command, interaction, picture, read_results
+from shared.cell import initial_weights
 from shared.data.encoded import encode_texts
 from shared.history import Silent
 from shared.loading import load_corpus
 from shared.reference.model import build
 from shared.reference.training import train
 from shared.specification import preset
-from shared.vectors import load_vectors
-from shared.weights import Checkpoint, initialise, read_checkpoint, save_checkpoint, to_torch_layout
+from shared.weights import Checkpoint, read_checkpoint, save_checkpoint, to_torch_layout
 
 PROJECT = Path(shared.__file__).parents[1]
 
@@ -142,8 +141,7 @@ SPECIFICATION = preset("smoke").replaced(
     architecture="gru", reviews=1_000, hidden_size=16, epochs=4, batch_size=32, max_length=48, learning_rate=0.01
 )
 corpus = load_corpus(SPECIFICATION)
-vectors = load_vectors(SPECIFICATION.vectors, corpus.vocabulary, SPECIFICATION.embedding_size)
-fresh = initialise(SPECIFICATION, vectors, classes=2)
+fresh = initial_weights(SPECIFICATION, corpus)
 model = build(SPECIFICATION, fresh)
 train(model, corpus.train, corpus.validation, SPECIFICATION, Silent())
 trained = {name: array.astype(np.float32) for name, array in model.weights.items()}
@@ -421,8 +419,8 @@ with picture(
 # figures to a file, which we open here.
 
 # %%
-parity = json.loads((PROJECT / "results/parity.json").read_text(encoding="utf-8"))
-portability = json.loads((PROJECT / "results/portability.json").read_text(encoding="utf-8"))
+parity = read_results("parity.json")
+portability = read_results("portability.json")
 WHAT = {
     "logits": "logits",
     "gradients": "gradients, relative",
@@ -463,8 +461,7 @@ ARCHITECTURES = ("lstm", "gru", "bilstm")
 
 def measured(experiment: str) -> dict[str, list[float]]:
     """Return the test accuracy in per cent, by framework, of the three architectures."""
-    path = PROJECT / "results" / experiment / "statistics.json"
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    cells = read_results(f"{experiment}/statistics.json")["cells"]
     found = {(one["framework"], one["architecture"]): 100 * one["accuracy"]["value"] for one in cells}
     return {name: [found[name.lower(), one] for one in ARCHITECTURES] for name in PACKAGES}
 
@@ -510,7 +507,7 @@ claim(
 # ([lesson 7](lesson_07_vanishing_and_exploding.ipynb)). *Fixed* word vectors are not trained along with the rest.
 
 # %%
-ladder = json.loads((PROJECT / "results/ladder.json").read_text(encoding="utf-8"))
+ladder = read_results("ladder.json")
 rungs = {
     one["name"]: {side: 100 * value for side, value in one["accuracy_difference"].items()}
     for one in ladder["rungs"]

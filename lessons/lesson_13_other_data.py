@@ -61,8 +61,7 @@ from typing import Any
 
 import numpy as np
 
-import shared
-from lessons.show import COLOURS, axes_of, claim, interaction, picture
+from lessons.show import COLOURS, axes_of, claim, interaction, picture, read_results
 from shared.data.corpus import read_and_split
 from shared.data.reviews import TEST, TRAIN, Reading, Reviews
 from shared.data.sources import load_reviews
@@ -71,7 +70,6 @@ from shared.specification import preset
 from shared.tasks.reuters import Document, load, parse, read_files
 from shared.text import tokenize
 
-RESULTS = Path(shared.__file__).parents[1] / "results"
 ARCHIVE = os.environ.get("LOCKSTEP_REUTERS", "")
 
 
@@ -212,7 +210,7 @@ for kind, number in Counter(kinds.tolist()).most_common():
     print(f"{number:6,} {kind}")
 
 # %%
-account = json.loads((RESULTS / "reuters" / "statistics.json").read_text(encoding="utf-8"))["data"]["accounts"][0]
+account = read_results("reuters/statistics.json")["data"]["accounts"][0]
 claim(
     "the record of the project's own run says: 21,578 read, 11,228 used, 1,821 of several topics, 975 without a body",
     all(words in account for words in ("21,578 read", "11,228 used", "1,821 documents of several", "975 without")),
@@ -389,10 +387,7 @@ else:
 # a **linear SVM**: TF-IDF as above, but the matrix is fitted so that right answers keep a distance from wrong ones.
 
 # %%
-records = {
-    name: json.loads((RESULTS / name / "statistics.json").read_text(encoding="utf-8"))
-    for name in ("reuters", "reuters-tuned", "reuters-clean")
-}
+records = {name: read_results(f"{name}/statistics.json") for name in ("reuters", "reuters-tuned", "reuters-clean")}
 
 
 def measured(name: str, architecture: str, metric: str = "accuracy") -> list[float]:

@@ -30,13 +30,11 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import shared
-from lessons.show import COLOURS, axes_of, claim, interaction, picture
+from lessons.show import COLOURS, axes_of, claim, interaction, picture, read_results
 from shared.cell import initial_weights
 from shared.data.encoded import EncodedReviews, encode_texts
 from shared.data.reviews import TEST, TRAIN
@@ -49,7 +47,6 @@ from shared.reference.training import predict_probabilities, train
 from shared.specification import preset
 from shared.text import Pipeline, tokenize
 
-RESULTS = Path(shared.__file__).parents[1] / "results"
 ARCHIVE = os.environ.get("LOCKSTEP_ACLIMDB", "")
 
 # %%
@@ -251,10 +248,7 @@ with picture(
 # The project's reports do this for every network, and check it. They foretell the strongest words and then measure them:
 
 # %%
-records = {
-    name: json.loads((RESULTS / name / "statistics.json").read_text(encoding="utf-8"))
-    for name in ("quick", "full", "full-pretrained")
-}
+records = {name: read_results(f"{name}/statistics.json") for name in ("quick", "full", "full-pretrained")}
 checks = [check["rank_correlation"] for check in records["quick"]["explanation_checks"]]
 claim(
     f"in the report of the packaged reviews the rank correlations are {', '.join(f'{one:.2f}' for one in checks)}",
@@ -319,7 +313,7 @@ def accuracy(name: str, framework: str, architecture: str) -> float:
 quick_networks = [cell["accuracy"]["value"] for cell in records["quick"]["cells"]]
 full_networks = [cell["accuracy"]["value"] for cell in records["full"]["cells"]]
 wide = accuracy("full-pretrained", "pytorch", "bilstm")
-ensembles = json.loads((RESULTS / "ensemble.json").read_text(encoding="utf-8"))["ensembles"]
+ensembles = read_results("ensemble.json")["ensembles"]
 (ensemble,) = (one for one in ensembles if one["name"] == "networks and linear baselines, weighted")
 published = records["quick"]["published"][0]
 claim(

@@ -46,23 +46,18 @@
 # %% tags=["hide-input"]
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from math import comb, erf, gamma, sqrt
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import shared
-from lessons.show import COLOURS, axes_of, claim, interaction, picture
+from lessons.show import COLOURS, axes_of, claim, interaction, picture, read_results
 from shared.data.encoded import EncodedReviews
 from shared.loading import load_corpus
 from shared.metrics import accuracy_interval
 from shared.specification import preset
 from shared.vectors import load_vectors
-
-RESULTS = Path(shared.__file__).parents[1] / "results"
 
 # %%
 Q = 1.959963984540054
@@ -141,7 +136,7 @@ claim(
 # Now real figures. The project trained four frameworks and some simple models, and tested all on the same 5,001 reviews.
 
 # %%
-quick = json.loads((RESULTS / "quick/statistics.json").read_text(encoding="utf-8"))
+quick = read_results("quick/statistics.json")
 cells = {f"{one['framework']}/{one['architecture']}": one["accuracy"] for one in [*quick["cells"], *quick["baselines"]]}
 pairs = {(one["first"], one["second"]): one for one in quick["pairs"]}
 LSTM, COUNTS = "keras/lstm", "baseline/tf-idf"
@@ -229,7 +224,7 @@ claim(f"{len(ties)} pairs of frameworks are ties: not one review is answered dif
 # On the official 25,000 test reviews each framework was trained with three seeds.
 
 # %%
-full = json.loads((RESULTS / "full/statistics.json").read_text(encoding="utf-8"))
+full = read_results("full/statistics.json")
 FRAMEWORKS = ("keras", "pytorch", "flair", "fastai")
 by_seed = {
     name: np.array(
@@ -445,7 +440,7 @@ claim(
 # %%
 seen, fresh = float(((train @ ratio > 0) == y).mean()), right(test @ ratio)
 claim(f"naive Bayes: {seen:.0%} on the reviews it was trained on, {fresh:.0%} on others", seen - fresh > 0.05)
-reuters = json.loads((RESULTS / "reuters-tuned/statistics.json").read_text(encoding="utf-8"))
+reuters = read_results("reuters-tuned/statistics.json")
 most = [
     one["accuracy"]["value"] for of in (quick, reuters) for one in of["baselines"] if one["architecture"] == "majority"
 ]
@@ -453,7 +448,7 @@ claim(
     f"the majority class alone has {most[0]:.1%} on these film reviews, {most[1]:.1%} on Reuters, which has 46 classes",
     abs(most[0] - 0.5) < 0.01 and 0.3 < most[1] < 0.4,
 )
-agreement = json.loads((RESULTS / "agreement/statistics.json").read_text(encoding="utf-8"))
+agreement = read_results("agreement/statistics.json")
 (rnn,) = (one for one in agreement["cells"] if (one["framework"], one["architecture"]) == ("keras", "rnn"))
 claim(
     f"a simple RNN on lesson 10's task: {rnn['accuracy']['value']:.2%}, known to within a point or so, and no better than a coin",

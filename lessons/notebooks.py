@@ -257,7 +257,7 @@ def _state_of(path: str) -> str:
 def _code() -> str:
     """Return a digest of all that any lesson may depend on: the project's files, Python, and what is installed."""
     files = [path for name in DEPENDS_ON for path in (ROOT / name).rglob("*") if path.suffix in ENDINGS]
-    files += [HERE / f"{name}.py" for name in DEPENDS_ON_LESSONS]
+    files += [HERE / f"{name}.py" for name in DEPENDS_ON_LESSONS] + [INTERACTIONS / "element.js"]
     parts = [part for path in sorted(files) for part in (path.relative_to(ROOT).as_posix(), path.read_bytes())]
     installed = sorted({f"{one.name} {one.version}" for one in distributions()})
     return digest_of([*parts, platform.python_version(), *installed])

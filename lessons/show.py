@@ -26,6 +26,7 @@ from shared.files import digest
 from shared.pictures import PALETTE, STYLE
 
 INTERACTIONS = Path(__file__).parent / "interactions"
+RESULTS = Path(__file__).parents[1] / "results"
 INK = "#000000"  # becomes the reader's own text colour, so that a picture can be read on dark ground too
 COLOURS = tuple(colour for colour in PALETTE if colour != INK)
 
@@ -128,7 +129,8 @@ def drawn(svg: str, title: str, description: str) -> None:
 def interaction(name: str, data: Any, title: str) -> None:
     """Show ``interactions/NAME.js`` at work on data.
 
-    The script is the body of a function of ``root``, the element that it fills, and ``data``.
+    The script is the body of a function of ``root``, the element that it fills, ``data``, and ``element``, the function
+    of ``interactions/element.js`` that adds an element.
 
     Parameters
     ----------
@@ -139,18 +141,24 @@ def interaction(name: str, data: Any, title: str) -> None:
     title : str
         What to do with it, one sentence.
     """
-    script = (INTERACTIONS / f"{name}.js").read_text(encoding="utf-8")
+    script, element = ((INTERACTIONS / f"{one}.js").read_text(encoding="utf-8") for one in (name, "element"))
     # "</script>" or "<!--" in a review would end the element.
     values = json.dumps(data, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
     markup = (
         f'<div class="interaction" id="{name}"><p class="interaction-title">{html.escape(title)}</p>'
         "<noscript>This needs JavaScript.</noscript>"
         f'<div class="interaction-body"></div><script type="application/json">{values}</script>'
-        f"<script>(function (root, data) {{\n{script}\n}})("
+        f"<script>(function (root, data, element) {{\n{script}\n}})("
         f'document.querySelector("#{name} .interaction-body"), '
-        f"JSON.parse(document.querySelector(\"#{name} script[type='application/json']\").textContent));</script></div>"
+        f"JSON.parse(document.querySelector(\"#{name} script[type='application/json']\").textContent),\n"
+        f"{element});</script></div>"
     )
     _display(Shown(markup, f"Interaction, on the lesson's page: {title}", "interaction", title))
+
+
+def read_results(name: str) -> Any:
+    """Return what a command of the project measured: the values of ``results/NAME``, a JSON file."""
+    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
 
 
 def command(*arguments: object, seconds: float = 600) -> str:

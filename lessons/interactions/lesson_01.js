@@ -4,13 +4,6 @@ const times = (vector, matrix) => matrix[0].map((_, j) => vector.reduce((sum, v,
 const probability = (score) => 1 / (1 + Math.exp(-score));
 let words, first;
 
-const element = (name, text, parent) => {
-  const made = document.createElement(name);
-  made.textContent = text;
-  parent.append(made);
-  return made;
-};
-
 const places = element("div", "", root);
 places.className = "row";
 const hint = element("p", "", root);

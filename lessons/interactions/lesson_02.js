@@ -1,13 +1,6 @@
 // Eight switches and what is left of a sentence; every result was made by the lesson.
 const NEGATION = /^(not|no|nor|never|nothing|noth|nobody|nobodi|none|without|.*n['’]t)[.,!?:]*$/i;
 
-const element = (name, text, parent) => {
-  const made = document.createElement(name);
-  made.textContent = text;
-  parent.append(made);
-  return made;
-};
-
 const label = element("label", "Sentence: ", element("p", "", root));
 label.style.maxWidth = "100%";
 const sentence = element("select", "", label);

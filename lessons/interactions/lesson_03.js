@@ -1,11 +1,4 @@
 // Counts and TF-IDF of two texts that the reader edits.
-const element = (name, text, parent) => {
-  const made = document.createElement(name);
-  made.textContent = text;
-  parent.append(made);
-  return made;
-};
-
 let example = 0;
 const inputs = data.examples[0].map((text, n) => {
   const label = element("label", `text ${n + 1} `, element("div", "", root));

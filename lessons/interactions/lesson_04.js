@@ -1,10 +1,4 @@
 // Answers of analogies: with the words of the question or without, before debiasing and after.
-const element = (name, text, parent) => {
-  const made = document.createElement(name);
-  made.textContent = text;
-  parent.append(made);
-  return made;
-};
 const SHOWN = 5;
 
 const controls = element("div", "", root);

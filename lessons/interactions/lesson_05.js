@@ -3,13 +3,6 @@ const times = (vector, matrix) => matrix[0].map((_, j) => vector.reduce((sum, v,
 const add = (...vectors) => vectors[0].map((_, i) => vectors.reduce((sum, v) => sum + v[i], 0));
 let read, state;
 
-const element = (name, text, parent) => {
-  const made = document.createElement(name);
-  made.textContent = text;
-  parent.append(made);
-  return made;
-};
-
 const buttons = element("p", "", root);
 for (const letter of data.letters.slice(1, 4)) {
   element("button", letter, buttons).onclick = () => step(letter);

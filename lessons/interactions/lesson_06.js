@@ -1,11 +1,5 @@
 // One gradient, cut after as many steps as the reader likes: what is left of its size and of its direction.
 const steps = data.letters.length;
-const element = (name, text, parent) => {
-  const made = document.createElement(name);
-  made.textContent = text;
-  parent.append(made);
-  return made;
-};
 const sum = (vectors) => vectors[0].map((_, i) => vectors.reduce((total, vector) => total + vector[i], 0));
 const dot = (one, other) => one.reduce((total, value, i) => total + value * other[i], 0);
 const size = (vector) => Math.sqrt(dot(vector, vector));

@@ -6,12 +6,6 @@ const functions = {
   none: [(u) => u, () => 1],
 };
 const size = (vector) => Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
-const element = (name, text, parent) => {
-  const made = document.createElement(name);
-  made.textContent = text;
-  parent.append(made);
-  return made;
-};
 const drawn = (name, attributes, parent) => {
   const made = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);

@@ -1,11 +1,4 @@
 // How much of the cell is kept: a slider for the forget bias and one for the number of words.
-const element = (name, text, parent) => {
-  const made = document.createElement(name);
-  made.textContent = text;
-  parent.append(made);
-  return made;
-};
-
 const slider = (text, least, most, step, value) => {
   const line = element("p", "", root);
   const label = element("label", "", line);

@@ -1,11 +1,4 @@
 // A GRU of one unit: sliders for both gates, a select for what z means.
-const element = (name, text, parent) => {
-  const made = document.createElement(name);
-  made.textContent = text;
-  parent.append(made);
-  return made;
-};
-
 const slider = (text, value) => {
   const label = element("label", "", element("p", "", root));
   const name = element("span", text, label);

@@ -1,13 +1,6 @@
 // A sentence whose subject and gap the reader chooses; each word is shaded by what covering it would do.
 const NAMES = { window: "a window of five", rnn: "RNN (gaps grew)", lstm: "LSTM", gru: "GRU" };
 
-const element = (name, text, parent) => {
-  const made = document.createElement(name);
-  made.textContent = text;
-  parent.append(made);
-  return made;
-};
-
 const controls = element("p", "", root);
 const swap = element("button", "swap one and many", controls);
 const subject = choice(" subject ", Object.fromEntries(data.subjects.map((word) => [word, word])));

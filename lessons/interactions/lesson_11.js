@@ -1,11 +1,4 @@
 // What stands right of "pool" appears word by word; two readers say what "pool" means.
-const element = (name, text, parent) => {
-  const made = document.createElement(name);
-  made.textContent = text;
-  parent.append(made);
-  return made;
-};
-
 const label = element("label", "sentence about ", element("p", "", root));
 const choice = element("select", "", label);
 for (const name of Object.keys(data.sentences)) element("option", name, choice).value = name;

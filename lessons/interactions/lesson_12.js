@@ -1,11 +1,4 @@
 // Shows one framework's code against another's, marks the lines that differ, and what both answer.
-const element = (name, text, parent) => {
-  const made = document.createElement(name);
-  made.textContent = text;
-  parent.append(made);
-  return made;
-};
-
 const choice = (text, names, chosen) => {
   const label = element("label", `${text} `, controls);
   const made = document.createElement("select");

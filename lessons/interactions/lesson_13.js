@@ -1,11 +1,4 @@
 // Browses papers of the wire: what stands on each, and what a training set makes of it.
-const element = (name, text, parent, attributes) => {
-  const made = Object.assign(document.createElement(name), attributes);
-  made.textContent = text;
-  parent.append(made);
-  return made;
-};
-
 const controls = element("div", "", root, { className: "row" });
 const choice = element("label", "show ", controls);
 const kinds = element("select", "", choice);

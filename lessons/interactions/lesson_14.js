@@ -1,10 +1,4 @@
 // Runs the small GRU and the linear model on a review that can be edited; shades words by what they do.
-const element = (name, text, parent, attributes) => {
-  const made = Object.assign(document.createElement(name), attributes);
-  made.textContent = text;
-  parent.append(made);
-  return made;
-};
 const sigmoid = (z) => 1 / (1 + Math.exp(-z));
 const ids = new Map(data.words.map((word, id) => [word, id]));
 const scaled = (values) => values.map((value) => (Array.isArray(value) ? scaled(value) : value / 1000));

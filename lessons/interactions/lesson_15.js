@@ -1,11 +1,4 @@
 // How often a difference is found with so many seeds: looked up in the lesson's table, between its columns linearly.
-const element = (name, text, parent) => {
-  const made = document.createElement(name);
-  made.textContent = text;
-  parent.append(made);
-  return made;
-};
-
 const slider = (text, low, high, step, value, unit) => {
   const label = element("label", "", root);
   label.style.display = "block";
