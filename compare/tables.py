@@ -345,8 +345,9 @@ def as_markdown(table: Table, *, caption: bool = True) -> str:
 
 def _markdown_cell(cell: Cell) -> str:
     text = escaped(cell.text)
-    whole = bool(cell.text) and cell.text == cell.text.strip(" ")  # at the edges a space would end the mark
-    if cell.style == "code" and whole and cell.text == _line(cell.text) and not {"`", "|"} & set(cell.text):
+    line = _line(cell.text)
+    whole = bool(line) and line == line.strip(" ")  # at the edges a space would end the mark
+    if cell.style == "code" and whole and cell.text == line and not {"`", "|"} & set(cell.text):
         text = f"`{cell.text}`"  # code has no escapes
     elif cell.style == "emphasis" and whole:
         text = f"*{text}*"

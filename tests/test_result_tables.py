@@ -146,6 +146,13 @@ def test_markdown_is_read_back_as_it_was(table: Table) -> None:
         assert [squeezed(text) for text in found] == [squeezed(cell.whole) for cell in row.cells]
 
 
+@pytest.mark.parametrize("text", ["\n", "a\n", "\nb", " ", "a b"])
+@pytest.mark.parametrize("style", ["", "code", "emphasis"])
+def test_space_at_the_edges_of_a_cell_ends_no_mark(text: str, style: str) -> None:
+    table = Table("edges", "", [Column("a", "a", "text")], [Row([Cell(text, style=style)])])  # type: ignore[arg-type]
+    assert [squeezed(found) for found in markdown_rows(as_markdown(table, caption=False))[1]] == [text.strip()]
+
+
 @pytest.mark.parametrize("text", ["__0__", "(__a__)", "___b_", "a_b", "_", "a__b", "x _y_ z", "_1_2_"])
 def test_underscores_in_markdown_stay_underscores(text: str) -> None:
     table = Table("any table", "", [Column("0", "", "text")], [Row([Cell(text, note=text)])])
