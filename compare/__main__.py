@@ -15,6 +15,7 @@ from pathlib import Path
 
 from compare.ensembles import commands as ensembles
 from compare.exchange import commands as exchange
+from compare.explain import commands as explain
 from compare.grid import commands as grid
 from compare.proofs import commands as proofs
 from compare.report import commands as report
@@ -23,7 +24,7 @@ from shared.command_line import FilledPath, InputPath, Parser, guarded
 from shared.contract import FRAMEWORKS, module_name
 from shared.terminal import say
 
-ROOMS = (grid, report, proofs, studies, ensembles, exchange)
+ROOMS = (grid, report, proofs, studies, explain, ensembles, exchange)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, model_validator
 
@@ -72,6 +72,43 @@ class Portability(Form):
             if [len(row) for row in rows] != [size] * size:
                 raise ValueError(f"the matrix of {architecture} is not {size} by {size}")
         return self
+
+
+class OfSeeds(Form):
+    """A mean over seeds and its interval."""
+
+    mean: float
+    low: float | None
+    high: float | None
+
+
+class Witness(Form):
+    """One framework that acts like another, seed by seed, and that one's own code."""
+
+    framework: Framework
+    like: Framework
+    seeds: Annotated[list[Count], Field(min_length=1)]
+    accuracies: list[Share]
+    own_accuracies: list[Share]
+    difference: OfSeeds
+    verdict: Literal["same", "unclear", "different"]
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Witness:
+        if not len(self.seeds) == len(self.accuracies) == len(self.own_accuracies):
+            raise ValueError(f"{self.framework} like {self.like}: not one accuracy for each seed")
+        return self
+
+
+class Witnesses(Form):
+    """``witnesses.json``: whether every framework, told to act like another, gives what that one's own code gives."""
+
+    architecture: Architecture
+    tolerance: Share
+    sizes: dict[str, Count]
+    rows: Annotated[list[Witness], Field(min_length=1)]
+    machine: Machine
+    commit: str
 
 
 class Scored(Form):
@@ -236,6 +273,12 @@ class Interval(Form):
     high: float | None
 
 
+class Ratio(Interval):
+    """Of speeds, null where no two runs of a seed were made on one machine."""
+
+    mean: float | None  # type: ignore[assignment]
+
+
 class LadderRow(Form):
     """A rung; the recipe itself has no differences."""
 
@@ -244,10 +287,11 @@ class LadderRow(Form):
     whose: str
     against: str
     against_title: str
+    seeds: Annotated[list[Count], Field(min_length=1)]
     accuracy_of_seeds: Annotated[list[Share], Field(min_length=1)]
     accuracy_difference: Interval | None = None
     log_loss_difference: Interval | None = None
-    speed_ratio: Interval | None = None
+    speed_ratio: Ratio | None = None
 
     @model_validator(mode="after")
     def _is_whole(self) -> LadderRow:
@@ -256,8 +300,25 @@ class LadderRow(Form):
         return self
 
 
+class LadderData(Form):
+    """The reviews of a study."""
+
+    source: str
+    sizes: dict[str, Count]
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> LadderData:
+        if not {"train", "test"} <= self.sizes.keys():
+            raise ValueError("does not say how many reviews were trained and tested on")
+        return self
+
+
 class Ladder(Form):
     """``ladder.json`` and ``ablation.json``."""
 
     heading: str = "whose"
+    framework: Framework
+    framework_version: str
+    architecture: Architecture
+    data: LadderData
     rungs: Annotated[list[LadderRow], Field(min_length=1)]

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from functools import cache
 
-# Okabe & Ito's palette, safe for colour-blind readers.
+from shared.frameworks import REFERENCE, REGISTRY
+
 COLOURS = {
-    "keras": "#D55E00",
-    "pytorch": "#0072B2",
-    "flair": "#009E73",
-    "fastai": "#CC79A7",
-    "reference": "#000000",
+    **{framework.name: framework.colour for framework in REGISTRY},
+    REFERENCE: "#000000",
     "baseline": "#666666",
 }
-MARKERS = {"keras": "s", "pytorch": "o", "flair": "^", "fastai": "D", "reference": "x", "baseline": "|"}
-TITLES = {"keras": "Keras", "pytorch": "PyTorch", "flair": "Flair", "fastai": "fastai", "reference": "NumPy reference"}
+MARKERS = {**{framework.name: framework.marker for framework in REGISTRY}, REFERENCE: "x", "baseline": "|"}
+TITLES = {**{framework.name: framework.title for framework in REGISTRY}, REFERENCE: "NumPy reference"}
 ARCHITECTURE_TITLES = {
     "rnn": "SimpleRNN",
     "lstm": "LSTM",

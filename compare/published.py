@@ -12,6 +12,7 @@ from compare.proofs.tables import parity_table, portability_table
 from compare.report.form import Ensemble, Interval, Statistics
 from compare.report.reading import read_statistics
 from compare.report.tables import accuracy_table, ensemble_table
+from compare.studies.ladder_tables import switches_table
 from compare.studies.tables import (
     analogies_table,
     commands_table,
@@ -19,7 +20,6 @@ from compare.studies.tables import (
     debiasing_table,
     direction_table,
     growth_table,
-    ladder_table,
     learning_table,
     longest_table,
     parts_table,
@@ -71,6 +71,18 @@ def _ensembles(path: Path) -> Table:
     )
 
 
+def _study(path: Path) -> Values:
+    return read_json(path, WHAT, formats.Ladder, ADVICE).model_dump()
+
+
+def _switches(ladder: Path) -> Table:
+    """Return both studies as one table: `ladder` is the file of the first, and the second's stands beside it."""
+    ablation = ladder.with_name("ablation.json")
+    with reading(ablation, WHAT, ADVICE):
+        parts = _study(ablation)
+    return switches_table([_study(ladder), parts])
+
+
 # By the name between the marks: the file of results/, and what makes the table of it.
 TABLES: dict[str, tuple[str, Make]] = {
     **{
@@ -81,8 +93,8 @@ TABLES: dict[str, tuple[str, Make]] = {
         )
     },
     "ensemble": ("ensemble.json", _ensembles),
-    "ablation": ("ablation.json", _made(formats.Ladder, ladder_table)),
-    "ladder": ("ladder.json", _made(formats.Ladder, ladder_table)),
+    "ablation": ("ablation.json", lambda path: switches_table([_study(path)])),
+    "switches": ("ladder.json", _switches),
     "benchmark": ("benchmark.json", _made(formats.Speed, speed_table)),
     "learning": ("benchmark.json", _made(formats.Learning, learning_table)),
     "growth": ("benchmark.json", _made(formats.Growth, growth_table)),

@@ -113,8 +113,8 @@ def train(
 ) -> Trained:
     """Train from these weights."""
     room = implementation(framework)
-    model = room.build(specification, weights)
-    history = room.train(model, training, validation, specification, Silent())
+    model = room.builder(specification)(specification, weights)
+    history = room.trainer(specification)(model, training, validation, specification, Silent())
     return Trained(
         history.step_losses,
         room.export_weights(model),

@@ -10,30 +10,29 @@ if __name__ == "__main__":  # before the imports that take time
 import sys
 
 from shared.command_line import main
-from shared.contract import Implementation
+from shared.contract import Implementation, Native
 
 
 def load() -> Implementation:
     """Import fastai, which takes seconds, only when a command needs it."""
     import fastai
 
-    from fastai_impl.model import DECIDED_FIELDS, build, idiomatic
+    from fastai_impl import documented
+    from fastai_impl.model import build
     from fastai_impl.training import configure, forward_and_backward, predict_probabilities, train
     from fastai_impl.weights import count_trainable, export_weights
 
     return Implementation(
-        "fastai",
-        fastai.__version__,
-        configure,
-        idiomatic,
-        DECIDED_FIELDS,
-        build,
-        train,
-        forward_and_backward,
-        predict_probabilities,
-        export_weights,
-        count_trainable,
-        "Adam with decoupled weight decay 0.01",
+        framework="fastai",
+        version=fastai.__version__,
+        configure=configure,
+        build=build,
+        train=train,
+        forward_and_backward=forward_and_backward,
+        predict_probabilities=predict_probabilities,
+        export_weights=export_weights,
+        count_trainable=count_trainable,
+        native=Native(decided_fields=documented.DECIDED_FIELDS, build=documented.build, train=documented.train),
     )
 
 

@@ -9,28 +9,26 @@ from functools import partial
 import numpy as np
 import torch
 from fastai.callback.core import CancelFitException, CancelValidException
-from fastai.callback.schedule import Learner  # Learner with fit_one_cycle
 from fastai.callback.training import GradientClip
 from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
-from fastai.learner import Callback
+from fastai.learner import Callback, Learner
 from fastai.losses import CrossEntropyLossFlat
-from fastai.optimizer import Adam, OptimWrapper
+from fastai.optimizer import OptimWrapper
 from fastai.torch_core import Module, default_device, set_seed
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
-from fastai_impl.weights import export_gradients, export_weights, load_weights
+from fastai_impl.weights import export_gradients, export_weights, load_weights, parts_of
 from shared.data.batches import Batches, Masks, prediction_batches
 from shared.data.encoded import EncodedReviews
 from shared.errors import LockstepError
-from shared.history import History, Progress, Recorder, epsilon_at, learning_rate_at, mean_loss
+from shared.history import History, Progress, Recorder, mean_loss
 from shared.memory import keep_freed_memory
 from shared.specification import Specification
-from shared.text import PADDING_ID
 from shared.weights import Weights
 from torch_layers.head import CrossEntropy, weights_of_classes
 from torch_layers.masks import TensorMasks, tensors
+from torch_layers.optimizers import make_optimizer, set_step
 from torch_layers.parts import side_by_side
 
 
@@ -57,29 +55,15 @@ def train(
     batches = Batches(train_reviews, specification)
     access = partial(export_weights, model), partial(load_weights, model)
     recorder = Recorder(specification, len(batches), validation_reviews.labels, progress, *access)
-    recording = Recording(batches, validation_reviews, recorder)
+    recording = Recording(validation_reviews, recorder)
     clipping = [GradientClip(specification.gradient_clipping)] if specification.gradient_clipping else []
+    optimizer = OptimWrapper(opt=make_optimizer(parts_of(model), specification))
     loss = _loss(model, train_reviews.labels, specification.loss_reduction)
-    if specification.recipe == "lockstep":
-        adam = partial(
-            OptimWrapper,
-            opt=torch.optim.Adam,
-            betas=(specification.beta_1, specification.beta_2),
-            eps=specification.epsilon,
-            fused=True,  # one pass over the embedding instead of ten
-        )
-        learner = _learner(model, SharedBatches(batches), loss, opt_func=adam, cbs=[recording, *clipping])
-        with learner.no_bar(), learner.no_logging(), side_by_side(model):
-            learner.fit(batches.epochs, specification.learning_rate)
-    else:
-        loader = PaddedReviews(train_reviews, bs=specification.batch_size, shuffle=True)
-        adam = partial(Adam, sqr_mom=specification.beta_2, eps=specification.epsilon)
-        learner = _learner(model, loader, loss, opt_func=adam, cbs=[recording, *clipping])
-        with learner.no_bar(), learner.no_logging():
-            learner.fit_one_cycle(batches.epochs, specification.learning_rate)
-    if recording.refusal is not None:
-        raise recording.refusal
-    return recorder.history
+    callbacks = [Stepping(recorder), recording, *clipping]
+    learner = _learner(model, SharedBatches(batches), loss, opt_func=optimizer, cbs=callbacks)
+    with learner.no_bar(), learner.no_logging(), side_by_side(model):
+        learner.fit(batches.epochs, specification.learning_rate)
+    return recording.result()
 
 
 def _learner(model: Module, loader: DataLoader, loss: CrossEntropyLossFlat, **options: object) -> Learner:
@@ -113,23 +97,6 @@ class SharedBatches(DataLoader):
         return torch.from_numpy(batch.tokens), masks, torch.from_numpy(batch.labels)
 
 
-class PaddedReviews(DataLoader):
-    """Batches as fastai makes them of one's own data: shuffled, each padded to its longest."""
-
-    def __init__(self, reviews: EncodedReviews, **options: object) -> None:
-        super().__init__(range(len(reviews)), device=default_device(), **options)
-        self.reviews = reviews
-
-    def create_item(self, row: int) -> tuple[Tensor, int]:
-        """Return the words and the label of one review."""
-        return torch.from_numpy(self.reviews.words(row)), int(self.reviews.labels[row])
-
-    def create_batch(self, items: list[tuple[Tensor, int]]) -> tuple[Tensor, Tensor]:
-        """Return tokens ``[batch, time]`` and labels ``[batch]``."""
-        words, labels = zip(*items, strict=True)
-        return pad_sequence(list(words), batch_first=True, padding_value=PADDING_ID), torch.tensor(labels)
-
-
 class PredictionBatches(DataLoader):
     """Reviews to predict, from long to short, without labels."""
 
@@ -142,12 +109,29 @@ class PredictionBatches(DataLoader):
         return (torch.from_numpy(self.tokens[number]),)
 
 
-class Recording(Callback):
-    """Sets each step's learning rate and records what happens."""
+class Stepping(Callback):
+    """Gives PyTorch's optimizer, which fastai wraps, the constants of each step."""
 
-    def __init__(self, batches: Batches, validation_reviews: EncodedReviews, recorder: Recorder) -> None:
-        self.batches, self.validation_reviews, self.history = batches, validation_reviews, recorder
+    def __init__(self, recorder: Recorder) -> None:
+        self.history = recorder
+
+    def before_batch(self) -> None:
+        """Set them; `Learner.fit` has set its own before the first step."""
+        set_step(self.opt.opt, self.history.coming())
+
+
+class Recording(Callback):
+    """Records what happens, and scores the validation reviews our way."""
+
+    def __init__(self, validation_reviews: EncodedReviews, recorder: Recorder) -> None:
+        self.validation_reviews, self.history = validation_reviews, recorder
         self.refusal: LockstepError | None = None
+
+    def result(self) -> History:
+        """Return what was recorded, or raise what ended the training."""
+        if self.refusal is not None:
+            raise self.refusal
+        return self.history.history
 
     @contextmanager
     def _stopping(self) -> Iterator[None]:
@@ -162,24 +146,16 @@ class Recording(Callback):
         """Start the clock."""
         self.history.start_epoch()
 
-    def before_batch(self) -> None:
-        """Set the learning rate and epsilon."""
-        specification = self.batches.specification
-        if specification.recipe == "lockstep":
-            step = self.epoch * len(self.batches) + self.iter
-            self.opt.set_hyper("lr", learning_rate_at(specification, step, self.history.steps))
-            self.opt.set_hyper("eps", epsilon_at(specification, step))
-
     def after_batch(self) -> None:
         """Record the step."""
         labels = self.yb[0]
         correct = (self.pred.argmax(dim=1) == labels).sum()
-        loss = mean_loss(self.batches.specification, self.loss.item(), len(labels))
+        loss = mean_loss(self.history.specification, self.loss.item(), len(labels))
         with self._stopping():
-            self.history.step(loss, correct.item(), len(labels), self.opt.hypers[-1]["lr"])
+            self.history.step(loss, correct.item(), len(labels), float(self.opt.hypers[-1]["lr"]))
 
     def before_validate(self) -> None:
-        """Score the validation reviews our way, and skip fastai's."""
+        """Score the validation reviews, and skip fastai's pass over them."""
         with self._stopping():
             self.history.end_epoch(lambda: predict_probabilities(self.model, self.validation_reviews))
         raise CancelValidException

@@ -10,17 +10,17 @@ from torch_layers.weights import Parts, export_part_gradients, export_parts, loa
 
 def load_weights(model: nn.Module, weights: Weights) -> None:
     """Copy canonical weights into the model."""
-    load_parts(_parts(model), weights)
+    load_parts(parts_of(model), weights)
 
 
 def export_weights(model: nn.Module) -> Weights:
     """Return canonical weights (see `shared.contract`)."""
-    return export_parts(_parts(model))
+    return export_parts(parts_of(model))
 
 
 def export_gradients(model: nn.Module) -> Weights:
     """Return the gradients of the last backward pass, by canonical name and layout."""
-    return export_part_gradients(_parts(model))
+    return export_part_gradients(parts_of(model))
 
 
 def count_trainable(model: nn.Module) -> int:
@@ -28,5 +28,6 @@ def count_trainable(model: nn.Module) -> int:
     return trainable_count(model)
 
 
-def _parts(model: nn.Module) -> Parts:
-    return Parts(model.specification, model.embedding, model.rnn, model.head)
+def parts_of(model: nn.Module) -> Parts:
+    """Return where the model keeps its parts."""
+    return Parts(model.specification, model.embedding, model.rnn, model.head, model.reprojection)

@@ -12,7 +12,7 @@ import sys
 import warnings
 
 from shared.command_line import main
-from shared.contract import Implementation
+from shared.contract import Implementation, Native
 
 
 def load() -> Implementation:
@@ -21,23 +21,22 @@ def load() -> Implementation:
     warnings.filterwarnings("ignore", category=FutureWarning, module="flair")
     import flair
 
-    from flair_impl.model import DECIDED_FIELDS, build, idiomatic
+    from flair_impl import documented
+    from flair_impl.model import build
     from flair_impl.training import configure, forward_and_backward, predict_probabilities, train
     from flair_impl.weights import count_trainable, export_weights
 
     return Implementation(
-        "flair",
-        flair.__version__,
-        configure,
-        idiomatic,
-        DECIDED_FIELDS,
-        build,
-        train,
-        forward_and_backward,
-        predict_probabilities,
-        export_weights,
-        count_trainable,
-        "SGD",
+        framework="flair",
+        version=flair.__version__,
+        configure=configure,
+        build=build,
+        train=train,
+        forward_and_backward=forward_and_backward,
+        predict_probabilities=predict_probabilities,
+        export_weights=export_weights,
+        count_trainable=count_trainable,
+        native=Native(decided_fields=documented.DECIDED_FIELDS, build=documented.build, train=documented.train),
     )
 
 

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import flair
 import numpy as np
@@ -19,16 +20,17 @@ from flair.trainers.plugins import TrainerPlugin
 from flair.trainers.plugins.base import TrainingInterrupt
 
 from flair_impl.model import LABEL_TYPE, EncodedReview, ReviewEmbeddings, SentimentClassifier
-from flair_impl.weights import export_gradients, export_weights, load_weights
+from flair_impl.weights import export_gradients, export_weights, load_weights, parts_of
 from shared.data.batches import PREDICTION_BATCH_SIZE, Batches, Masks, prediction_batches
 from shared.data.encoded import EncodedReviews
 from shared.errors import LockstepError
-from shared.history import History, Progress, Recorder, epsilon_at, learning_rate_at
+from shared.history import History, Progress, Recorder
 from shared.memory import keep_freed_memory
 from shared.specification import Specification
 from shared.weights import Weights
 from torch_layers.head import weights_of_classes
 from torch_layers.masks import tensors
+from torch_layers.optimizers import make_optimizer, set_step
 from torch_layers.parts import side_by_side
 
 
@@ -58,37 +60,32 @@ def train(
     batches = Batches(train_reviews, specification)
     access = partial(export_weights, model), partial(load_weights, model)
     recorder = Recorder(specification, len(batches), validation_reviews.labels, progress, *access)
-    lockstep = specification.recipe == "lockstep"
     set_class_weights(model, train_reviews)
-    corpus = Corpus(train=FlairDatapointDataset(_sentences(model, train_reviews)), sample_missing_splits=False)
-    with tempfile.TemporaryDirectory() as folder:
-        options = {
-            "base_path": folder,
-            "learning_rate": specification.learning_rate,
-            "mini_batch_size": specification.batch_size,
-            "max_epochs": batches.epochs,
-            "max_grad_norm": specification.gradient_clipping or None,
-            "embeddings_storage_mode": "none",
-            "use_final_model_for_eval": True,
-            "save_final_model": False,
-            "create_file_logs": False,
-            "create_loss_file": False,
-            "plugins": [Recording(batches, validation_reviews, recorder)],
-        }
-        trainer = ModelTrainer(model, corpus)
-        if lockstep:
-            with side_by_side(model):
-                trainer.train_custom(
-                    **options,
-                    sampler=SharedOrder(batches),
-                    optimizer=torch.optim.Adam,
-                    betas=(specification.beta_1, specification.beta_2),
-                    eps=specification.epsilon,
-                    fused=True,  # one pass over the embedding instead of ten
-                )
-        else:
-            trainer.train(**options)
+    corpus = Corpus(train=FlairDatapointDataset(sentences_of(model, train_reviews)), sample_missing_splits=False)
+    with tempfile.TemporaryDirectory() as folder, side_by_side(model):
+        ModelTrainer(model, corpus).train_custom(
+            folder,
+            **trainer_options(specification, batches.epochs),
+            sampler=SharedOrder(batches),
+            optimizer=lambda params, lr: make_optimizer(parts_of(model), specification),
+            plugins=[Setting(batches, recorder), Recording(recorder, validation_reviews)],
+        )
     return recorder.history
+
+
+def trainer_options(specification: Specification, epochs: int) -> dict[str, Any]:
+    """Return what Flair's trainer is told in both recipes; it writes no files."""
+    return {
+        "learning_rate": specification.learning_rate,
+        "mini_batch_size": specification.batch_size,
+        "max_epochs": epochs,
+        "max_grad_norm": specification.gradient_clipping or None,
+        "embeddings_storage_mode": "none",
+        "use_final_model_for_eval": True,
+        "save_final_model": False,
+        "create_file_logs": False,
+        "create_loss_file": False,
+    }
 
 
 class SharedOrder(FlairSampler):
@@ -104,29 +101,32 @@ class SharedOrder(FlairSampler):
         return iter(self.batches.order(self.epoch - 1).tolist())
 
 
-class Recording(TrainerPlugin):
-    """Sets each step's learning rate and dropout mask, and records what happens."""
+class Setting(TrainerPlugin):
+    """Gives the optimizer its constants and the model its masks, step by step."""
 
-    def __init__(self, batches: Batches, validation_reviews: EncodedReviews, recorder: Recorder) -> None:
+    def __init__(self, batches: Batches, recorder: Recorder) -> None:
         super().__init__()
-        self.batches, self.validation_reviews, self.recorder = batches, validation_reviews, recorder
-
-    @TrainerPlugin.hook
-    def before_training_epoch(self, epoch: int, **_: object) -> None:
-        """Start the clock."""
-        self.recorder.start_epoch()
+        self.batches, self.recorder = batches, recorder
 
     @TrainerPlugin.hook
     def before_training_batch(self, batch: list[Sentence], batch_no: int, epoch: int, **_: object) -> None:
-        """Set the learning rate, epsilon and the dropout mask; Flair counts epochs from 1."""
-        specification = self.batches.specification
-        if specification.recipe == "lockstep":
-            step = (epoch - 1) * len(self.batches) + batch_no
-            for group in self.trainer.optimizer.param_groups:
-                group["lr"] = learning_rate_at(specification, step, self.recorder.steps)
-                group["eps"] = epsilon_at(specification, step)
-            tokens = self.batches.reviews.padded([sentence.row for sentence in batch])
-            set_masks(self.model, self.batches.masks(epoch - 1, batch_no, tokens))
+        """Set what the coming step has; Flair counts epochs from 1."""
+        set_step(self.trainer.optimizer, self.recorder.coming())
+        tokens = self.batches.reviews.padded([sentence.row for sentence in batch])
+        set_masks(self.model, self.batches.masks(epoch - 1, batch_no, tokens))
+
+
+class Recording(TrainerPlugin):
+    """Records what happens."""
+
+    def __init__(self, recorder: Recorder, validation_reviews: EncodedReviews) -> None:
+        super().__init__()
+        self.recorder, self.validation_reviews = recorder, validation_reviews
+
+    @TrainerPlugin.hook
+    def before_training_epoch(self, **_: object) -> None:
+        """Start the clock."""
+        self.recorder.start_epoch()
 
     @TrainerPlugin.hook
     def after_training_batch(self, **_: object) -> None:
@@ -160,7 +160,7 @@ def set_class_weights(model: SentimentClassifier, reviews: EncodedReviews) -> No
     model.loss_function.weight = weights_of_classes(model.specification, reviews.labels, model.classes, flair.device)
 
 
-def _sentences(model: SentimentClassifier, reviews: EncodedReviews) -> list[Sentence]:
+def sentences_of(model: SentimentClassifier, reviews: EncodedReviews) -> list[Sentence]:
     """Return the reviews as Flair takes them; for its own encoder, word by word."""
     if isinstance(model.embeddings, ReviewEmbeddings):
         return [EncodedReview(reviews, row) for row in range(len(reviews))]
@@ -182,7 +182,7 @@ def forward_and_backward(
     set_masks(model, masks)
     set_class_weights(model, reviews)
     with side_by_side(model):
-        loss, count = model.forward_loss(_sentences(model, reviews))
+        loss, count = model.forward_loss(sentences_of(model, reviews))
         if model.loss_function.reduction == "sum":
             loss = loss / count
         model.zero_grad()
@@ -199,7 +199,7 @@ def predict_probabilities(model: SentimentClassifier, reviews: EncodedReviews) -
     probabilities = np.tile(empty, (len(reviews), 1))
     with side_by_side(model):
         for rows, _ in prediction_batches(reviews):
-            sentences = [sentence for sentence in _sentences(model, reviews.take(rows)) if len(sentence)]
+            sentences = [sentence for sentence in sentences_of(model, reviews.take(rows)) if len(sentence)]
             if sentences:
                 model.predict(sentences, PREDICTION_BATCH_SIZE, label_name="predicted")
                 answered = rows[[sentence.row for sentence in model.scored]]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from shared.command_line import main
-from shared.contract import Implementation
+from shared.contract import Implementation, Native
 
 
 def load() -> Implementation:
@@ -23,22 +23,22 @@ def load() -> Implementation:
     with _silent_stderr():
         import keras
 
-    from keras_impl.model import DECIDED_FIELDS, build, idiomatic
+    from keras_impl import documented
+    from keras_impl.model import build
     from keras_impl.training import configure, forward_and_backward, predict_probabilities, train
     from keras_impl.weights import count_trainable, export_weights
 
     return Implementation(
-        "keras",
-        keras.__version__,
-        configure,
-        idiomatic,
-        DECIDED_FIELDS,
-        build,
-        train,
-        forward_and_backward,
-        predict_probabilities,
-        export_weights,
-        count_trainable,
+        framework="keras",
+        version=keras.__version__,
+        configure=configure,
+        build=build,
+        train=train,
+        forward_and_backward=forward_and_backward,
+        predict_probabilities=predict_probabilities,
+        export_weights=export_weights,
+        count_trainable=count_trainable,
+        native=Native(decided_fields=documented.DECIDED_FIELDS, build=documented.build, train=documented.train),
     )
 
 

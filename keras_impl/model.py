@@ -1,4 +1,7 @@
-"""The model in Keras."""
+"""The model in Keras.
+
+Every room has this file; what all of them define stands in the same order.
+"""
 
 from __future__ import annotations
 
@@ -10,39 +13,29 @@ import keras
 import tensorflow as tf
 from keras import KerasTensor, layers, ops
 
-from keras_impl.recurrent import GRU, LSTM, DroppedState
+from keras_impl.recurrent import GRU, LSTM, DroppedState, SimpleRNN
 from keras_impl.weights import load_weights
-from shared.data.batches import CHANNELS, FEATURES, STATES, WORDS
+from shared.data.batches import CHANNELS, FEATURES, NUMBERS, PLACES, STATES, VECTOR_MASKS, WORDS
 from shared.specification import POOLED, Specification
 from shared.weights import Weights
 
 CELLS = {"rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
-TRAINED_CELLS = {**CELLS, "lstm": LSTM, "gru": GRU}  # the same, trained faster
+FAST_CELLS = {**CELLS, "lstm": LSTM, "gru": GRU}  # the same, trained faster
+# A GRU has two biases anyway.
+SECOND_BIAS_CELLS = {"rnn": partial(SimpleRNN, second_bias=True), "lstm": partial(LSTM, second_bias=True)}
 
+MakeCell = Callable[..., layers.RNN]
 Values = TypeVar("Values")  # arrays, or what stands for them in a graph
-
-# In the idiomatic recipe Keras decides on these: its layers return the last output.
-DECIDED_FIELDS = ("pooling",)
-
-
-def idiomatic(specification: Specification) -> Specification:
-    """Return the specification with what Keras' guides write: last output, Adam as it comes."""
-    return specification.replaced(
-        pooling="last", learning_rate=1e-3, epsilon=1e-7, schedule="constant", gradient_clipping=0, batch_size=32
-    )
 
 
 def build(specification: Specification, weights: Weights) -> keras.Model:
-    """Build the model of a recipe from canonical weights (see `shared.contract`)."""
+    """Build the model from canonical weights (see `shared.contract`)."""
     vocabulary_size, outputs = len(weights["embedding"]), len(weights["head.bias"])
-    if specification.recipe == "idiomatic":
-        model = masked_classifier(specification, vocabulary_size, outputs)
-        if specification.vectors != "random":
-            model.get_layer("embedding").set_weights([weights["embedding"]])
-    else:
-        parts = 1 if tf.config.list_logical_devices("GPU") else min(specification.batch_parts, specification.batch_size)
-        model = sentiment_classifier(specification, vocabulary_size, outputs, TRAINED_CELLS, parts)
-        load_weights(model, weights)
+    parts = 1 if tf.config.list_logical_devices("GPU") else min(specification.batch_parts, specification.batch_size)
+    cells = SECOND_BIAS_CELLS if "rnn.0.forward.second_bias" in weights else FAST_CELLS
+    reprojected = "reprojection.kernel" in weights
+    model = sentiment_classifier(specification, vocabulary_size, outputs, cells, parts, reprojected=reprojected)
+    load_weights(model, weights)
     model.specification = specification
     model.compile(jit_compile=False)  # XLA would compile anew for each length
     return model
@@ -52,15 +45,17 @@ def sentiment_classifier(
     specification: Specification,
     vocabulary_size: int,
     outputs: int,
-    cells: Mapping[str, type[layers.RNN]] = CELLS,
+    cells: Mapping[str, MakeCell] = CELLS,
     parts: int = 1,
+    *,
+    reprojected: bool = False,
 ) -> keras.Model:
     """Embedding, recurrent layers, pooling over real tokens, linear head; from tokens to what the head says."""
     tokens = keras.Input((None,), dtype="int32", name="tokens")  # [batch, time]
     words = layers.Embedding(
         vocabulary_size, specification.embedding_size, trainable=specification.train_embedding, name="embedding"
     )(tokens)  # [batch, time, embedding]
-    encoder = Encoder(specification, cells, parts)
+    encoder = Encoder(specification, cells, parts, reprojected=reprojected)
     features = encoder(words, tokens)  # [batch, features]
     model = keras.Model(tokens, layers.Dense(outputs, name="head")(features))
     model.encoder = encoder
@@ -69,6 +64,8 @@ def sentiment_classifier(
 
 class Encoder:
     """From word vectors to a review's features: recurrent layers and pooling, a batch in parts.
+
+    Before the recurrent layers there may be a linear map of the word vectors, the reprojection.
 
     No masked steps: they cost a selection at every step of the loop. Each direction is a layer of
     its own that reads from left to right, the backward one after each review was reversed within
@@ -86,10 +83,15 @@ class Encoder:
         By cell.
     parts : int
         Of a batch.
+    reprojected : bool
+        Whether there is a reprojection.
     """
 
-    def __init__(self, specification: Specification, cells: Mapping[str, type[layers.RNN]], parts: int) -> None:
+    def __init__(
+        self, specification: Specification, cells: Mapping[str, MakeCell], parts: int, *, reprojected: bool
+    ) -> None:
         self.specification, self.parts = specification, parts
+        self.reprojection = layers.Dense(specification.embedding_size, name="reprojection") if reprojected else None
         self.recurrent = [
             [
                 cells[specification.cell](specification.hidden_size, return_sequences=True, name=f"rnn.{number}.{way}")
@@ -121,6 +123,7 @@ class Encoder:
         return layers.Concatenate(axis=0, name="features")([self._features(*part) for part in each])
 
     def _features(self, inputs: KerasTensor, tokens: KerasTensor, state_mask: KerasTensor | None = None) -> KerasTensor:
+        inputs = self.reprojection(inputs) if self.reprojection else inputs
         mirror, outputs = self.mirror, []  # of each direction, in its own order: [batch, time, hidden]
         for layer in self._cells(state_mask):
             if outputs:
@@ -144,7 +147,7 @@ def with_masks(model: keras.Model, names: Collection[str]) -> keras.Model:
     Parameters
     ----------
     model : Model
-        Of `build`, in the lockstep recipe.
+        Of `build`.
     names : collection of str
         Of the masks (see `shared.data.batches.Batch`).
 
@@ -159,10 +162,12 @@ def with_masks(model: keras.Model, names: Collection[str]) -> keras.Model:
         FEATURES: features.shape[1:],
         WORDS: (None, 1),
         CHANNELS: (1, specification.embedding_size),
+        PLACES: (None, 1),
+        NUMBERS: (None, specification.embedding_size),
         STATES: (specification.state_size,),
     }
     masks = {name: keras.Input(shapes[name], name=f"{name}_mask") for name in names}
-    for name in (WORDS, CHANNELS):
+    for name in VECTOR_MASKS:
         words = layers.Multiply()([words, masks[name]]) if name in masks else words
     if masks.keys() - {FEATURES}:
         features = model.encoder(words, tokens, masks.get(STATES))
@@ -279,23 +284,3 @@ def pool(outputs: KerasTensor, real: KerasTensor, how: str) -> KerasTensor:
         return ops.max(outputs - ops.expand_dims(4 * (1 - mask), 2), axis=1, initial=-5) * not_empty
     place = ops.zeros_like(lengths) if how == "first" else ops.maximum(lengths - 1, 0)  # [batch, 1]
     return ops.squeeze(take_places(outputs, place), axis=1) * not_empty
-
-
-def masked_classifier(specification: Specification, vocabulary_size: int, outputs: int) -> keras.Model:
-    """The same architecture as Keras' guides write it: ``mask_zero``, ``Bidirectional``, ``Dropout``."""
-    tokens = keras.Input((specification.max_length,), dtype="int32", name="tokens")  # [batch, time]
-    values = layers.Embedding(
-        vocabulary_size,
-        specification.embedding_size,
-        mask_zero=True,
-        trainable=specification.train_embedding,
-        name="embedding",
-    )(tokens)
-    for number in range(specification.layers):
-        more = number < specification.layers - 1
-        layer = CELLS[specification.cell](
-            specification.hidden_size, return_sequences=more, name=f"rnn.{number}.forward"
-        )
-        values = (layers.Bidirectional(layer) if len(specification.directions) == 2 else layer)(values)
-    features = layers.Dropout(specification.dropout)(values)  # [batch, features]
-    return keras.Model(tokens, layers.Dense(outputs, name="head")(features))

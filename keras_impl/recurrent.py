@@ -1,9 +1,10 @@
-"""LSTM and GRU with the variables and the arithmetic of Keras' layers, trained faster on a CPU; and dropped states.
+"""Keras' recurrent layers: trained faster on a CPU, with a second bias, with a dropped state.
 
 Keras multiplies the inputs step by step and TensorFlow adds the kernels' gradients up step by step. Here what the
 inputs contribute is one product for all steps, and with the backward pass written by hand so is each kernel's
 gradient; the loops are left with the recurrent product and what is done element by element. The same is done for
-PyTorch in `torch_layers.cells`.
+PyTorch in `torch_layers.cells`. Variables and arithmetic are those of Keras' layers, but that an LSTM or a simple RNN
+may get a second bias, as PyTorch's have.
 """
 
 from __future__ import annotations
@@ -18,7 +19,32 @@ Gradient = Callable[..., tuple[tf.Tensor, ...]]
 
 
 class _Fast:
-    """Puts `steps` of a layer in the place of Keras' loop, where nothing asks for more than outputs."""
+    """Puts `steps` of a layer in the place of Keras' loop, where nothing asks for more than outputs.
+
+    Parameters
+    ----------
+    units : int
+        As in Keras' layer, and so are the options.
+    second_bias : bool
+        Train another bias of the shape of the first, and add the two. A GRU has two anyway.
+    """
+
+    def __init__(self, units: int, *, second_bias: bool = False, **options: object) -> None:
+        super().__init__(units, **options)  # type: ignore[call-arg]
+        self.has_second_bias = second_bias
+        self.second_bias: keras.Variable | None = None
+
+    def build(self, sequences_shape: tuple[int | None, ...]) -> None:
+        """Make the variables; among the layer's weights the second bias comes first."""
+        super().build(sequences_shape)  # type: ignore[misc]
+        if self.has_second_bias:
+            shape = self.cell.bias.shape  # type: ignore[attr-defined]
+            self.second_bias = self.add_weight(shape=shape, name="second_bias")  # type: ignore[attr-defined]
+
+    def get_config(self) -> dict[str, object]:
+        """Return what makes the layer again."""
+        more = {"second_bias": True} if self.has_second_bias else {}
+        return {**super().get_config(), **more}  # type: ignore[misc]
 
     def call(
         self,
@@ -34,13 +60,17 @@ class _Fast:
         sequences : <float32>[batch, time, size]
             Of any lengths; what is padded is the reader's matter.
         initial_state, mask : optional
-            With either, or on a GPU, Keras' own layer computes.
+            With either, or on a GPU, Keras' own layer computes. It knows no second bias.
         training : bool
             Whether a gradient will be asked for.
         """
-        if mask is not None or initial_state is not None or tf.config.list_logical_devices("GPU"):
+        on_gpu, plain = bool(tf.config.list_logical_devices("GPU")), mask is None and initial_state is None
+        if self.has_second_bias and not plain:
+            raise NotImplementedError("a layer with a second bias takes neither mask nor initial state")
+        if not plain or (on_gpu and not self.has_second_bias):
             return super().call(sequences, initial_state=initial_state, mask=mask, training=training)  # type: ignore[misc]
-        outputs = self.steps(tf.transpose(sequences, (1, 0, 2)))  # [time, batch, hidden]
+        inputs = tf.transpose(sequences, (1, 0, 2))  # [time, batch, size]
+        outputs = one_by_one(self, inputs) if on_gpu else self.steps(inputs)  # [time, batch, hidden]
         return tf.transpose(outputs, (1, 0, 2))
 
     def steps(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -49,12 +79,22 @@ class _Fast:
 
 
 @keras.saving.register_keras_serializable("lockstep")
+class SimpleRNN(_Fast, layers.SimpleRNN):
+    """`keras.layers.SimpleRNN` with ``return_sequences``; the one of the three that is no faster."""
+
+    def steps(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Return outputs ``[time, batch, hidden]`` of inputs ``[time, batch, size]``."""
+        return one_by_one(self, inputs)
+
+
+@keras.saving.register_keras_serializable("lockstep")
 class LSTM(_Fast, layers.LSTM):
     """`keras.layers.LSTM` with ``return_sequences``."""
 
     def steps(self, inputs: tf.Tensor) -> tf.Tensor:
         """Return outputs ``[time, batch, hidden]`` of inputs ``[time, batch, size]``."""
-        return lstm(*map(tf.convert_to_tensor, (inputs, self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)))
+        kernels = map(tf.convert_to_tensor, (self.cell.kernel, self.cell.recurrent_kernel))
+        return lstm(inputs, *kernels, whole_bias(self))
 
 
 @keras.saving.register_keras_serializable("lockstep")
@@ -222,7 +262,7 @@ class DroppedState(layers.Layer):
             What the state is multiplied by.
         """
         inputs = tf.transpose(sequences, (1, 0, 2))  # [time, batch, size]
-        outputs = steps_of_dropped_state(self.layer.cell, inputs, factors)  # [time, batch, hidden]
+        outputs = one_by_one(self.layer, inputs, factors)  # [time, batch, hidden]
         return tf.transpose(outputs, (1, 0, 2))
 
     def compute_output_shape(
@@ -232,21 +272,28 @@ class DroppedState(layers.Layer):
         return (*sequences_shape[:2], self.layer.units)
 
 
-def steps_of_dropped_state(cell: layers.Layer, inputs: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
+def whole_bias(layer: layers.RNN) -> tf.Tensor:
+    """Return a layer's bias; the second one, if there is one, is added."""
+    bias, second = tf.convert_to_tensor(layer.cell.bias), getattr(layer, "second_bias", None)
+    return bias if second is None else bias + tf.convert_to_tensor(second)
+
+
+def one_by_one(layer: layers.RNN, inputs: tf.Tensor, factors: tf.Tensor | None = None) -> tf.Tensor:
     """Return outputs ``[time, batch, hidden]`` of inputs ``[time, batch, size]``, step by step.
 
     Parameters
     ----------
-    cell : layer
-        `keras.layers.SimpleRNNCell`, `LSTMCell` or `GRUCell`.
+    layer : layer
+        `keras.layers.SimpleRNN`, `LSTM` or `GRU`, or ours.
     inputs : <float32>[time, batch, size]
         The state before them is zero.
-    factors : <float32>[batch, hidden]
+    factors : <float32>[batch, hidden], optional
         For the state where it is multiplied by the recurrent kernel, the same in all steps; what the state carries
-        over by itself is whole.
+        over by itself is whole. By default that is whole too.
     """
+    cell, bias = layer.cell, whole_bias(layer)
     step, states = STEPS[type(cell)]
-    kernel, recurrent_kernel, bias = map(tf.convert_to_tensor, (cell.kernel, cell.recurrent_kernel, cell.bias))
+    kernel, recurrent_kernel = map(tf.convert_to_tensor, (cell.kernel, cell.recurrent_kernel))
     input_bias, recurrent_bias = tf.unstack(bias) if bias.shape.rank == 2 else (bias, 0.0)
     time, batch, _ = tf.unstack(tf.shape(inputs))
     # a_t = x_t W + b, for all t at once
@@ -255,12 +302,13 @@ def steps_of_dropped_state(cell: layers.Layer, inputs: tf.Tensor, factors: tf.Te
 
     def one(at: tf.Tensor, written: tf.TensorArray, *state: tf.Tensor) -> tuple[tf.Tensor, ...]:
         # r_t = (h_{t-1} m) U (+ c in the GRU)
-        r = tf.matmul(state[0] * factors, recurrent_kernel) + recurrent_bias
+        h = state[0] if factors is None else state[0] * factors
+        r = tf.matmul(h, recurrent_kernel) + recurrent_bias
         state = step(contributed.read(at), r, state)
         return at + 1, written.write(at, state[0]), *state
 
-    [outputs] = empty(time, cell.units)
-    _, outputs, *_ = tf.while_loop(lambda at, *_: at < time, one, (0, outputs, *[tf.zeros_like(factors)] * states))
+    [outputs], zero = empty(time, cell.units), tf.zeros((batch, cell.units))
+    _, outputs, *_ = tf.while_loop(lambda at, *_: at < time, one, (0, outputs, *[zero] * states))
     return outputs.stack()
 
 

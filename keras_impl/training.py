@@ -16,7 +16,7 @@ from keras_impl.weights import canonical_variables, export_weights, load_weights
 from shared.data.batches import Batches, Masks, class_weights, prediction_batches
 from shared.data.encoded import EncodedReviews
 from shared.errors import LockstepError
-from shared.history import History, Progress, Recorder, learning_rate_at, mean_loss
+from shared.history import History, Progress, Recorder, Step, mean_loss
 from shared.memory import keep_freed_memory
 from shared.specification import Specification
 from shared.weights import Weights
@@ -51,49 +51,22 @@ def train(
     progress: Progress,
 ) -> History:
     """Train in place (see `shared.contract`)."""
-    if specification.second_bias and specification.cell != "gru":
-        raise LockstepError(
-            f"second-bias: Keras' {specification.cell} layer has one bias; train it in another framework"
-        )
     batches = Batches(train_reviews, specification)
     access = partial(export_weights, model), partial(load_weights, model)
     recorder = Recorder(specification, len(batches), validation_reviews.labels, progress, *access)
     recording = Recording(model, batches, validation_reviews, recorder)
-    constants = {
-        "learning_rate": specification.learning_rate,
-        "beta_1": specification.beta_1,
-        "beta_2": specification.beta_2,
-        "epsilon": specification.epsilon,
-        "global_clipnorm": specification.gradient_clipping or None,
-    }
-    lockstep = specification.recipe == "lockstep"
-    dense = BiasCorrectedAdam if specification.epsilon_place == "after" else DenseAdam
-    adam = dense if lockstep else keras.optimizers.Adam
-    trained = with_masks(model, batches.batch(0, 0).masks) if lockstep else model
+    trained = with_masks(model, batches.batch(0, 0).masks)
     trained.compile(
-        optimizer=adam(**constants),
+        optimizer=OPTIMIZERS[specification.optimizer](specification, model.get_layer("head").bias),
         loss=keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, reduction=REDUCTIONS[specification.loss_reduction]
         ),
         metrics=["accuracy"],
         jit_compile=False,
     )
-    if lockstep:
-        weights = class_weights(specification, train_reviews.labels, trained.output.shape[1])
-        given = dataset(batches, trained.input, weights)
-        trained.fit(given, epochs=batches.epochs, shuffle=False, verbose=0, callbacks=[recording])
-    else:
-        rows = np.arange(len(train_reviews))
-        tokens = train_reviews.padded(rows, specification.max_length)  # [reviews, max_length]
-        labels = train_reviews.labels.astype(np.int64)
-        trained.fit(
-            tokens,
-            labels,
-            batch_size=specification.batch_size,
-            epochs=batches.epochs,
-            verbose=0,
-            callbacks=[recording],
-        )
+    weights = class_weights(specification, train_reviews.labels, trained.output.shape[1])
+    given = dataset(batches, trained.input, weights)
+    trained.fit(given, epochs=batches.epochs, shuffle=False, verbose=0, callbacks=[recording])
     return recorder.history
 
 
@@ -124,7 +97,7 @@ def dataset(batches: Batches, inputs: Mapping[str, keras.KerasTensor], weights: 
 
 
 class Recording(keras.callbacks.Callback):
-    """Sets each step's learning rate and records what happens."""
+    """Gives the optimizer each step's constants and records what happens."""
 
     def __init__(
         self, predictor: keras.Model, batches: Batches, validation_reviews: EncodedReviews, recorder: Recorder
@@ -132,16 +105,17 @@ class Recording(keras.callbacks.Callback):
         super().__init__()
         self.predictor, self.batches, self.recorder = predictor, batches, recorder
         self.validation_reviews = validation_reviews
-        self.step = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Start the clock."""
         self.recorder.start_epoch()
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Set the learning rate; start the metrics anew, so that they are this batch's own."""
-        self.learning_rate = learning_rate_at(self.batches.specification, self.step, self.recorder.steps)
-        self.model.optimizer.learning_rate = self.learning_rate
+        """Set the constants; start the metrics anew, so that they are this batch's own."""
+        self.step, optimizer = self.recorder.coming(), self.model.optimizer
+        optimizer.learning_rate = self.step.learning_rate
+        if isinstance(optimizer, SGD):  # Keras' own has no others that move
+            optimizer.set_step(self.step)
         self.model.reset_metrics()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
@@ -149,55 +123,142 @@ class Recording(keras.callbacks.Callback):
         assert logs is not None
         size = self.batches.size(batch)
         loss = mean_loss(self.batches.specification, float(logs["loss"]), size)
-        self.recorder.step(loss, float(logs["accuracy"]) * size, size, self.learning_rate)
-        self.step += 1
+        self.recorder.step(loss, float(logs["accuracy"]) * size, size, self.step.learning_rate)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Score the validation reviews."""
         self.recorder.end_epoch(lambda: predict_probabilities(self.predictor, self.validation_reviews))
 
 
-@keras.saving.register_keras_serializable("lockstep")
-class DenseAdam(keras.optimizers.Adam):
-    """Keras' Adam on gradients of which each is one array.
+class SGD(keras.optimizers.Optimizer):
+    """Stochastic gradient descent with momentum as PyTorch has it, on gradients of which each is one array.
 
     An embedding's gradient arrives as one slice for each occurrence of a word. Keras would clip by
     the norm of the slices, which is not that of the gradient, their sum over equal words.
+
+    Parameters
+    ----------
+    specification : Specification
+        ``weight_decay`` and ``gradient_clipping``; Adam reads ``beta_2``, ``optimizer`` and ``repeated_words`` too.
+    undecayed : keras.Variable
+        The head's bias, which moves all answers alike: no weight is taken off it.
     """
+
+    moments: tuple[str, ...] = ("velocity",)  # arrays that are kept for each one that is trained
+
+    def __init__(self, specification: Specification, undecayed: keras.Variable) -> None:
+        clipping = specification.gradient_clipping or None
+        super().__init__(specification.learning_rate, global_clipnorm=clipping, name=specification.optimizer)
+        self.specification, self.undecayed = specification, undecayed.path
+        self.momentum, self.epsilon = (self.add_variable(shape=(), name=name) for name in ("momentum", "epsilon"))
+
+    def build(self, variables: list[keras.Variable]) -> None:
+        """Make the moments, all 0."""
+        if not self.built:
+            super().build(variables)
+            self._moments = self.add_optimizer_variables(variables, self.moments)
+
+    def set_step(self, step: Step) -> None:
+        """Set the constants of the step that comes next, but for the learning rate."""
+        self.momentum.assign(step.momentum)
+        self.epsilon.assign(step.epsilon)
 
     def apply(self, grads: list[tf.Tensor], trainable_variables: list[keras.Variable] | None = None) -> None:
         """Sum slices over equal words, clip, update."""
-        super().apply([tf.convert_to_tensor(gradient) for gradient in grads], trainable_variables)
-
-
-@keras.saving.register_keras_serializable("lockstep")
-class BiasCorrectedAdam(DenseAdam):
-    """Adam with epsilon after the bias correction, as in Kingma & Ba (2015), algorithm 1.
-
-    Keras adds it before: in the first steps its epsilon counts up to 31 times as much, which shows
-    on the embeddings of rare words.
-    """
+        summed = [tf.convert_to_tensor(gradient) for gradient in grads]
+        self.squares = {}  # by the place of a variable whose gradient came in slices
+        if self.specification.repeated_words == "apart":
+            sliced = {place: one for place, one in enumerate(grads) if isinstance(one, tf.IndexedSlices)}
+            self.squares = {place: squares_of_slices(one, tf.shape(summed[place])) for place, one in sliced.items()}
+        self.norms = {place: tf.norm(summed[place]) for place in self.squares}
+        super().apply(summed, trainable_variables)
 
     def update_step(self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor) -> None:
         """Update one variable and its moments."""
         index = self._get_variable_index(variable)
-        updated = {"var": variable, "m": self._momentums[index], "v": self._velocities[index]}
+        decay = self.specification.weight_decay
+        if self._trainable_variables[index].path == self.undecayed:
+            decay = 0.0
+        variable, moments = tf_variable(variable), [tf_variable(arrays[index]) for arrays in self._moments]
+        squares = self.squares.get(index)
+        if squares is not None and self.specification.gradient_clipping:
+            squares = squares * (tf.norm(gradient) / tf.maximum(self.norms[index], 1e-30)) ** 2
+        if decay and self.specification.optimizer == "adamw":
+            # theta <- theta - alpha lambda theta
+            variable.assign_sub(learning_rate * decay * variable)
+        elif decay:
+            # g <- g + lambda theta, the gradient of lambda / 2 |theta|^2
+            gradient = gradient + decay * variable
+            squares = None if squares is None else squares + tf.square(decay * variable)
+        self.move(gradient, variable, learning_rate, squares, *moments)
+
+    def move(
+        self,
+        gradient: tf.Tensor,
+        variable: tf.Variable,
+        learning_rate: tf.Tensor,
+        squares: tf.Tensor | None,
+        velocity: tf.Variable,
+    ) -> None:
+        """Take a step: ``m <- mu m + g``, ``theta <- theta - alpha m``."""
+        tf.raw_ops.ResourceApplyMomentum(
+            var=variable.handle,
+            accum=velocity.handle,
+            lr=tf.convert_to_tensor(learning_rate),
+            grad=gradient,
+            momentum=tf.convert_to_tensor(self.momentum),
+        )
+
+
+class Adam(SGD):
+    """Kingma & Ba (2015), algorithm 1, epsilon after the bias correction; with ``adamw`` Loshchilov & Hutter's decay.
+
+    Keras adds epsilon before it: in the first steps its epsilon counts up to 31 times as much, which shows
+    on the embeddings of rare words.
+    """
+
+    moments = ("momentum", "velocity")
+
+    def move(
+        self,
+        gradient: tf.Tensor,
+        variable: tf.Variable,
+        learning_rate: tf.Tensor,
+        squares: tf.Tensor | None,
+        momentum: tf.Variable,
+        velocity: tf.Variable,
+    ) -> None:
+        """Take a step: ``theta <- theta - alpha m^ / (sqrt(v^) + epsilon)``."""
+        beta_1, beta_2 = tf.convert_to_tensor(self.momentum), tf.constant(self.specification.beta_2, tf.float32)
         # In float32, 1 - 0.999 is off by 1e-5. The kernel's moments are, so the correction is that of its betas.
-        first, second = (tf.cast(tf.constant(beta, tf.float32), tf.float64) for beta in (self.beta_1, self.beta_2))
+        first, second, rate, epsilon = (
+            tf.cast(value, tf.float64) for value in (beta_1, beta_2, learning_rate, tf.convert_to_tensor(self.epsilon))
+        )
         step = tf.cast(self.iterations + 1, tf.float64)
         correction = tf.sqrt(1 - second**step)
-        rate = tf.cast(learning_rate, tf.float64) * correction / (1 - first**step)
+        if squares is not None:  # the kernel makes beta_2 v + (1 - beta_2) g^2 of v; the difference is put in before
+            velocity.assign_add((1 - beta_2) / beta_2 * (squares - tf.square(gradient)))
         # TensorFlow's one kernel for all of it corrects before it adds epsilon; here it is told to correct nothing.
         tf.raw_ops.ResourceApplyAdam(
-            **{name: tf_variable(value).handle for name, value in updated.items()},
+            var=variable.handle,
+            m=momentum.handle,
+            v=velocity.handle,
             beta1_power=0.0,
             beta2_power=0.0,
-            lr=tf.cast(rate, tf.float32),
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=tf.cast(self.epsilon * correction, tf.float32),
+            lr=tf.cast(rate * correction / (1 - first**step), tf.float32),
+            beta1=beta_1,
+            beta2=beta_2,
+            epsilon=tf.cast(epsilon * correction, tf.float32),
             grad=gradient,
         )
+
+
+OPTIMIZERS: dict[str, type[SGD]] = {"sgd": SGD, "adam": Adam, "adamw": Adam}
+
+
+def squares_of_slices(slices: tf.IndexedSlices, shape: tf.Tensor) -> tf.Tensor:
+    """Return the sums of the squares of a gradient's slices, of the gradient's shape (see ``repeated_words``)."""
+    return tf.math.unsorted_segment_sum(tf.square(slices.values), slices.indices, shape[0])
 
 
 def tf_variable(variable: keras.Variable | tf.Variable) -> tf.Variable:

@@ -312,7 +312,7 @@ def train(reviews: Reviews, words: list[str], seed: int, steps: int) -> tuple[We
     for _ in range(steps):
         rows = generator.integers(len(reviews), size=64)
         _, _, gradients = model.loss_and_gradients(tokens[rows], labels[rows])
-        optimizer.update(gradients, learning_rate=0.01)
+        optimizer.update(gradients, 0.01)
     return weights, model
 
 

@@ -123,7 +123,7 @@ def train_window(gap: int, steps: int = 300) -> Weights:
         for k in range(5):
             np.add.at(d_F[k], x[:, -1 - k], d_h)
         d_b, d_V, d_c = d_h.sum(axis=0), h.T @ d_scores, d_scores.sum(axis=0)
-        optimizer.update({"F": d_F, "b": d_b, "V": d_V, "c": d_c}, learning_rate=0.01)
+        optimizer.update({"F": d_F, "b": d_b, "V": d_V, "c": d_c}, 0.01)
     return weights
 
 
@@ -630,7 +630,7 @@ claim(
 # %% tags=["solution"]
 weights, generator = new_weights("rnn", quickest), np.random.default_rng(0)
 optimizer = Adam(weights, RECIPE)
-while optimizer.step < 400:
+while optimizer.steps < 400:
     x, answers = sentences(generator, gap=40, count=BATCH)
     optimizer.update(gradients("rnn", weights, x, answers), RATES["rnn"])
 alone, with_growth = accuracy("rnn", weights, 40), accuracy("rnn", trained["rnn"], 40)

@@ -54,6 +54,7 @@ import numpy as np
 
 from lessons.show import COLOURS, axes_of, claim, interaction, picture, read_results
 from shared.data.encoded import EncodedReviews
+from shared.frameworks import FRAMEWORKS
 from shared.loading import load_corpus
 from shared.metrics import accuracy_interval
 from shared.specification import preset
@@ -225,7 +226,6 @@ claim(f"{len(ties)} pairs of frameworks are ties: not one review is answered dif
 
 # %%
 full = read_results("full/statistics.json")
-FRAMEWORKS = ("keras", "pytorch", "flair", "fastai")
 by_seed = {
     name: np.array(
         [

@@ -31,11 +31,12 @@ from nbformat import NotebookNode
 from lessons.show import INTERACTIONS
 from shared.errors import LockstepError
 from shared.files import cache_directory, cached, digest_of, reading
+from shared.frameworks import IMPLEMENTATIONS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 # A lesson may start any of these in a process of its own, and reads measured results.
-DEPENDS_ON = ("shared", "keras_impl", "pytorch_impl", "flair_impl", "fastai_impl", "torch_layers", "compare", "results")
+DEPENDS_ON = ("shared", *IMPLEMENTATIONS, "torch_layers", "compare", "results")
 DEPENDS_ON_LESSONS = ("notebooks", "show", "silent_errors", "training_time", "word_vectors", "cleaning_speed")
 ENDINGS = (".py", ".json", ".js", ".j2")
 # Each names a file; what a lesson that reads it shows differs with that.

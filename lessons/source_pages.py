@@ -26,10 +26,11 @@ from sphinx.util.logging import getLogger
 from sphinx.util.osutil import relative_uri
 
 from shared.files import save_text
+from shared.frameworks import IMPLEMENTATIONS
 
 ROOT = Path(__file__).parents[1]
 # What others import; the rest is commands, which say themselves what they do.
-LIBRARY = ("shared", "keras_impl", "pytorch_impl", "flair_impl", "fastai_impl", "torch_layers")
+LIBRARY = ("shared", *IMPLEMENTATIONS, "torch_layers")
 FOLDERS = (*LIBRARY, "compare", "lessons")
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">

@@ -10,29 +10,29 @@ if __name__ == "__main__":  # before the imports that take time
 import sys
 
 from shared.command_line import main
-from shared.contract import Implementation
+from shared.contract import Implementation, Native
 
 
 def load() -> Implementation:
     """Import PyTorch, which takes a second or more, only when a command needs it."""
     import torch
 
-    from pytorch_impl.model import DECIDED_FIELDS, build, idiomatic
+    from pytorch_impl import documented
+    from pytorch_impl.model import build
     from pytorch_impl.training import configure, forward_and_backward, predict_probabilities, train
     from pytorch_impl.weights import count_trainable, export_weights
 
     return Implementation(
-        "pytorch",
-        torch.__version__,
-        configure,
-        idiomatic,
-        DECIDED_FIELDS,
-        build,
-        train,
-        forward_and_backward,
-        predict_probabilities,
-        export_weights,
-        count_trainable,
+        framework="pytorch",
+        version=torch.__version__,
+        configure=configure,
+        build=build,
+        train=train,
+        forward_and_backward=forward_and_backward,
+        predict_probabilities=predict_probabilities,
+        export_weights=export_weights,
+        count_trainable=count_trainable,
+        native=Native(decided_fields=documented.DECIDED_FIELDS, build=documented.build, train=documented.train),
     )
 
 

@@ -36,7 +36,7 @@ from shared.loading import load_corpus
 from shared.runs import this_commit, this_machine
 from shared.specification import Specification, add_specification_flags, specification_from_flags
 from shared.text import PADDING_ID, UNKNOWN_ID
-from shared.weights import CHECKPOINT, Checkpoint, save_checkpoint
+from shared.weights import CHECKPOINT, Checkpoint, folded, save_checkpoint
 from torch_layers.encoder import mirrored_places
 from torch_layers.parts import side_by_side
 
@@ -124,6 +124,8 @@ def pretrain(specification: Specification, corpus: Corpus) -> tuple[Checkpoint, 
     """
     if specification.layers > 1:
         raise LockstepError("--layers: a language model of one recurrent layer only can be carried over")
+    if specification.schedule == "plateau":
+        raise LockstepError("--schedule plateau: a language model is not validated; choose another schedule")
     classifier = build(specification, initial_weights(specification, corpus))
     reviews = corpus.outside_test
     reviews = reviews.take(np.flatnonzero(reviews.lengths > 1))  # a single word has no next one
@@ -152,7 +154,15 @@ def pretrain(specification: Specification, corpus: Corpus) -> tuple[Checkpoint, 
                 bar.update()
             losses.append(total / len(batches))
             bar.write(f"epoch {epoch + 1}: loss {losses[-1]:.4f} nats a word", file=sys.stderr)
-    return Checkpoint(specification, corpus.vocabulary, export_weights(classifier), corpus.class_names), losses
+    return Checkpoint(specification, corpus.vocabulary, folded(export_weights(classifier)), corpus.class_names), losses
+
+
+# Nothing of these is in a language model; its reviews have no classes.
+NOT_OF_A_LANGUAGE_MODEL = (
+    *("recipe", "like", "class_weights", "spatial_dropout", "recurrent_dropout", "embedding_dropout", "token_dropout"),
+    *("second_bias", "reprojection", "optimizer", "weight_decay", "momentum", "momentum_schedule"),
+    "evaluation_weights",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -169,8 +179,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_output(parser, "the checkpoint", metavar="DIR", required=True)
     add_machine_flags(parser)
-    # Nothing of these is in a language model; its reviews have no classes.
-    add_specification_flags(parser, without=("recipe", "class_weights", "spatial_dropout", "recurrent_dropout"))
+    add_specification_flags(parser, without=NOT_OF_A_LANGUAGE_MODEL)
     return parser
 
 

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.utils.rnn import pad_sequence
-from torch.utils.data import DataLoader
 
-from pytorch_impl.weights import export_gradients, export_weights, load_weights
+from pytorch_impl.weights import export_gradients, export_weights, load_weights, parts_of
 from shared.data.batches import Batches, Masks, prediction_batches
 from shared.data.encoded import EncodedReviews
 from shared.errors import LockstepError
-from shared.history import History, Progress, Recorder, epsilon_at, learning_rate_at, mean_loss
+from shared.history import History, Progress, Recorder, mean_loss
 from shared.memory import keep_freed_memory
 from shared.specification import Specification
-from shared.text import PADDING_ID
 from shared.weights import Weights
 from torch_layers.head import CrossEntropy, weights_of_classes
 from torch_layers.masks import tensors
+from torch_layers.optimizers import make_optimizer, set_step
 from torch_layers.parts import side_by_side
 
 
@@ -49,18 +45,8 @@ def train(
 ) -> History:
     """Train in place (see `shared.contract`)."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.Adam(
-        parameters,
-        lr=specification.learning_rate,
-        betas=(specification.beta_1, specification.beta_2),
-        eps=specification.epsilon,
-        fused=specification.recipe == "lockstep",  # one pass over the embedding instead of ten
-    )
+    optimizer = make_optimizer(parts_of(model), specification)
     batches = Batches(train_reviews, specification)
-    steps = batches.epochs * len(batches)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: learning_rate_at(specification, step, steps) / specification.learning_rate
-    )
     access = partial(export_weights, model), partial(load_weights, model)
     recorder = Recorder(specification, len(batches), validation_reviews.labels, progress, *access)
     device = next(model.parameters()).device
@@ -70,45 +56,22 @@ def train(
         for epoch in range(batches.epochs):
             model.train()
             recorder.start_epoch()
-            for *inputs, labels in _training_batches(batches, epoch, device):
-                logits = model(*inputs)  # [batch, classes]
+            for batch in batches.epoch(epoch):
+                tokens, labels = (torch.from_numpy(array).to(device) for array in (batch.tokens, batch.labels))
+                logits = model(tokens, tensors(batch.masks, device))  # [batch, classes]
                 loss = loss_of(logits, labels)
                 optimizer.zero_grad()
                 loss.backward()
                 if specification.gradient_clipping:
                     nn.utils.clip_grad_norm_(parameters, specification.gradient_clipping)
-                learning_rate = optimizer.param_groups[0]["lr"]
-                optimizer.param_groups[0]["eps"] = epsilon_at(specification, len(recorder.history.step_losses))
+                step = recorder.coming()
+                set_step(optimizer, step)
                 optimizer.step()
-                schedule.step()
                 correct = (logits.argmax(dim=1) == labels).sum()
                 mean = mean_loss(specification, loss.item(), len(labels))
-                recorder.step(mean, correct.item(), len(labels), learning_rate)
+                recorder.step(mean, correct.item(), len(labels), step.learning_rate)
             recorder.end_epoch(lambda: predict_probabilities(model, validation_reviews))
     return recorder.history
-
-
-def _training_batches(batches: Batches, epoch: int, device: torch.device) -> Iterator[list[Any]]:
-    """Yield the model's inputs and the labels of each batch."""
-    if batches.specification.recipe == "idiomatic":
-        yield from _loader(batches.reviews, batches.specification, device)
-        return
-    for batch in batches.epoch(epoch):
-        tokens, labels = (torch.from_numpy(array).to(device) for array in (batch.tokens, batch.labels))
-        yield [tokens, tensors(batch.masks, device), labels]
-
-
-def _loader(reviews: EncodedReviews, specification: Specification, device: torch.device) -> DataLoader:
-    """Batches as PyTorch's documentation makes them: shuffled, padded by ``pad_sequence``."""
-
-    def collate(rows: list[int]) -> list[torch.Tensor]:
-        words = [torch.from_numpy(reviews.words(row)) for row in rows]
-        tokens = pad_sequence(words, batch_first=True, padding_value=PADDING_ID)  # [batch, time]
-        return [tokens.to(device), torch.from_numpy(reviews.labels[rows].astype(np.int64)).to(device)]
-
-    generator = torch.Generator(device).manual_seed(torch.initial_seed())
-    rows = range(len(reviews))
-    return DataLoader(rows, specification.batch_size, shuffle=True, collate_fn=collate, generator=generator)  # type: ignore[arg-type]
 
 
 def forward_and_backward(model: nn.Module, reviews: EncodedReviews, masks: Masks) -> tuple[np.ndarray, float, Weights]:

@@ -38,7 +38,7 @@ from shared.specification import Specification
 from shared.tasks import task_of
 from shared.vectors.corpus import vectors_for
 from shared.vectors.pretrained import ARCHIVES
-from shared.weights import Checkpoint, Weights, initialise, read_checkpoint, started_from
+from shared.weights import Checkpoint, Weights, folded, initialise, read_checkpoint, started_from
 
 # Single reviews whose answers are timed, in the order of the test reviews, and calls before the clock starts.
 TIMED_REVIEWS, WARM_UP_CALLS = 100, 5
@@ -160,11 +160,11 @@ def train_cell(
     device_used = implementation.configure(device, threads, specification)
     corpus = load_corpus(specification, progress=sys.stderr.isatty())
     tell_accounts(corpus, progress.message)
-    model = implementation.build(specification, initial_weights(specification, corpus))
+    model = implementation.builder(specification)(specification, initial_weights(specification, corpus))
     setup = time.perf_counter() - started
 
     with LoadMeter(threads) as meter:
-        history = implementation.train(model, corpus.train, corpus.validation, specification, progress)
+        history = implementation.trainer(specification)(model, corpus.train, corpus.validation, specification, progress)
     validation = implementation.predict_probabilities(model, corpus.validation)
     before = time.perf_counter()
     test = implementation.predict_probabilities(model, corpus.test)
@@ -174,7 +174,7 @@ def train_cell(
         source: evaluate(reviews.labels, implementation.predict_probabilities(model, reviews))
         for source, reviews in other_tests(specification, corpus).items()
     }
-    weights = implementation.export_weights(model)
+    weights = implementation.export_weights(model)  # a second bias and a reprojection are numbers of their own
     latency = measure_latency(
         lambda row: implementation.predict_probabilities(model, corpus.test.take(np.array([row]))), len(corpus.test)
     )
@@ -197,13 +197,22 @@ def train_cell(
         out_of_domain=out_of_domain,
         load=meter.load,
         latency_ms=latency,
-        optimizer="Adam" if specification.recipe == "lockstep" else implementation.documented_optimizer,
+        optimizer=describe_optimizer(specification),
     )
-    checkpoint = Checkpoint(specification, corpus.vocabulary, weights, corpus.class_names)
+    checkpoint = Checkpoint(specification, corpus.vocabulary, folded(weights), corpus.class_names)
     names = corpus.class_names
     predictions = Predictions.of(corpus.test, test, names), Predictions.of(corpus.validation, validation, names)
     write_run(place, record, history, *predictions, checkpoint)
     return record
+
+
+def describe_optimizer(specification: Specification) -> str:
+    """Return in words what changes the weights."""
+    name = "SGD" if specification.optimizer == "sgd" else "Adam"
+    if not specification.weight_decay:
+        return name
+    kind = "decoupled weight decay" if specification.optimizer == "adamw" else "weight decay"
+    return f"{name} with {kind} {specification.weight_decay:g}"
 
 
 def measure_latency(answer: Callable[[int], object], reviews: int) -> dict[Percentile, float]:

@@ -12,17 +12,51 @@ import numpy as np
 from shared.data.batches import Masks
 from shared.data.encoded import EncodedReviews
 from shared.errors import LockstepError
+from shared.frameworks import FRAMEWORKS as FRAMEWORKS  # for those who import them from here
+from shared.frameworks import REFERENCE as REFERENCE
+from shared.frameworks import framework_named
 from shared.history import History, Progress
+from shared.recipes import documented
 from shared.specification import Specification
 from shared.weights import Weights
 
-FRAMEWORKS = ("keras", "pytorch", "flair", "fastai")
+Configure = Callable[[str, int | None, Specification], str]
+Build = Callable[[Specification, Weights], Any]
+Train = Callable[[Any, EncodedReviews, EncodedReviews, Specification, Progress], History]
 
-# The NumPy model keeps the same contract, so that whatever runs the four can run it beside them.
-REFERENCE = "reference"
+# What a framework's own code decides itself, whichever it is: other values than the documented ones are refused. A room
+# adds its own (see `Native`).
+DECIDED_FIELDS = (
+    *("padding", "initialisation", "start_from", "second_bias", "reprojection", "head", "class_weights"),
+    *("word_dropout", "embedding_dropout", "token_dropout", "spatial_dropout", "recurrent_dropout"),
+    *("batch_parts", "batch_order", "drop_last", "loss_reduction", "optimizer", "weight_decay", "momentum"),
+    *("momentum_schedule", "epsilon_place", "repeated_words", "weight_averaging"),
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class Native:
+    """A framework's own code for the same classifier, as its documentation writes it.
+
+    It is trained in the idiomatic recipe, and is the witness that the values of `shared.recipes` are complete: any
+    framework told to act like this one gives what this code gives.
+
+    Attributes
+    ----------
+    decided_fields : tuple of str
+        Fields beside `DECIDED_FIELDS` for which this code has no place.
+    build : (specification, weights) -> model
+        The weights give the sizes and the word vectors; the framework draws the rest.
+    train : (model, train_reviews, validation_reviews, specification, progress) -> History
+        Train in place.
+    """
+
+    decided_fields: tuple[str, ...] = ()
+    build: Build
+    train: Train
+
+
+@dataclass(frozen=True, kw_only=True)
 class Implementation:
     """The classifier in one framework. `Any` stands for that framework's own model object.
 
@@ -37,15 +71,9 @@ class Implementation:
         threads (None leaves the framework's default), what they are for in this recipe, and the
         framework's own random generators by the specification's seed.
         Returns the device that is used; raises LockstepError if there is none such.
-    idiomatic : (specification) -> specification
-        The specification with the values that the framework's documentation would have you write,
-        for every field of `decided_fields` among them.
-    decided_fields : tuple of str
-        Fields for which the documented way has no place: in the idiomatic recipe another value than
-        the framework's own is refused.
     build : (specification, weights) -> model
-        In the lockstep recipe the weights are the model's; in the idiomatic recipe they give the
-        sizes and, if they are pretrained, the word vectors, and the framework draws the rest.
+        From canonical weights: those that training begins with (`shared.weights.initialise`), or those of a checkpoint,
+        in which a second bias and a reprojection are part of other arrays (`shared.weights.folded`).
     train : (model, train_reviews, validation_reviews, specification, progress) -> History
         Train in place.
     forward_and_backward : (model, reviews, masks) -> (logits, loss, gradients)
@@ -56,25 +84,31 @@ class Implementation:
     predict_probabilities : (model, reviews) -> <float32>[reviews, classes]
         Rows in the order of the reviews.
     export_weights : (model) -> dict of str to <float32> array
-        Canonical weights of the model as it is now.
+        Canonical weights of the model as it is now, by the names that training begins with.
     count_trainable : (model) -> int
         Numbers that the framework's own optimizer would train.
-    documented_optimizer : str
-        What changes the weights in the idiomatic recipe; in the lockstep recipe it is Adam everywhere.
+    native : Native or None
+        The framework's own code; the reference has none.
     """
 
     framework: str
     version: str
-    configure: Callable[[str, int | None, Specification], str]
-    idiomatic: Callable[[Specification], Specification]
-    decided_fields: tuple[str, ...]
-    build: Callable[[Specification, Weights], Any]
-    train: Callable[[Any, EncodedReviews, EncodedReviews, Specification, Progress], History]
+    configure: Configure
+    build: Build
+    train: Train
     forward_and_backward: Callable[[Any, EncodedReviews, Masks], tuple[np.ndarray, float, Weights]]
     predict_probabilities: Callable[[Any, EncodedReviews], np.ndarray]
     export_weights: Callable[[Any], Weights]
     count_trainable: Callable[[Any], int]
-    documented_optimizer: str = "Adam"
+    native: Native | None = None
+
+    def builder(self, specification: Specification) -> Build:
+        """Return what builds the model in this recipe."""
+        return self.native.build if specification.recipe == "idiomatic" and self.native else self.build
+
+    def trainer(self, specification: Specification) -> Train:
+        """Return what trains it."""
+        return self.native.train if specification.recipe == "idiomatic" and self.native else self.train
 
 
 def followed(implementation: Implementation, specification: Specification, given: Collection[str]) -> Specification:
@@ -87,21 +121,27 @@ def followed(implementation: Implementation, specification: Specification, given
     specification : Specification
         As asked for. In the lockstep recipe it is trained as it is.
     given : collection of str
-        Fields whose values were asked for; in the idiomatic recipe the framework's own replace the others.
+        Fields whose values were asked for; in the idiomatic recipe the documented ones replace the others.
 
     Raises
     ------
     LockstepError
-        If a field was given that the framework does not honour in the idiomatic recipe, by name.
+        If a field was given that the framework's own code does not honour, by name, or it has no such code.
     """
     if specification.recipe != "idiomatic":
         return specification
-    own = implementation.idiomatic(specification)
+    framework, native = implementation.framework, implementation.native
+    if native is None:
+        raise LockstepError(f"recipe: {framework} has no documentation of its own to follow; train the lockstep recipe")
+    own = documented(framework, specification).replaced(batch_parts=1)
     kept = {name: getattr(specification, name) for name in given}
-    for name in implementation.decided_fields:
+    for name in (*DECIDED_FIELDS, *native.decided_fields):
         if name in kept and kept[name] != getattr(own, name):
             flag = name.replace("_", "-")
-            raise LockstepError(f"in the idiomatic recipe {implementation.framework} decides on {flag}: leave it out")
+            raise LockstepError(
+                f"in the idiomatic recipe {framework} decides on {flag}: leave it out, or pass --like {framework} "
+                "instead of the recipe"
+            )
     return own.replaced(**kept)
 
 
@@ -111,7 +151,7 @@ def module_name(framework: str) -> str:
         return "shared.reference"
     if framework not in FRAMEWORKS:
         raise LockstepError(f"unknown framework {framework!r}: choose among {', '.join(FRAMEWORKS)}")
-    return f"{framework}_impl"
+    return framework_named(framework).module
 
 
 def load_implementation(framework: str) -> Implementation:

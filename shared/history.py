@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -18,28 +18,56 @@ from shared.files import read_bytes, reading
 from shared.metrics import accuracy, log_loss
 from shared.specification import Specification
 
-# fastai's one-cycle policy warms up over a quarter of the steps (Smith 2018); linear warm-up here.
+# Both one-cycle schedules warm up over a quarter of the steps, as fastai's does (Smith 2018): one in a straight line to
+# and from 0, the other, fastai's own, in cosines from a 25th of the rate and to a 100,000th of it, and the momentum
+# against it (`fastai.callback.schedule.fit_one_cycle`, `fastai.learner.defaults.moms`).
 ONE_CYCLE_WARM_UP = 0.25
+ONE_CYCLE_START, ONE_CYCLE_END = 1 / 25, 1 / 1e5
+ONE_CYCLE_MOMENTUMS = (0.95, 0.85, 0.95)
+
+# Flair's AnnealOnPlateau as `ModelTrainer.train` sets it: so many epochs may be no better than the best before the rate
+# is multiplied by the factor.
+PLATEAU_PATIENCE, PLATEAU_FACTOR = 3, 0.5
 
 
 def learning_rate_at(specification: Specification, step: int, steps: int) -> float:
-    """Return the learning rate of one training step.
+    """Return the learning rate of one training step, before a plateau makes it smaller (see `Recorder.coming`).
 
     Parameters
     ----------
     specification : Specification
-        ``learning_rate`` and ``schedule``: ``constant``; ``linear`` decay to (nearly) 0;
-        ``one_cycle``, a linear rise over the first quarter and a linear decay after it.
+        ``learning_rate`` and ``schedule``: ``constant`` and ``plateau``; ``linear`` decay to (nearly) 0;
+        ``one_cycle``, a linear rise over the first quarter and a linear decay after it; ``one_cycle_cosine``, the same
+        in halves of a cosine.
     step : int
         From 0.
     steps : int
         Of the whole training.
     """
-    if specification.schedule == "constant":
-        return specification.learning_rate
+    rate = specification.learning_rate
+    if specification.schedule in ("constant", "plateau"):
+        return rate
+    if specification.schedule == "one_cycle_cosine":
+        return _one_cycle(step / steps, rate * ONE_CYCLE_START, rate, rate * ONE_CYCLE_END)
     warm_up = int(steps * ONE_CYCLE_WARM_UP) if specification.schedule == "one_cycle" else 0
     share = (step + 1) / warm_up if step < warm_up else (steps - step) / (steps - warm_up)
-    return specification.learning_rate * share
+    return rate * share
+
+
+def momentum_at(specification: Specification, step: int, steps: int) -> float:
+    """Return Adam's decay of the first moment, or SGD's momentum, in one training step; parameters as above."""
+    if specification.momentum_schedule == "one_cycle":
+        return _one_cycle(step / steps, *ONE_CYCLE_MOMENTUMS)
+    return specification.momentum if specification.optimizer == "sgd" else specification.beta_1
+
+
+def _one_cycle(share: float, start: float, middle: float, end: float) -> float:
+    """Return what goes in halves of a cosine from start to middle and on to end, at a share of the steps."""
+    if share < ONE_CYCLE_WARM_UP:
+        before, after, passed = start, middle, share / ONE_CYCLE_WARM_UP
+    else:
+        before, after, passed = middle, end, (share - ONE_CYCLE_WARM_UP) / (1 - ONE_CYCLE_WARM_UP)
+    return before + (after - before) * (1 - math.cos(math.pi * passed)) / 2
 
 
 def epsilon_at(specification: Specification, step: int) -> float:
@@ -63,6 +91,24 @@ def epsilon_at(specification: Specification, step: int) -> float:
 def mean_loss(specification: Specification, loss: float, reviews: int) -> float:
     """Return the mean over a batch of losses that were reduced as the specification says."""
     return loss / reviews if specification.loss_reduction == "sum" else loss
+
+
+class Step(NamedTuple):
+    """What the optimizer's constants are in one training step.
+
+    Attributes
+    ----------
+    learning_rate : float
+        Of all weights.
+    momentum : float
+        Adam's decay of the first moment, or SGD's momentum.
+    epsilon : float
+        Of an Adam that adds it after the bias correction (see `epsilon_at`).
+    """
+
+    learning_rate: float
+    momentum: float
+    epsilon: float
 
 
 class Progress(Protocol):
@@ -180,7 +226,7 @@ STEPS_BETWEEN_SNAPSHOTS = 10
 class Recorder:
     """Keeps the history of one training, the same way for every framework.
 
-    Call `start_epoch`, then `step` after every optimizer step, then `end_epoch`.
+    Call `start_epoch`, then `coming` before and `step` after every optimizer step, then `end_epoch`.
 
     Parameters
     ----------
@@ -193,7 +239,7 @@ class Recorder:
     progress : Progress
         Is told after every step.
     export, load : callables
-        Read and set the model's canonical weights, for ``weight_averaging``.
+        Read and set the model's canonical weights, for ``weight_averaging`` and ``evaluation_weights``.
     """
 
     def __init__(
@@ -211,6 +257,9 @@ class Recorder:
         self.averaging = specification.weight_averaging
         self.averaged: dict[str, np.ndarray] = {}
         self.snapshots = 0
+        self.best: tuple[float, float] = (-math.inf, -math.inf)  # validation accuracy, and the loss below 0
+        self.best_weights: dict[str, np.ndarray] = {}
+        self.epochs_since_best, self.reduced = 0, 1.0
         self.steps = specification.epochs_of(steps_per_epoch) * steps_per_epoch
         self.steps_per_epoch = steps_per_epoch
         self.validation_labels = validation_labels
@@ -222,6 +271,15 @@ class Recorder:
         self._reviews = 0
         self._learning_rate = 0.0
         self._started = time.perf_counter()
+
+    def coming(self) -> Step:
+        """Return the optimizer's constants in the step that comes next."""
+        specification, step = self.specification, len(self.history.step_losses)
+        return Step(
+            learning_rate_at(specification, step, self.steps) * self.reduced,
+            momentum_at(specification, step, self.steps),
+            epsilon_at(specification, step),
+        )
 
     def step(self, loss: float, correct: float, reviews: int, learning_rate: float) -> None:
         """Record one step: mean loss of its batch, right predictions in it, its size and rate.
@@ -254,6 +312,23 @@ class Recorder:
             mean = self.averaged.setdefault(name, np.zeros(array.shape))
             mean += (array - mean) / self.snapshots
 
+    def _compare(self, accuracy: float, loss: float, *, last: bool) -> None:
+        """Keep the weights of the best epoch, and lower the rate on a plateau.
+
+        As in Flair: the first of equally accurate epochs is kept; for the rate the smaller loss decides between them.
+        """
+        keeping = self.specification.evaluation_weights == "best"
+        if keeping and accuracy > self.best[0]:
+            self.best_weights = self.export()
+        if (accuracy, -loss) > self.best:
+            self.best, self.epochs_since_best = (accuracy, -loss), 0
+        else:
+            self.epochs_since_best += 1
+        if self.specification.schedule == "plateau" and self.epochs_since_best > PLATEAU_PATIENCE:
+            self.reduced, self.epochs_since_best = self.reduced * PLATEAU_FACTOR, 0
+        if keeping and last:
+            self.load(self.best_weights)
+
     def _check(self, name: str, values: np.ndarray) -> None:
         try:
             refuse_non_finite(name, values)
@@ -265,6 +340,8 @@ class Recorder:
 
     def end_epoch(self, predict_validation: Callable[[], np.ndarray]) -> None:
         """Stop the clock, then score the validation reviews; after the last epoch, under averaged weights.
+
+        With ``evaluation_weights`` the model has those of the best epoch after the last one.
 
         Parameters
         ----------
@@ -284,16 +361,18 @@ class Recorder:
         self._check("probabilities of the validation reviews", probabilities)
         for name, array in self.export().items() if last else ():
             self._check(name, array)
+        scored = accuracy(self.validation_labels, probabilities), log_loss(self.validation_labels, probabilities)
         epoch = Epoch(
             len(self.history.epochs) + 1,
             self._loss / max(1, self._reviews),
             self._correct / max(1, self._reviews),
-            log_loss(self.validation_labels, probabilities),
-            accuracy(self.validation_labels, probabilities),
+            scored[1],
+            scored[0],
             self._learning_rate,
             seconds,
         )
         self.history.epochs.append(epoch)
+        self._compare(*scored, last=last)
         self.history.reviews += self._reviews
         self.progress.message(
             f"epoch {epoch.epoch}: training loss {epoch.training_loss:.4f}, "

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar, get_args
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from shared.data.account import Account
 from shared.errors import LockstepError
 from shared.files import check_file, check_seal, manifest, read_bytes, reading, save_json, seal
+from shared.frameworks import FRAMEWORKS, REFERENCE
 from shared.history import LONGEST_ROW, Epoch, History, read_history
 from shared.metrics import evaluate
 from shared.output import Kind, Output
@@ -46,6 +47,13 @@ Positive = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
 Percentile = Literal["p50", "p95", "p99"]
 Found = TypeVar("Found")
+
+
+def _known(framework: str) -> str:
+    known = (*FRAMEWORKS, REFERENCE, "baseline")
+    if framework not in known:
+        raise ValueError(f"{framework!r} is none of {', '.join(known)}")
+    return framework
 
 
 class _Strict(BaseModel):
@@ -132,7 +140,7 @@ class Record(_Strict):
     """
 
     record_version: Literal[1, 2] = 2
-    framework: Literal["keras", "pytorch", "flair", "fastai", "reference", "baseline"]
+    framework: Annotated[str, AfterValidator(_known)]
     framework_version: str
     architecture: str
     optimizer: str = ""
@@ -273,7 +281,7 @@ def read_run(directory: Path) -> Run:
 
 def _epochs(record: Record) -> int:
     specification = from_record(record.specification)
-    batches = -(-record.data.sizes["train"] // specification.batch_size)
+    batches = specification.batches_of(record.data.sizes["train"])
     return 0 if record.framework == "baseline" else specification.epochs_of(batches)
 
 

@@ -15,14 +15,18 @@ Architecture = Literal["rnn", "lstm", "gru", "birnn", "bigru", "bilstm"]
 Pooling = Literal["last", "max", "mean", "concat", "ends"]
 Truncation = Literal["head", "tail", "head_tail"]
 Padding = Literal["masked", "right", "left"]
-Initialisation = Literal["keras", "pytorch", "fastai"]
+Initialisation = Literal["keras", "pytorch", "flair", "fastai"]
 Head = Literal["softmax", "sigmoid"]
 ClassWeights = Literal["none", "balanced"]
-BatchOrder = Literal["like_length", "shuffled"]
+BatchOrder = Literal["like_length", "shuffled", "sorted_dl"]
 LossReduction = Literal["mean", "sum"]
 EpsilonPlace = Literal["after", "before"]
 Recipe = Literal["lockstep", "idiomatic"]
-Schedule = Literal["constant", "linear", "one_cycle"]
+Schedule = Literal["constant", "linear", "one_cycle", "one_cycle_cosine", "plateau"]
+MomentumSchedule = Literal["constant", "one_cycle"]
+Optimizer = Literal["adam", "adamw", "sgd"]
+EvaluationWeights = Literal["last", "best"]
+RepeatedWords = Literal["summed", "apart"]
 
 ARCHITECTURES: tuple[str, ...] = get_args(Architecture)
 # What each pooling puts side by side, of every direction; a direction's first output in its own order.
@@ -43,14 +47,6 @@ SOURCE_FIELDS = ("data", "test_data", "validation_data", "unlabelled", "pseudo_l
 READING_FIELDS = (
     *("text_column", "label_column", "id_column", "split_column"),
     *("encoding", "delimiter", "header", "labels"),
-)
-
-# What only the lockstep recipe does: defaults of single frameworks, to be switched one at a time, and
-# what makes all four better. The idiomatic recipe refuses them, for it leaves these to the framework.
-LOCKSTEP_FIELDS = (
-    *("padding", "initialisation", "second_bias", "batch_parts", "batch_order", "loss_reduction", "epsilon_place"),
-    *("start_from", "word_dropout", "spatial_dropout", "recurrent_dropout", "weight_averaging"),
-    *("head", "class_weights"),
 )
 
 # Generators take no larger seed: Keras' and NumPy's old ones have 32 bits.
@@ -140,20 +136,39 @@ class Specification(BaseModel):
     start_from: str = _field(
         "model", "checkpoint whose word vectors and recurrent layers the model starts from, or none", "none"
     )
-    second_bias: bool = _field("model", "train PyTorch's second bias of LSTM and RNN too (not in Keras)", False)
+    second_bias: bool = _field(
+        "model", "train a second bias of LSTM and RNN too, as PyTorch's layers have; a GRU has two anyway", False
+    )
+    reprojection: bool = _field(
+        "model", "a trained linear map between word vectors and recurrent layers, as Flair has", False
+    )
     dropout: float = _field("model", "share of pooled features dropped in training", 0.2, ge=0, lt=1)
     word_dropout: float = _field(
         "model", "share of the vocabulary whose vectors are zero in a training step", 0.0, ge=0, lt=1
     )
     spatial_dropout: float = _field(
-        "model", "share of the word vectors' dimensions that are zero for a whole review in training", 0.0, ge=0, lt=1
+        "model",
+        "share of the word vectors' dimensions that are zero for a whole review in training (Flair: LockedDropout)",
+        0.0,
+        ge=0,
+        lt=1,
     )
+    embedding_dropout: float = _field(
+        "model", "share of the word vectors' numbers that are zero in training, at each place anew", 0.0, ge=0, lt=1
+    )
+    token_dropout: float = _field(
+        "model", "share of a review's places whose vectors are zero in training; the rest is not scaled up, as in "
+        "Flair's WordDropout", 0.0, ge=0, lt=1,
+    )  # fmt: skip
     recurrent_dropout: float = _field(
         "model", "share of each layer's state that a review's steps do not pass on in training", 0.0, ge=0, lt=1
     )
     head: Head = _field("model", "a number for each class and softmax, or one for two classes and a sigmoid", "softmax")
     recipe: Recipe = _field(
-        "training", "hold everything equal, or follow each framework's own documentation", "lockstep"
+        "training",
+        "lockstep: every field as it is said, the same in all frameworks; idiomatic: the framework's own code with the "
+        "values that its documentation writes",
+        "lockstep",
     )
     seed: int = _field("training", "seed of initial weights, batches and dropout", 0, ge=0, le=LARGEST_SEED)
     epochs: int = _field("training", "passes over the training reviews", 2, ge=1, le=100_000)
@@ -164,24 +179,57 @@ class Specification(BaseModel):
     batch_parts: int = _field(
         "training", "parts of a batch that are computed side by side, each by one thread", 2, ge=1, le=64
     )
-    batch_order: BatchOrder = _field("training", "which reviews share a batch", "like_length")
+    batch_order: BatchOrder = _field(
+        "training", "which reviews share a batch; sorted_dl is the order of fastai's SortedDL", "like_length"
+    )
+    drop_last: bool = _field("training", "leave out an epoch's last batch if it is not full", False)
     class_weights: ClassWeights = _field(
         "training", "how much a review's loss counts: all alike, or each class as much as every other", "none"
     )
     loss_reduction: LossReduction = _field("training", "what is minimised, of a batch's losses", "mean")
-    learning_rate: float = _field("training", "Adam's step size, at its highest", 6e-3, gt=0, le=LARGEST_RATE)
-    schedule: Schedule = _field("training", "how the learning rate moves over the steps", "linear")
+    optimizer: Optimizer = _field("training", "what makes a step of a gradient", "adam")
+    learning_rate: float = _field("training", "the optimizer's step size, at its highest", 6e-3, gt=0, le=LARGEST_RATE)
+    schedule: Schedule = _field(
+        "training",
+        "how the learning rate moves over the steps; one_cycle_cosine is fastai's fit_one_cycle, plateau Flair's "
+        "AnnealOnPlateau on the validation accuracy",
+        "linear",
+    )
+    weight_decay: float = _field(
+        "training",
+        "how much of each weight but the head's bias is taken off: in adamw in proportion to the learning rate, in "
+        "adam and sgd as a part of the gradient",
+        0.0,
+        ge=0,
+        le=1,
+    )
+    momentum: float = _field("training", "share of the last step that SGD makes again", 0.0, ge=0, le=LARGEST_BETA)
+    momentum_schedule: MomentumSchedule = _field(
+        "training",
+        "whether Adam's decay of the first moment, or SGD's momentum, moves against the learning rate as in fastai's "
+        "fit_one_cycle: 0.95, 0.85, 0.95",
+        "constant",
+    )
     beta_1: float = _field("training", "Adam's decay of the first moment", 0.9, ge=0, le=LARGEST_BETA)
     beta_2: float = _field("training", "Adam's decay of the second moment", 0.999, ge=0, le=LARGEST_BETA)
     epsilon: float = _field("training", "Adam's epsilon", 1e-7, ge=SMALLEST_EPSILON, le=LARGEST_RATE)
     epsilon_place: EpsilonPlace = _field(
         "training", "where epsilon is added: after Adam's bias correction, or before it as stock Keras does", "after"
     )
+    repeated_words: RepeatedWords = _field(
+        "training",
+        "whether Adam squares a word's gradient once its places in a batch are summed, or at each place apart, as "
+        "Keras does on TensorFlow",
+        "summed",
+    )
     gradient_clipping: float = _field(
         "training", "largest global norm of the gradients; 0 is no clipping", 1.0, ge=0, le=LARGEST_COUNT
     )
     weight_averaging: float = _field(
         "training", "share of the steps, the last ones, whose weights are averaged; 0 keeps the last", 0.0, ge=0, le=1
+    )
+    evaluation_weights: EvaluationWeights = _field(
+        "training", "weights that are kept: of the last epoch, or of the best by validation accuracy", "last"
     )
 
     @field_validator("cleaning")
@@ -221,27 +269,19 @@ class Specification(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _moments_fit(self) -> Specification:
+        if self.repeated_words == "apart" and self.beta_2 == 0:
+            raise ValueError("repeated-words: places are squared apart with a beta-2 above 0 only")
+        return self
+
+    @model_validator(mode="after")
     def _lengths_fit(self) -> Specification:
-        padded = self.recipe == "idiomatic" or self.padding != "masked"
+        padded = self.recipe == "idiomatic" or self.padding != "masked"  # Keras' own code pads all to one length
         if padded and self.max_length > LARGEST_PADDED_LENGTH:
             raise ValueError(
                 f"max-length: every review is padded to it here, at most {LARGEST_PADDED_LENGTH:,}, "
                 f"not {self.max_length:,}"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _biases_fit(self) -> Specification:
-        if self.second_bias and self.cell == "gru":
-            raise ValueError("second-bias: a GRU has two biases in every framework: leave it out")
-        return self
-
-    @model_validator(mode="after")
-    def _recipe_fits(self) -> Specification:
-        changed = [name for name in LOCKSTEP_FIELDS if getattr(self, name) != Specification.model_fields[name].default]
-        if self.recipe == "idiomatic" and changed:
-            name = changed[0].replace("_", "-")
-            raise ValueError(f"in the idiomatic recipe the framework decides on {name}: leave it out")
         return self
 
     @property
@@ -258,6 +298,11 @@ class Specification(BaseModel):
     def unread_id(self) -> int:
         """The token id that the model does not read: padding, or none where padding is read as a word."""
         return PADDING_ID if self.padding == "masked" else -1
+
+    def batches_of(self, reviews: int) -> int:
+        """Return the batches in one pass over so many training reviews."""
+        whole, rest = divmod(reviews, self.batch_size)
+        return whole + (rest > 0 and not (self.drop_last and whole > 0))
 
     def epochs_of(self, batches: int) -> int:
         """Return the passes over training reviews that make so many batches."""
@@ -280,6 +325,29 @@ class Specification(BaseModel):
     def features(self) -> int:
         """Size of the pooled vector that the linear head reads."""
         return len(POOLED[self.pooling]) * len(self.directions) * self.hidden_size
+
+    def idle_fields(self) -> dict[str, str]:
+        """Return the fields that change nothing because of what others are, each with the reason."""
+        idle = {}
+        if self.cell == "gru":
+            idle["second_bias"] = "a GRU has two biases in every framework"
+        if self.optimizer == "sgd":
+            for name in ("beta_1", "beta_2", "epsilon", "epsilon_place", "repeated_words"):
+                idle[name] = "SGD has no such thing, Adam has"
+        else:
+            idle["momentum"] = "Adam has none of that name: its own is --beta-1"
+        if not self.train_embedding:
+            idle["repeated_words"] = "the word vectors are not trained"
+        if self.momentum_schedule == "one_cycle":
+            for name in ("beta_1", "momentum"):
+                idle[name] = "--momentum-schedule one_cycle sets it in every step"
+        return idle
+
+    def without_idle_fields(self) -> Specification:
+        """Return the same training with the default for every field that changes nothing in it."""
+        return self.replaced(
+            **{name: Specification.model_fields[name].default for name in self.idle_fields()},
+        )
 
     def replaced(self, **changes: Any) -> Specification:
         """Return a validated copy with some fields changed. Who changes `epochs` alone gets just these.
@@ -350,22 +418,16 @@ def specification_of(given: Mapping[str, Any]) -> Specification:
     Parameters
     ----------
     given : mapping
-        ``preset`` and ``task``, where they were given, and fields. With a task the preset may be one of the task's
-        own (by default its first), and ``data`` may be the path of its file alone.
+        ``preset``, ``task`` and ``like``, where they were given, and fields. With a task the preset may be one of the
+        task's own (by default its first), and ``data`` may be the path of its file alone.
 
     Raises
     ------
     LockstepError
-        If there is no such preset or task, a value is out of range, or the idiomatic recipe leaves a field to the
-        framework.
+        If there is no such preset, task or framework, a value is out of range, or a field that was given would
+        change nothing.
     """
     fields = {name: value for name, value in given.items() if name in Specification.model_fields}
-    if fields.get("recipe") == "idiomatic":
-        for name in LOCKSTEP_FIELDS:
-            if name in fields:
-                flag = name.replace("_", "-")
-                raise LockstepError(f"in the idiomatic recipe the framework decides on {flag}: leave it out")
-        fields = {**{name: Specification.model_fields[name].default for name in LOCKSTEP_FIELDS}, **fields}
     base, name = {}, str(given.get("preset") or "")
     if given.get("task"):
         from shared.tasks import find_task  # only here: each is a module of its own
@@ -376,7 +438,17 @@ def specification_of(given: Mapping[str, Any]) -> Specification:
         fields["data"] = data if data.partition(":")[0] in task.sources else f"{source}:{data}"
         if task.presets and name not in PRESETS:
             base, name = task.fields(name or next(iter(task.presets)), fields.get("architecture")), ""
-    return preset(name or DEFAULT_PRESET).replaced(**{**base, **fields})
+    specification = preset(name or DEFAULT_PRESET).replaced(**base)
+    if given.get("like"):
+        from shared.recipes import documented  # it builds on this module
+
+        chosen = {name: fields[name] for name in ("architecture",) if name in fields}
+        specification = documented(str(given["like"]), specification.replaced(**chosen))
+    specification = specification.replaced(**fields)
+    for name, why in specification.idle_fields().items():
+        if name in fields and getattr(specification, name) != Specification.model_fields[name].default:
+            raise LockstepError(f"{name.replace('_', '-')} would change nothing here: {why}; leave it out")
+    return specification
 
 
 def from_record(values: Mapping[str, Any]) -> Specification:
@@ -414,6 +486,12 @@ def add_specification_flags(parser: argparse.ArgumentParser, without: tuple[str,
         metavar="NAME",
         help=f"{', '.join(PRESETS)}, or one of the task's own (default: {DEFAULT_PRESET}, or the task's first)",
     )
+    if "like" not in without:
+        parser.add_argument(
+            "--like",
+            metavar="FRAMEWORK",
+            help="start from the values that this framework's documentation writes, whichever framework trains",
+        )
     add_field_flags(parser, [name for name in Specification.model_fields if name not in without])
 
 
@@ -456,8 +534,8 @@ def specification_from_flags(arguments: argparse.Namespace) -> Specification:
 
 
 def given_flags(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the flags that make a specification, as far as they were given: preset, task, and fields by name."""
-    values = {name: getattr(arguments, name, None) for name in ("task", "preset", *Specification.model_fields)}
+    """Return the flags that make a specification, as far as they were given: preset, task, like, and fields by name."""
+    values = {name: getattr(arguments, name, None) for name in ("task", "preset", "like", *Specification.model_fields)}
     return {name: value for name, value in values.items() if value is not None}
 
 

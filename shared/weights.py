@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 Weights = dict[str, np.ndarray]
 
+# Ends of the names of arrays that `folded` makes part of others.
+TRAINING_ONLY = ("second_bias", "reprojection.kernel", "reprojection.bias")
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 # Version 1 had no checksums; it is still read.
 CHECKPOINT_VERSION = 2
@@ -53,7 +55,9 @@ CHECKPOINT = Kind(
 LARGEST_MODEL_FILE = 10_000_000  # bytes
 
 
-def shapes(specification: Specification, vocabulary_size: int, classes: int) -> dict[str, tuple[int, ...]]:
+def shapes(
+    specification: Specification, vocabulary_size: int, classes: int, *, training: bool = False
+) -> dict[str, tuple[int, ...]]:
     """Return the name and the shape of every canonical array, in canonical order.
 
     Parameters
@@ -64,16 +68,23 @@ def shapes(specification: Specification, vocabulary_size: int, classes: int) -> 
         Rows of the embedding.
     classes : int
         That the model tells apart.
+    training : bool
+        Those that are trained: a reprojection and second biases stand for themselves. In a checkpoint they are part of
+        the word vectors and of the biases (see `folded`), and every reader has one model to know.
     """
     hidden, gates = specification.hidden_size, GATES[specification.cell]
     bias = (2, gates * hidden) if specification.cell == "gru" else (gates * hidden,)
     named: dict[str, tuple[int, ...]] = {"embedding": (vocabulary_size, specification.embedding_size)}
     size = specification.embedding_size
+    if training and specification.reprojection:
+        named |= {"reprojection.kernel": (size, size), "reprojection.bias": (size,)}
     for layer in range(specification.layers):
         for direction in specification.directions:
             named[f"rnn.{layer}.{direction}.input_kernel"] = (size, gates * hidden)
             named[f"rnn.{layer}.{direction}.recurrent_kernel"] = (hidden, gates * hidden)
             named[f"rnn.{layer}.{direction}.bias"] = bias
+            if training and specification.second_bias and specification.cell != "gru":
+                named[f"rnn.{layer}.{direction}.second_bias"] = bias
         size = hidden * len(specification.directions)
     named["head.kernel"] = (specification.features, specification.outputs(classes))
     named["head.bias"] = (specification.outputs(classes),)
@@ -113,10 +124,12 @@ def initialise(specification: Specification, vectors: VectorTable, classes: int)
     if specification.head == "sigmoid" and classes != 2:
         raise LockstepError(f"head: a sigmoid tells two classes apart, there are {classes}; use --head softmax")
     weights = {}
-    for name, shape in shapes(specification, len(vectors.found), classes).items():
+    for name, shape in shapes(specification, len(vectors.found), classes, training=True).items():
         generator = np.random.default_rng([specification.seed, zlib.crc32(name.encode())])
         if name == "embedding":
             drawn = EMBEDDINGS[specification.initialisation](generator, shape)
+            if specification.initialisation == "flair" and vectors.found.any():
+                drawn = np.zeros(shape)
             values = np.where(vectors.found[:, None], vectors.vectors, drawn)
             if specification.unread_id == PADDING_ID:
                 values[PADDING_ID] = 0
@@ -129,9 +142,15 @@ def initialise(specification: Specification, vectors: VectorTable, classes: int)
 
 
 # fastai truncates by the remainder: what is drawn beyond 2 comes back near 0.
+def _glorot(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    limit = np.sqrt(6 / (shape[0] + shape[1]))
+    return generator.uniform(-limit, limit, shape)
+
+
 EMBEDDINGS: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] = {
     "keras": lambda generator, shape: generator.uniform(-0.05, 0.05, shape),
     "pytorch": lambda generator, shape: generator.standard_normal(shape),
+    "flair": _glorot,
     "fastai": lambda generator, shape: 0.01 * np.fmod(generator.standard_normal(shape), 2),
 }
 
@@ -143,21 +162,22 @@ def _drawn_as_keras(
         return _orthogonal(generator, shape)
     if name.endswith("bias"):
         values = np.zeros(shape)
-        if name.startswith("rnn") and specification.cell == "lstm":
+        if name.startswith("rnn") and name.endswith(".bias") and specification.cell == "lstm":
             values[specification.hidden_size : 2 * specification.hidden_size] = 1
         return values
-    limit = np.sqrt(6 / (shape[0] + shape[1]))
-    return generator.uniform(-limit, limit, shape)
+    return _glorot(generator, shape)
 
 
 def _drawn_as_pytorch(
     generator: np.random.Generator, name: str, shape: tuple[int, ...], specification: Specification
 ) -> np.ndarray:
-    if name.startswith("head"):
-        limit = specification.features**-0.5
-        return generator.uniform(-limit, limit, shape)
+    linear = {"head": specification.features, "reprojection": specification.embedding_size}.get(name.split(".")[0])
+    if linear is not None:
+        if specification.initialisation == "flair" and name.endswith("kernel"):
+            return _glorot(generator, shape)
+        return generator.uniform(-(linear**-0.5), linear**-0.5, shape)
     limit = specification.hidden_size**-0.5
-    if name.endswith("bias") and specification.cell != "gru":
+    if name.endswith(".bias") and specification.cell != "gru" and not specification.second_bias:
         return generator.uniform(-limit, limit, (2, *shape)).sum(axis=0)  # the sum of its two biases
     return generator.uniform(-limit, limit, shape)
 
@@ -183,6 +203,27 @@ def check(weights: Mapping[str, np.ndarray], specification: Specification) -> No
             found = f"{weights[name].dtype}{list(weights[name].shape)}"
             raise LockstepError(f"weights do not fit the model: {name} is {found}, expected float32{list(shape)}")
         refuse_non_finite(name, weights[name])
+
+
+def folded(weights: Weights) -> Weights:
+    """Return the weights of the same model without what only training needs.
+
+    A second bias is added to the first. A reprojection is put into the word vectors: what reads them multiplies by one
+    matrix less. Both are exact but for one rounding.
+
+    Parameters
+    ----------
+    weights : dict of str to <float32> array
+        With or without such arrays.
+    """
+    found = {name: array for name, array in weights.items() if not name.endswith(TRAINING_ONLY)}
+    for name in weights:
+        if name.endswith("second_bias"):
+            first = name.replace("second_bias", "bias")
+            found[first] = found[first] + weights[name]
+    if "reprojection.kernel" in weights:
+        found["embedding"] = weights["embedding"] @ weights["reprojection.kernel"] + weights["reprojection.bias"]
+    return found
 
 
 def started_from(weights: Weights, vocabulary: Vocabulary, checkpoint: Checkpoint) -> Weights:
@@ -215,7 +256,15 @@ def started_from(weights: Weights, vocabulary: Vocabulary, checkpoint: Checkpoin
             raise LockstepError(f"--start-from: the checkpoint's {name} is {list(theirs)}, the model's {list(ours)}")
     rows = np.array([checkpoint.vocabulary.ids.get(word, -1) for word in vocabulary.words])  # [vocabulary]
     embedding = np.where(rows[:, None] >= 0, source["embedding"][rows], weights["embedding"])
-    return {**weights, "embedding": embedding, **{name: source[name] for name in common}}
+    started = {**weights, "embedding": embedding, **{name: source[name] for name in common}}
+    # The checkpoint's vectors and biases are whole: what would be added to them begins as nothing.
+    for name in weights:
+        if name.endswith("second_bias") and name.replace("second_bias", "bias") in common:
+            started[name] = np.zeros_like(weights[name])
+    if "reprojection.kernel" in weights:
+        started["reprojection.kernel"] = np.eye(len(weights["reprojection.bias"]), dtype=np.float32)
+        started["reprojection.bias"] = np.zeros_like(weights["reprojection.bias"])
+    return started
 
 
 # PyTorch's gate order is i, f, g, o for LSTM, as here, and r, z, n for GRU.
@@ -251,18 +300,14 @@ def to_torch_layout(weights: Mapping[str, np.ndarray], prefix: str, cell: str) -
     }
 
 
-def from_torch_layout(layer: Mapping[str, np.ndarray], prefix: str, cell: str, gradients: bool = False) -> Weights:
-    """Undo :func:`to_torch_layout`; two biases of an LSTM or RNN are added to one.
-
-    Of `gradients`, that of the sum is that of either bias, and ``bias_ih``'s is taken.
-    """
+def from_torch_layout(layer: Mapping[str, np.ndarray], prefix: str, cell: str) -> Weights:
+    """Undo :func:`to_torch_layout`; two biases of an LSTM or RNN are added to one."""
     order = tuple(np.argsort(TORCH_GATE_ORDER[cell]))
     input_bias, recurrent_bias = reordered(layer["bias_ih"], order), reordered(layer["bias_hh"], order)
-    one_bias = input_bias if gradients else input_bias + recurrent_bias
     return {
         f"{prefix}.input_kernel": np.ascontiguousarray(reordered(layer["weight_ih"].T, order)),
         f"{prefix}.recurrent_kernel": np.ascontiguousarray(reordered(layer["weight_hh"].T, order)),
-        f"{prefix}.bias": np.stack([input_bias, recurrent_bias]) if cell == "gru" else one_bias,
+        f"{prefix}.bias": np.stack([input_bias, recurrent_bias]) if cell == "gru" else input_bias + recurrent_bias,
     }
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,20 +10,24 @@ from scipy.stats import ttest_rel
 
 from compare.__main__ import main as lockstep
 from compare.published import filled
-from compare.studies.ladder import RUNGS, ablation, rungs_of, summarise_ladder
-from compare.studies.tables import ladder_table
+from compare.studies.figures import ladder_figure
+from compare.studies.ladder_statistics import summarise_ladder
+from compare.studies.ladder_tables import switches_table
+from compare.studies.rungs import ABLATION, RUNGS, Rung, ablation, rungs_of
 from compare.tables import as_markdown
 from shared.errors import LockstepError
+from shared.recipes import DOCUMENTED
 from shared.runs import Data, Machine, Parameters, Record, Seconds
-from shared.specification import LOCKSTEP_FIELDS, Specification, preset
+from shared.specification import Specification, preset
 from tests.conftest import ROOT, Command
+from tests.sealed import reseal_run
 
 LOCKSTEP, LAST, PADDED = (
     next(rung for rung in RUNGS if rung.name == name) for name in ("lockstep", "last-state", "last-state-padding-left")
 )
 
 
-def record(accuracy: float, speed: float, fingerprint: str = "same") -> Record:
+def record(accuracy: float, speed: float, fingerprint: str = "same", threads: int = 1) -> Record:
     return Record(
         framework="pytorch",
         framework_version="2",
@@ -37,42 +42,67 @@ def record(accuracy: float, speed: float, fingerprint: str = "same") -> Record:
         reviews_per_second={"training": speed, "prediction": 1},
         peak_memory_mb=1,
         device="cpu",
-        threads=1,
+        threads=threads,
         machine=Machine(system="", processor="", cores=1, memory_gb=1, python=""),
         commit="",
     )
 
 
+# One default of a framework, said by two fields.
+PAIRS = {"adam-fastai", "one-cycle-fastai", "sgd", "weight-decay"}
+# Two epochs are no plateau: it is the constant rate.
+NOT_SWITCHED = {("schedule", "plateau")}
+
+
+def changes_of(rung: Rung, rungs: tuple[Rung, ...], recipe: Specification) -> dict[str, object]:
+    """What a rung changes of the one that it is compared with."""
+    against = next(recipe.replaced(**one.changes).model_dump() for one in rungs if one.name == rung.against)
+    made = recipe.replaced(**rung.changes).model_dump()
+    return {name: value for name, value in made.items() if value != against[name]}
+
+
 def test_every_rung_switches_one_default() -> None:
-    specification = Specification()
-    made = {rung.name: specification.replaced(**rung.changes).model_dump() for rung in RUNGS}
-    assert len(made) == len(RUNGS), "names are unique"
+    assert len({rung.name for rung in RUNGS}) == len(RUNGS), "names are unique"
     for rung in RUNGS[1:]:
-        changed = {name for name, value in made[rung.name].items() if value != made[rung.against][name]}
-        assert len(changed) == 1 or rung.name == "adam-fastai", rung.name
+        assert len(changes_of(rung, RUNGS, Specification())) == (2 if rung.name in PAIRS else 1), rung.name
         assert rung.whose
-    parts = ablation("model", "labels.parquet").rungs
-    switched = {name for rung in (*RUNGS, *parts) for name in rung.changes}
-    # Into how many parts a batch is cut is no framework's default, and no more than rounding.
-    assert switched >= set(LOCKSTEP_FIELDS) - {"batch_parts"}
+
+
+def test_every_documented_value_that_is_not_the_recipes_has_a_rung_with_its_framework() -> None:
+    usual = Specification().model_dump()
+    switched = {one for rung in RUNGS for one in changes_of(rung, RUNGS, Specification()).items()}
+    for framework, fields in DOCUMENTED.items():
+        assert {one for one in fields.items() if one[1] != usual[one[0]]} - switched <= NOT_SWITCHED, framework
+    titles = {"keras": "Keras", "pytorch": "PyTorch", "flair": "Flair", "fastai": "fastai"}
+    for rung in RUNGS[1:]:
+        changes = changes_of(rung, RUNGS, Specification()).items()
+        owners = {titles[framework] for framework, fields in DOCUMENTED.items() if changes <= fields.items()}
+        assert owners <= set(rung.whose.split(", ")), rung.name
 
 
 def test_every_part_of_the_full_recipe_is_switched_alone() -> None:
-    full = preset("full")
     study = ablation("model", "labels.parquet")
-    made = {rung.name: full.replaced(**rung.changes).model_dump() for rung in study.rungs}
-    for rung in study.rungs[1:]:
-        changed = {name for name, value in made[rung.name].items() if value != made[rung.against][name]}
-        assert len(changed) == (3 if rung.name == "wide" else 1), rung.name
-        assert rung.whose, "each cites its source"
-    assert [rung.name for rung in rungs_of(full, "keras", study=study)] == [rung.name for rung in study.rungs]
+    assert study.from_there(["--preset", "full"]).rungs[0].title == "the lockstep recipe with --preset full"
+    assert study.from_there([]) == study
+    assert len({rung.name for rung in study.rungs}) == len(study.rungs) == len(ABLATION)
+    kept = {}
+    for name in ("full", "quick"):
+        recipe = preset(name).replaced(unlabelled="unlabelled.csv")
+        rungs = tuple(rungs_of(recipe, "keras", study=study))
+        kept[name] = {rung.name for rung in rungs}
+        for rung in rungs[1:]:
+            changed = changes_of(rung, rungs, recipe)
+            assert len(changed) == (3 if rung.name == "wide" else 1), rung.name
+            assert rung.whose, "each cites its source"
+    assert kept["full"] | kept["quick"] == {rung.name for rung in study.rungs}
+    assert "no-word-dropout" in kept["full"], "what the recipe has is taken away"
+    assert "word-dropout" in kept["quick"], "what it lacks is put in"
     assert {"language-model", "both"}.isdisjoint(rung.name for rung in ablation("none", "labels.parquet").rungs)
 
 
 def test_rungs_that_change_nothing_are_left_out() -> None:
     names = [rung.name for rung in rungs_of(Specification(), "pytorch")]
     assert names == [rung.name for rung in RUNGS]
-    assert "second-bias" not in {rung.name for rung in rungs_of(Specification(), "keras")}
     assert "second-bias" not in {rung.name for rung in rungs_of(Specification(architecture="gru"), "pytorch")}
     kept = {rung.name: rung for rung in rungs_of(Specification(pooling="last"), "pytorch")}
     assert "last-state" not in kept
@@ -82,6 +112,9 @@ def test_rungs_that_change_nothing_are_left_out() -> None:
 def test_chosen_rungs_bring_what_they_are_compared_with() -> None:
     chosen = [rung.name for rung in rungs_of(Specification(), "pytorch", ["loss-sum-no-clipping"])]
     assert chosen == ["lockstep", "no-clipping", "loss-sum-no-clipping"]
+    study = ablation("model", "labels.parquet")
+    chosen = [rung.name for rung in rungs_of(preset("full"), "pytorch", ["both"], study)]
+    assert chosen == ["lockstep", "wide", "language-model", "both"], "and what those are compared with"
     with pytest.raises(LockstepError, match="unknown rung 'dropout': choose among lockstep, last-state"):
         rungs_of(Specification(), "pytorch", ["dropout"])
 
@@ -107,10 +140,48 @@ def test_differences_are_paired_by_seed() -> None:
     assert second["seeds"] == [2]
     assert second["accuracy_difference"] == {"mean": pytest.approx(-0.36), "low": None, "high": None}
     assert second["speed_ratio"]["mean"] == pytest.approx(0.5)
-    table = as_markdown(ladder_table(summary))
-    assert "| *the lockstep recipe* |  | 85.0 |  |  |  |" in table
+    table = as_markdown(switches_table([{"heading": "whose", **summary}]))
+    assert "| *the lockstep recipe: 85.0 % of 5 reviews* |  |  |  |  |  | 0–2 |" in table
     assert f"| -0.67 ({interval.low * 100:+.2f} to {interval.high * 100:+.2f}) |" in table
-    assert "(against: last state alone, not last, max and mean) | Keras' pad_sequences | 50.0 | -36.00 |" in table
+    assert "| Keras' pad_sequences | last state alone, not last, max and mean | -36.00 | +0.360 | 0.50× | 2 |" in table
+    assert (
+        "- The lockstep recipe: PyTorch 2, LSTM; 10 reviews to train on and 5 to test (packaged); seeds 0–2." in table
+    )
+
+
+def test_two_studies_stand_in_one_table_each_below_where_it_starts() -> None:
+    first = {"lockstep": {0: record(0.8, 1), 3: record(0.9, 1)}, "last-state": {0: record(0.7, 1), 3: record(0.8, 1)}}
+    second = {"lockstep": {0: record(0.5, 1)}, "last-state": {0: record(0.75, 1)}}
+    full = Rung("lockstep", "the full recipe")
+    studies = [
+        {"heading": "whose", **summarise_ladder((LOCKSTEP, LAST), first)},
+        {"heading": "source", **summarise_ladder((full, LAST), second)},
+    ]
+    table = switches_table(studies)
+    assert [column.heading for column in table.columns][1] == "whose or source"
+    shown = [[cell.text for cell in row.cells] for row in table.rows]
+    assert [row[0] for row in shown] == [
+        "the lockstep recipe: 85.0 % of 5 reviews",
+        LAST.title,
+        "the full recipe: 50.0 % of 5 reviews",
+        LAST.title,
+    ]
+    assert [row[3] for row in shown] == ["", "-10.00", "", "+25.00"]
+    assert [row[6] for row in shown] == ["0, 3", "0, 3", "0", "0"]
+
+
+def test_speeds_are_compared_on_one_machine_only() -> None:
+    records = {
+        "lockstep": {0: record(0.8, 100), 1: record(0.8, 100)},
+        "last-state": {0: record(0.7, 50), 1: record(0.7, 400, threads=2)},
+    }
+    assert summarise_ladder((LOCKSTEP, LAST), records)["rungs"][1]["speed_ratio"]["mean"] == pytest.approx(0.5)
+    records["last-state"].pop(0)
+    summary = summarise_ladder((LOCKSTEP, LAST), records)
+    assert summary["rungs"][1]["speed_ratio"] == {"mean": None, "low": None, "high": None}
+    assert summary["rungs"][1]["accuracy_difference"]["mean"] == pytest.approx(-0.1)
+    assert "| – | 1 |" in as_markdown(switches_table([{"heading": "whose", **summary}]))
+    assert ladder_figure(summary["rungs"]).startswith("<svg")
 
 
 def test_rungs_without_a_pair_are_left_out_and_other_reviews_refused() -> None:
@@ -143,21 +214,20 @@ def test_the_command_trains_the_rungs_and_writes_the_table(ladder: Path) -> None
     summary = json.loads((ladder / "ladder.json").read_text())
     names = ["lockstep", "last-state", "last-state-padding-left"]
     assert [row["name"] for row in summary["rungs"]] == names
-    assert {path.name for path in ladder.iterdir()} == {*names, "ladder.json", "ladder.md", "ladder.svg"}
+    assert {path.name for path in ladder.iterdir() if path.is_file()} == {"ladder.json", "ladder.md", "ladder.svg"}
+    assert len({row["folder"] for row in summary["rungs"]}) == len(names)
     for row in summary["rungs"]:
         assert row["seeds"] == [0, 1]
         for seed, accuracy in zip(row["seeds"], row["accuracy_of_seeds"], strict=True):
-            made = json.loads(
-                (ladder / row["name"] / "reference" / "lstm" / f"seed-{seed}" / "record.json").read_text()
-            )
+            made = json.loads((ladder / row["folder"] / f"seed-{seed}" / "record.json").read_text())
             assert made["metrics"]["test"]["accuracy"] == accuracy
             assert made["specification"] | row["changes"] == made["specification"]
             assert not made["specification"]["train_embedding"], "the flags that were given hold on every rung"
-    assert as_markdown(ladder_table(summary), caption=False) in (ladder / "ladder.md").read_text()
+    assert as_markdown(switches_table([summary]), caption=False) in (ladder / "ladder.md").read_text()
     assert (ladder / "ladder.svg").read_text().count("last-state-padding-left") == 1
 
 
-def test_a_second_call_trains_nothing_and_other_flags_are_refused(
+def test_a_second_call_trains_nothing_and_other_data_are_refused(
     command: Command, flags: tuple[object, ...], ladder: Path, tmp_path: Path
 ) -> None:
     before = (ladder / "ladder.json").read_text()
@@ -165,10 +235,26 @@ def test_a_second_call_trains_nothing_and_other_flags_are_refused(
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("finished before") == 6
     assert (ladder / "ladder.json").read_text() == before
-    done = command(*flags, "--hidden-size", 7)
+    changed = shutil.copytree(ladder, tmp_path / "ladder")
+    place = changed / json.loads(before)["rungs"][1]["folder"] / "seed-0"
+    data = json.loads((place / "record.json").read_text())["data"]
+    reseal_run(place, data={**data, "fingerprint": "0" * 64})
+    done = command(*flags[:-1], changed)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "seed-0: made with hidden_size 32, not 7; remove it, or choose another --out" in done.stderr
+    assert f"{place}: made with data fingerprint '00000000" in done.stderr
+    assert "remove it, or choose another --out" in done.stderr
+
+
+def test_studies_share_their_runs(command: Command, flags: tuple[object, ...], ladder: Path) -> None:
+    parts = ("compare", "ablation", *flags[2:4], "--rungs", "last-state", "--seeds", 1, *flags[9:])
+    done = command(*parts)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("finished before") == 2, "both are rungs of the ladder too"
+    found = json.loads((ladder / "ablation.json").read_text())
+    first, second = (json.loads((ladder / "ladder.json").read_text())["rungs"][:2], found["rungs"])
+    assert [row["folder"] for row in first] == [row["folder"] for row in second]
+    assert found["rungs"][0]["title"].startswith("the lockstep recipe with --preset smoke ")
 
 
 @pytest.mark.parametrize(
@@ -191,5 +277,8 @@ def test_bad_flags_are_refused_in_one_line(
 
 def test_figures_in_the_lesson_are_those_of_the_results() -> None:
     lesson = (ROOT / "lessons" / "differences.md").read_text()
-    assert "<!-- ladder -->\n" in lesson
+    assert "<!-- switches -->\n" in lesson
     assert filled(ROOT / "results", lesson) == lesson
+    for study in ("ladder", "ablation"):
+        for rung in json.loads((ROOT / "results" / f"{study}.json").read_text())["rungs"][1:]:
+            assert f"| {rung['title']} | {rung['whose']} |" in lesson

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 import tomllib
 from importlib.metadata import packages_distributions
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.frameworks import FRAMEWORKS, REGISTRY, Framework
 from tests.conftest import ROOT
 
 # It writes what it is asked to do, and does what an environment needs to be told from a whole one.
@@ -24,9 +26,12 @@ case "$*" in
     "-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
     *"-r requirements.lock") echo half > .venv/package; sleep "${SECONDS_TO_INSTALL:-0}"; echo whole > .venv/package ;;
     "-m compare ${FAILING:-nothing}"*) exit 1 ;;
-    "-c import "*) test "$(cat .venv/package)" = whole || exit 1; case "$*" in *"${BROKEN:-nothing}"*) exit 1 ;; esac ;;
+    "-c from shared.frameworks "*) test -z "$UNLISTED" && echo FRAMEWORKS ;;
+    "-c import "*|"-c from "*)
+        test "$(cat .venv/package)" = whole || exit 1
+        case "$*" in *"${BROKEN:-nothing}"*) exit 1 ;; esac ;;
 esac
-"""
+""".replace("FRAMEWORKS", " ".join(FRAMEWORKS))
 LONG = 60  # seconds; nothing waits for them
 
 
@@ -77,7 +82,11 @@ def installs(project: Path) -> int:
 
 
 def imports(project: Path) -> list[str]:
-    return [line for line in asked(project) if line.startswith("-c import ") and "sys" not in line]
+    """What was imported, in the order in which it was: frameworks, and all other packages at once."""
+    loaded = re.compile(r"-c from shared\.contract import load_implementation; load_implementation\('(.*)'\)")
+    found = [loaded.fullmatch(line) for line in asked(project)]
+    others = [line for line in asked(project) if line.startswith("-c import ") and "sys" not in line]
+    return [match[1] for match in found if match] + others
 
 
 def wait_until_half_installed(project: Path, process: subprocess.Popen[str]) -> None:
@@ -91,7 +100,10 @@ def test_an_environment_is_made_once(project: Path) -> None:
     assert code == 0, said
     assert (project / ".venv/ready").exists()
     assert installs(project) == 1
-    assert len(imports(project)) == 5, "one process a framework: two in one process can block each other"
+    assert tuple(imports(project)[:-1]) == FRAMEWORKS, (
+        "one process a framework: two in one process can block each other"
+    )
+    assert imports(project)[-1].startswith("-c import altair")
     assert make(project)[0] == 0
     assert (installs(project), len(imports(project))) == (1, 5)
 
@@ -149,9 +161,7 @@ def test_an_install_that_was_killed_is_made_anew(project: Path) -> None:
     assert installs(project) == 2
 
 
-@pytest.mark.parametrize(
-    "package", ["tensorflow.python", "torch, safetensors.torch", "flair", "fastai.text", "onnxruntime"]
-)
+@pytest.mark.parametrize("package", [*(f"('{name}')" for name in FRAMEWORKS), "onnxruntime"])
 def test_what_cannot_be_imported_is_not_ready(project: Path, package: str) -> None:
     code, said = make(project, BROKEN=package)
     assert code != 0, said
@@ -248,17 +258,50 @@ def test_too_old_a_python_is_refused(project: Path) -> None:
     assert not (project / ".venv").exists()
 
 
-def test_every_required_package_is_imported() -> None:
-    makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
-    lists = re.findall(r"^(?:[A-Z]+_)?PACKAGES := (.*)$", makefile, re.MULTILINE)
-    imported = {name.strip().split(".")[0] for packages in lists for name in packages.split(",")}
+def test_where_the_list_of_frameworks_cannot_be_read_nothing_is_ready(project: Path) -> None:
+    code, said = make(project, UNLISTED="yes")
+    assert code != 0, said
+    assert not (project / ".venv/ready").exists()
+
+
+def requirements(*extras: str) -> set[str]:
+    """The packages that pyproject.toml names: of these extras, or without any of the project itself."""
     described = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    groups = [described["dependencies"], *described["optional-dependencies"].values()]
-    required = {re.match(r"[\w-]+", one)[0].lower() for group in groups for one in group} - {"lockstep"}
-    brought = {
+    groups = [described["optional-dependencies"][extra] for extra in extras] or [described["dependencies"]]
+    return {re.match(r"[\w-]+", one)[0].lower() for group in groups for one in group} - {"lockstep"}
+
+
+def brought(modules: set[str]) -> set[str]:
+    """The distributions that these modules come from."""
+    return {
         distribution.lower().replace("_", "-")
         for name, owners in packages_distributions().items()
-        if name in imported
+        if name in modules
         for distribution in owners
     }
-    assert required - brought == {"sphinx-mathjax-offline"}  # files only, which nothing can import
+
+
+def test_every_required_package_is_imported() -> None:
+    makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
+    (packages,) = re.findall(r"^PACKAGES := (.*)$", makefile, re.MULTILINE)
+    imported = {name.strip().split(".")[0] for name in packages.split(",")}
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(FRAMEWORKS) <= extras.keys()
+    required = requirements() | requirements(*extras.keys() - set(FRAMEWORKS))
+    assert required - brought(imported) == {"sphinx-mathjax-offline"}  # files only, which nothing can import
+
+
+@pytest.mark.parametrize("framework", REGISTRY, ids=FRAMEWORKS)
+def test_an_implementation_imports_every_package_of_its_framework(framework: Framework) -> None:
+    """And no other framework's, but for what lies beneath its own: the Makefile imports nothing else of them."""
+    code = (
+        f"import sys; from shared.contract import load_implementation; load_implementation({framework.name!r})\n"
+        "print('LOADED', *{name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.rpartition("LOADED ")[2].split())
+    assert requirements(framework.name) <= brought(loaded)
+    own = {*framework.imports, *framework.beneath}
+    assert own <= loaded
+    assert loaded & {package for other in REGISTRY for package in other.imports} <= own

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from pydantic.fields import FieldInfo
 
 from shared.errors import LockstepError
+from shared.recipes import DOCUMENTED, documented
 from shared.specification import (
-    LOCKSTEP_FIELDS,
     PRESETS,
     Specification,
     add_specification_flags,
@@ -55,16 +56,8 @@ def test_every_field_can_be_set_by_a_flag(name: str) -> None:
     wanted = other_value(name, getattr(preset("quick"), name))
     flag = "--" + name.replace("_", "-")
     flags = [flag if wanted else flag.replace("--", "--no-", 1)] if isinstance(wanted, bool) else [flag, str(wanted)]
-    needed = {"unlabelled": "stanford"} if name == "pseudo_labels" else {}
+    needed = {"pseudo_labels": {"unlabelled": "stanford"}, "momentum": {"optimizer": "sgd"}}.get(name, {})
     assert parse(*flags, *flags_of(needed)) == preset("quick").replaced(**{name: wanted}, **needed)
-
-
-def test_the_idiomatic_recipe_leaves_out_what_only_lockstep_does() -> None:
-    full = parse("--preset", "full", "--recipe", "idiomatic")
-    assert full.word_dropout == 0 < preset("full").word_dropout
-    assert full.hidden_size == preset("full").hidden_size
-    with pytest.raises(LockstepError, match="decides on word-dropout: leave it out"):
-        parse("--recipe", "idiomatic", "--word-dropout", "0.2")
 
 
 def test_flags_go_over_the_preset() -> None:
@@ -122,12 +115,6 @@ def test_what_is_padded_is_shorter(changes: dict[str, str]) -> None:
         Specification().replaced(max_length=10_001, **changes)
 
 
-@pytest.mark.parametrize("architecture", ["gru", "bigru"])
-def test_a_second_bias_of_a_gru_would_change_nothing(architecture: str) -> None:
-    with pytest.raises(LockstepError, match="second-bias: a GRU has two biases in every framework: leave it out"):
-        Specification().replaced(architecture=architecture, second_bias=True)
-
-
 RECORDS = sorted(ROOT.glob("results/**/record.json"))
 
 
@@ -146,15 +133,6 @@ def test_the_specification_of_every_published_record_is_read(path: Path) -> None
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_survive_their_record(name: str) -> None:
     assert from_record(PRESETS[name].model_dump()) == PRESETS[name]
-
-
-@pytest.mark.parametrize("name", LOCKSTEP_FIELDS)
-def test_the_idiomatic_recipe_leaves_defaults_to_the_framework(name: str) -> None:
-    changes = {"recipe": "idiomatic", name: other_value(name, getattr(Specification(), name))}
-    with pytest.raises(
-        LockstepError, match="in the idiomatic recipe the framework decides on " + name.replace("_", "-")
-    ):
-        Specification().replaced(**changes)
 
 
 def test_fields_become_flags_again() -> None:
@@ -189,7 +167,65 @@ def test_size_of_the_features(architecture: str, pooling: str, features: int) ->
     assert Specification(architecture=architecture, pooling=pooling, hidden_size=48).features == features
 
 
-@pytest.mark.parametrize("name", LOCKSTEP_FIELDS)
-def test_what_the_framework_decides_cannot_be_asked_for_even_by_its_default(name: str) -> None:
-    with pytest.raises(LockstepError, match=name.replace("_", "-")):
-        parse("--recipe", "idiomatic", *flags_of({name: Specification.model_fields[name].default}))
+IDLE = {
+    "second_bias": (("--architecture", "gru"), "--second-bias"),
+    "beta_1": (("--optimizer", "sgd"), "--beta-1=0.8"),
+    "beta_2": (("--optimizer", "sgd"), "--beta-2=0.8"),
+    "epsilon": (("--optimizer", "sgd"), "--epsilon=0.1"),
+    "epsilon_place": (("--optimizer", "sgd"), "--epsilon-place=before"),
+    "repeated_words": (("--no-train-embedding",), "--repeated-words=apart"),
+    "momentum": ((), "--momentum=0.9"),
+}
+
+
+@pytest.mark.parametrize("name", IDLE)
+def test_a_flag_that_would_change_nothing_is_refused(name: str) -> None:
+    beside, flag = IDLE[name]
+    with pytest.raises(LockstepError, match=f"^{name.replace('_', '-')} would change nothing here: ") as error:
+        parse(*beside, flag)
+    assert "\n" not in str(error.value)
+    same = parse(*beside).replaced(**{name: other_value(name, getattr(Specification(), name))})
+    assert same != parse(*beside)
+    assert same.without_idle_fields() == parse(*beside)
+
+
+@pytest.mark.parametrize("schedule", ["adam", "sgd"])
+def test_a_moving_momentum_has_no_value_of_its_own(schedule: str) -> None:
+    flag = "--momentum=0.5" if schedule == "sgd" else "--beta-1=0.5"
+    with pytest.raises(LockstepError, match="--momentum-schedule one_cycle sets it in every step"):
+        parse("--optimizer", schedule, "--momentum-schedule", "one_cycle", flag)
+
+
+@pytest.mark.parametrize("framework", DOCUMENTED)
+@pytest.mark.parametrize("architecture", ["lstm", "gru", "bilstm"])
+def test_like_a_framework_is_a_start_that_single_fields_change(framework: str, architecture: str) -> None:
+    asked = ("--architecture", architecture, "--like", framework)
+    found = parse(*asked)
+    assert found == documented(framework, preset("quick").replaced(architecture=architecture))
+    assert found.recipe == "lockstep"
+    assert found.without_idle_fields() == found, "a documented set has no field that changes nothing"
+    assert parse(*asked, "--batch-size", "7") == found.replaced(batch_size=7)
+
+
+def test_like_nobody_is_refused() -> None:
+    with pytest.raises(LockstepError, match="no documented values of 'mxnet': choose among keras, pytorch"):
+        parse("--like", "mxnet")
+
+
+@pytest.mark.parametrize("framework", DOCUMENTED)
+def test_a_documented_set_is_complete(framework: str) -> None:
+    """Whatever was set before, what a framework's documentation writes is the same."""
+    fields = [name for name, field in Specification.model_fields.items() if group_of(field) in ("model", "training")]
+    held_equal = {
+        *("architecture", "embedding_size", "hidden_size", "layers", "dropout"),
+        *("recipe", "seed", "epochs", "minimum_steps", "batch_parts"),
+    }
+    assert set(DOCUMENTED[framework]) | held_equal >= set(fields)
+    names = [name for name in DOCUMENTED[framework] if name != "second_bias"]
+    other = Specification().replaced(**{name: other_value(name, getattr(Specification(), name)) for name in names})
+    assert documented(framework, other) == documented(framework, Specification().replaced(dropout=other.dropout))
+
+
+def group_of(field: FieldInfo) -> object:
+    assert isinstance(field.json_schema_extra, dict)
+    return field.json_schema_extra["group"]

@@ -1,40 +1,121 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from shared.frameworks import IMPLEMENTATIONS
 from shared.specification import Specification
 from shared.text import Vocabulary
 from shared.vectors import load_vectors
 from shared.weights import Checkpoint, initialise, save_checkpoint
 from tests.conftest import CLASS_NAMES, ROOT, Command
+from tests.copied import copy_code
+from tests.twins import PROMISE, problems
+from tests.walls import OURS
 
-IMPLEMENTATIONS = ("keras_impl", "pytorch_impl", "flair_impl", "fastai_impl")
+# Each breaks the wall whose name has these words.
+BROKEN_WALLS = {
+    "shared/cell.py": ("import torch", "shared imports no framework"),
+    "shared/metrics.py": ("import compare", "shared imports no framework"),
+    "shared/data/encoded.py": ("import shared.weights", "data knows nothing"),
+    "compare/names.py": ("import keras_impl", "compare imports shared only"),
+    "compare/tables.py": ("import tensorflow", "compare imports shared only"),
+    "torch_layers/head.py": ("import fastai", "torch_layers knows torch"),
+    "pytorch_impl/weights.py": ("import compare.names", "no implementation imports another"),
+    "keras_impl/weights.py": ("import torch_layers.head", "keras_impl knows keras"),
+    "pytorch_impl/model.py": ("import flair", "pytorch_impl knows torch"),
+    "flair_impl/model.py": ("import tensorflow", "flair_impl knows flair"),
+    "fastai_impl/model.py": ("import keras", "fastai_impl knows fastai"),
+}
+# Each makes one room unlike the others: file, what stands there, what is put in its place, and what is said of it.
+BROKEN_TWINS = [
+    ("flair_impl/model.py", "def build(", "def make(", "flair_impl/model.py: defines no function build"),
+    (
+        "keras_impl/weights.py",
+        "def count_trainable(model",
+        "def count_trainable(net",
+        "count_trainable takes (model), in keras_impl (net)",
+    ),
+    (
+        "fastai_impl/model.py",
+        "VECTOR_MASKS)  #",
+        "FEATURES)  #",
+        "+inputs = masked(self.embedding(tokens), masks, *FEATURES)",
+    ),
+    ("flair_impl/model.py", "self.reprojection(inputs), real", "inputs, real", "+features = self.rnn(inputs, real,"),
+    ("fastai_impl/weights.py", "return export_parts(", "return export_part_gradients(", "+    return export_part_grad"),
+    ("flair_impl/__main__.py", "train=documented.train", "train=train", "flair_impl/__main__.py::load: is not what"),
+    ("pytorch_impl/documented.py", "DECIDED_FIELDS", "DECIDED", "nothing in it is called DECIDED_FIELDS"),
+    ("fastai_impl/model.py", PROMISE, "", "fastai_impl/model.py: its docstring does not say"),
+]
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_code(tmp_path_factory.mktemp("copy"))
+
+
+@pytest.fixture
+def changed(copied: Path) -> Iterator[Callable[[str, str], Path]]:
+    """Give a file of the copy another text; it has its own again afterwards."""
+    before: dict[Path, str] = {}
+
+    def change(path: str, text: str) -> Path:
+        before[copied / path] = (copied / path).read_text()
+        (copied / path).write_text(text)
+        return copied
+
+    yield change
+    for path, text in before.items():
+        path.write_text(text)
+
+
+def check_walls(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "tests.walls"], cwd=folder, capture_output=True, text=True)
 
 
 def test_rooms_import_what_they_may() -> None:
-    linter = Path(sys.executable).parent / "lint-imports"
-    done = subprocess.run([str(linter)], cwd=ROOT, capture_output=True, text=True)
+    done = check_walls(ROOT)
     assert done.returncode == 0, done.stdout[-2_000:]
 
 
-@pytest.mark.parametrize("file", ["model.py", "training.py", "weights.py", "__main__.py"])
-def test_implementations_have_the_same_furniture(file: str) -> None:
-    """The functions of the contract stand in the same file, in the same order, in all four rooms."""
-    contract = {
-        "model.py": ["idiomatic", "build"],
-        "training.py": ["configure", "train", "forward_and_backward", "predict_probabilities"],
-        "weights.py": ["load_weights", "export_weights", "count_trainable"],
-        "__main__.py": ["load"],
-    }
-    for room in IMPLEMENTATIONS:
-        lines = (ROOT / room / file).read_text().splitlines()
-        defined = [line.split("(")[0].removeprefix("def ") for line in lines if line.startswith("def ")]
-        assert [name for name in defined if name in contract[file]] == contract[file], f"{room}/{file}"
+def test_every_package_has_a_wall(copied: Path) -> None:
+    """In a copy too, where those that are broken below hold at first."""
+    done = check_walls(copied)
+    assert done.returncode == 0, done.stdout[-2_000:]
+    for package in OURS:
+        assert re.search(rf"^{package} (knows|imports) ", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", BROKEN_WALLS)
+def test_a_broken_wall_is_found(changed: Callable[[str, str], Path], path: str) -> None:
+    line, wall = BROKEN_WALLS[path]
+    done = check_walls(changed(path, f"{(ROOT / path).read_text()}\n{line}\n"))
+    assert done.returncode != 0
+    broken = [said for said in " ".join(done.stdout.split()).split("KEPT") if "BROKEN" in said]
+    assert any(wall in said for said in broken), done.stdout[-2_000:]
+
+
+def test_rooms_are_twins(command: Command) -> None:
+    done = command("tests.twins")
+    assert done.returncode == 0, done.stdout
+    assert "no problems" in done.stdout
+
+
+@pytest.mark.parametrize(("path", "before", "after", "said"), BROKEN_TWINS)
+def test_what_makes_a_room_unlike_the_others_is_found(
+    changed: Callable[[str, str], Path], path: str, before: str, after: str, said: str
+) -> None:
+    text = (ROOT / path).read_text()
+    assert before in text
+    folder = changed(path, text.replace(before, after))
+    assert [problem for problem in problems(folder) if said in problem]
 
 
 @pytest.mark.parametrize("module", [f"{room} train" for room in IMPLEMENTATIONS] + ["compare run", "compare ladder"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import repeat
 
 import torch
@@ -10,13 +10,25 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from shared.specification import POOLED, Specification
+from shared.weights import Weights
 from torch_layers.cells import GRU, LSTM, RNN
 from torch_layers.parts import in_parts
 from torch_layers.pooling import pool
 from torch_layers.steps import outputs_with_mask
 
-DOCUMENTED_CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
-CELLS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}  # the same layers, trained faster on a CPU
+CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+FAST_CELLS: dict[str, Callable[..., nn.RNNBase]] = {
+    "rnn": RNN,
+    "lstm": LSTM,
+    "gru": GRU,
+}  # the same layers, trained faster on a CPU
+
+
+def reprojection(specification: Specification, weights: Weights) -> nn.Module:
+    """Return the linear map of the word vectors, or what leaves them as they are where the weights have none."""
+    if "reprojection.kernel" in weights:
+        return nn.Linear(specification.embedding_size, specification.embedding_size)
+    return nn.Identity()
 
 
 class Encoder(nn.ModuleList):
@@ -26,20 +38,23 @@ class Encoder(nn.ModuleList):
     review was reversed within its own length. Padding then comes after the real tokens in both, and what is never
     read cannot matter.
 
-    In the lockstep recipe on a CPU the batch is cut into ``specification.batch_parts``, and each part is computed by
-    one thread from here to the features (see `torch_layers.parts`). Else the framework's own layers compute the whole
-    batch; on a GPU that has not been tried.
+    On a CPU the batch is cut into ``specification.batch_parts``, and each part is computed by one thread from here to
+    the features (see `torch_layers.parts`). With PyTorch's own layers the batch is computed as a whole; on a GPU that
+    has not been tried.
 
     Parameters
     ----------
     specification : Specification
         Of the model.
+    cells : mapping of str to layers
+        By cell: `FAST_CELLS`, or `CELLS`, which are PyTorch's own.
     """
 
-    def __init__(self, specification: Specification) -> None:
+    def __init__(
+        self, specification: Specification, cells: Mapping[str, Callable[..., nn.RNNBase]] = FAST_CELLS
+    ) -> None:
         super().__init__()
-        self.specification = specification
-        cells = CELLS if specification.recipe == "lockstep" else DOCUMENTED_CELLS
+        self.specification, self.whole = specification, cells is CELLS
         cell, size = cells[specification.cell], specification.embedding_size
         for _ in range(specification.layers):
             self.append(nn.ModuleList(cell(size, specification.hidden_size) for _ in specification.directions))
@@ -67,7 +82,7 @@ class Encoder(nn.ModuleList):
         return self._in_parts(self._states, inputs, real)
 
     def _in_parts(self, function: Callable[..., Tensor], inputs: Tensor, *others: Tensor) -> Tensor:
-        if self.specification.recipe != "lockstep":
+        if self.whole:
             return function(inputs, *others)
         return in_parts(function, self.specification.batch_parts, list(self.parameters()), inputs, *others)
 

@@ -27,27 +27,36 @@ class Parts(NamedTuple):
         all of them.
     head : nn.Linear
         From features to logits.
+    reprojection : nn.Module
+        Of the word vectors: linear, or none, which is an `nn.Identity`.
     """
 
     specification: Specification
     embedding: nn.Embedding
     rnn: nn.Module
     head: nn.Linear
+    reprojection: nn.Module
 
 
 @torch.no_grad()
 def load_parts(parts: Parts, weights: Weights) -> None:
     """Copy canonical weights into the parts.
 
-    LSTM and RNN get one bias, as the equations have it: PyTorch's second is held at zero, unless
-    ``second_bias`` is asked for. Were both trained, Adam would move their sum twice as fast.
+    LSTM and RNN get one bias, as the equations have it: PyTorch's second is held at zero, unless the weights have a
+    ``second_bias``. Were both trained, Adam would move their sum twice as fast.
     """
     _copy(parts.embedding.weight, weights["embedding"])
+    if isinstance(parts.reprojection, nn.Linear):
+        _copy(parts.reprojection.weight, weights["reprojection.kernel"].T)
+        _copy(parts.reprojection.bias, weights["reprojection.bias"])
     for prefix, cell, suffix in _recurrent_cells(parts):
         for name, values in to_torch_layout(weights, prefix, parts.specification.cell).items():
             _copy(getattr(cell, name + suffix), values)
         if parts.specification.cell != "gru":
-            getattr(cell, "bias_hh" + suffix).requires_grad_(parts.specification.second_bias)
+            second = getattr(cell, "bias_hh" + suffix)
+            second.requires_grad_(f"{prefix}.second_bias" in weights)
+            if second.requires_grad:
+                _copy(second, weights[f"{prefix}.second_bias"])
     _copy(parts.head.weight, weights["head.kernel"].T)
     _copy(parts.head.bias, weights["head.bias"])
 
@@ -74,10 +83,18 @@ def array(parameter: Tensor) -> np.ndarray:
 
 def _canonical(parts: Parts, read: Callable[[Tensor], np.ndarray]) -> Weights:
     weights = {"embedding": read(parts.embedding.weight)}
+    if isinstance(parts.reprojection, nn.Linear):
+        weights["reprojection.kernel"] = np.ascontiguousarray(read(parts.reprojection.weight).T)
+        weights["reprojection.bias"] = read(parts.reprojection.bias)
     for prefix, cell, suffix in _recurrent_cells(parts):
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         layer = {name: read(getattr(cell, name + suffix)) for name in names}
-        weights |= from_torch_layout(layer, prefix, parts.specification.cell, gradients=read is _gradient)
+        if parts.specification.cell != "gru":
+            second = layer.pop("bias_hh")
+            if getattr(cell, "bias_hh" + suffix).requires_grad:
+                weights[f"{prefix}.second_bias"] = second
+            layer["bias_hh"] = np.zeros_like(second)  # held at zero, or an array of its own
+        weights |= from_torch_layout(layer, prefix, parts.specification.cell)
     weights["head.kernel"] = np.ascontiguousarray(read(parts.head.weight).T)
     weights["head.bias"] = read(parts.head.bias)
     return weights
@@ -99,5 +116,5 @@ def _copy(parameter: nn.Parameter, values: np.ndarray) -> None:
 
 
 def _gradient(parameter: Tensor) -> np.ndarray:
-    """Return a parameter's gradient; a second bias that is held at zero has none."""
+    """Return a parameter's gradient; one that is not trained has none."""
     return array(torch.zeros_like(parameter) if parameter.grad is None else parameter.grad)

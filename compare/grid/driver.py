@@ -89,27 +89,56 @@ def cells_of_grid(
     baselines: bool,
 ) -> list[Cell]:
     """List the cells in the order in which they run: baselines, the longest first, then seed by seed."""
-
-    def cell(title: str, framework: str, architecture: str, asked: Specification, *command: str) -> Cell:
-        directory = run_directory(experiment, framework, architecture, asked.seed)
-        compared = frozenset(compared_fields(framework, asked.recipe, given))
-        whole = ("-m", *command, "--out", str(directory))
-        return Cell(title, directory, whole, framework, architecture, asked, compared)
-
     flags = flags_of(given)
     cells = []
     for name in reversed(BASELINES) if baselines else ():
         asked = specification.replaced(seed=0)
-        cells.append(cell(f"baseline {name}", BASELINE, name, asked, "compare", "baseline", name, *flags))
+        directory = run_directory(experiment, BASELINE, name, asked.seed)
+        command = ("-m", "compare", "baseline", name, *flags, "--out", str(directory))
+        compared = frozenset(compared_fields(BASELINE, asked.recipe, given))
+        cells.append(Cell(f"baseline {name}", directory, command, BASELINE, name, asked, compared))
     for seed in seeds:
         for architecture in architectures:
             # Of a task the published model may have other fields in each architecture.
             asked = specification_of({**given, "architecture": architecture, "seed": seed})
-            chosen = ("--architecture", architecture, "--seed", str(seed))
             for framework in frameworks:
-                command = (module_name(framework), "train", "--progress", "json", *flags, *machine_flags, *chosen)
-                cells.append(cell(f"{framework} {architecture} seed {seed}", framework, architecture, asked, *command))
+                title = f"{framework} {architecture} seed {seed}"
+                directory = run_directory(experiment, framework, architecture, seed)
+                cells.append(network_cell(title, directory, framework, asked, given, machine_flags))
     return cells
+
+
+def network_cell(
+    title: str,
+    directory: Path,
+    framework: str,
+    specification: Specification,
+    given: Mapping[str, object],
+    machine_flags: Sequence[str],
+) -> Cell:
+    """Return the cell of one network.
+
+    Parameters
+    ----------
+    title : str
+        What the display says.
+    directory : Path
+        Where its run will stand.
+    framework : str
+        That trains it.
+    specification : Specification
+        What is asked for.
+    given : mapping
+        What makes that specification on the command line, but for architecture and seed: ``preset`` and ``task``, where
+        they were given, and fields.
+    machine_flags : sequence of str
+        What it is told about the machine.
+    """
+    architecture, seed = specification.architecture, str(specification.seed)
+    command = ("-m", module_name(framework), "train", "--progress", "json", *flags_of(given), *machine_flags)
+    chosen = ("--architecture", architecture, "--seed", seed, "--out", str(directory))
+    compared = frozenset(compared_fields(framework, specification.recipe, given))
+    return Cell(title, directory, (*command, *chosen), framework, architecture, specification, compared)
 
 
 def run_grid(

@@ -7,14 +7,9 @@ from typing import Any
 
 from compare.grid.baselines import BASELINE
 from shared.errors import LockstepError
+from shared.recipes import DOCUMENTED_FIELDS
 from shared.runs import RECORD_VERSION, Record, Run
 from shared.specification import Specification, from_record
-
-# In the idiomatic recipe the frameworks' documentation decides on these, unless they are given.
-IDIOMATIC_FIELDS = {
-    *("pooling", "dropout", "train_embedding", "batch_size", "learning_rate", "schedule"),
-    *("beta_1", "beta_2", "epsilon", "gradient_clipping"),
-}
 
 
 def _of_groups(*groups: str) -> set[str]:
@@ -45,7 +40,8 @@ def compared_fields(framework: str, recipe: str, given: Collection[str] = ()) ->
     if framework == BASELINE:
         return BASELINE_FIELDS
     fields = set(Specification.model_fields)
-    return fields - (IDIOMATIC_FIELDS - set(given)) if recipe == "idiomatic" else fields
+    decided = DOCUMENTED_FIELDS | {"batch_parts"}
+    return fields - (decided - set(given)) if recipe == "idiomatic" else fields
 
 
 def fields_of(record: Record) -> dict[str, Any]:

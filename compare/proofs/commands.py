@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import ExitStack
 from typing import Any
 
-from compare.choices import check_names
+from compare.choices import check_names, refuse_doubles
 from shared.command_line import (
+    FolderPath,
     InputPath,
     OutputPath,
+    add_machine_flags,
     add_output,
+    natural,
     output,
     positive,
 )
 from shared.contract import FRAMEWORKS
+from shared.errors import LockstepError
 from shared.output import PAGE
+from shared.recipes import DOCUMENTED_FIELDS
+from shared.specification import add_specification_flags, given_flags, specification_from_flags
 
 
 def register(commands: Any) -> None:
@@ -44,6 +51,46 @@ def register(commands: Any) -> None:
     )
     portability.set_defaults(run=_portability)
 
+    witnesses = commands.add_parser(
+        "witnesses",
+        help="hold every framework that is told to act like another against that one's own code",
+        description="Each framework's own code is trained with the values of its documentation (--recipe idiomatic), "
+        "and every framework with --like it. Their test accuracies should be the same but for the seeds. What is "
+        "finished is not trained again.",
+    )
+    witnesses.add_argument(
+        "--frameworks", nargs="+", default=list(FRAMEWORKS), metavar="NAME", help="default: all four"
+    )
+    witnesses.add_argument(
+        "--seeds", nargs="+", type=natural, default=[0, 1, 2, 3, 4], metavar="N", help="default: 0 1 2 3 4"
+    )
+    witnesses.add_argument(
+        "--runs", type=FolderPath, default=FolderPath("runs/studies"), metavar="DIR", help="default: runs/studies"
+    )
+    add_output(witnesses, "default: runs/witnesses.json", default=OutputPath("runs/witnesses.json"))
+    add_machine_flags(witnesses)
+    witnesses.add_argument("--jobs", type=positive, default=1, metavar="N", help="trainings side by side; default: 1")
+    add_specification_flags(witnesses, without=("recipe", "like", "seed"))
+    witnesses.set_defaults(run=_witnesses)
+
+    fates = commands.add_parser(
+        "fates",
+        help="follow one training in every framework: where they part, and whether rounding explains it",
+        description="Each array is compared with the NumPy reference in float64 after many steps, beside the same "
+        "reference in float32. Where a maximum is pooled, the same is trained with the mean too: rounding decides "
+        "between outputs that tie. Writes fates.json, fates.md and fates.svg.",
+    )
+    fates.add_argument("--frameworks", nargs="+", default=list(FRAMEWORKS), metavar="NAME", help="default: all four")
+    fates.add_argument(
+        "--steps", type=positive, metavar="N", help="train this many, or a few more; default: as the preset says"
+    )
+    fates.add_argument(
+        "--out", type=FolderPath, default=FolderPath("runs/fates"), metavar="DIR", help="default: runs/fates"
+    )
+    add_specification_flags(fates, without=("recipe",))
+    # Not quick, which takes the reference a quarter of an hour.
+    fates.set_defaults(run=_fates, preset="smoke")
+
 
 def _parity(arguments: argparse.Namespace) -> int:
     from compare.proofs.parity import run_parity
@@ -58,3 +105,40 @@ def _portability(arguments: argparse.Namespace) -> int:
 
     with output(arguments, arguments.experiment / "portability.json", PAGE) as place:
         return 0 if run_portability(arguments.experiment, arguments.reviews, place, arguments.train) else 1
+
+
+def _witnesses(arguments: argparse.Namespace) -> int:
+    from compare.grid.driver import machine_flags
+    from compare.proofs.witnesses import run_witnesses
+
+    check_names(arguments.frameworks, ())
+    refuse_doubles("--seeds", arguments.seeds)
+    for name in given_flags(arguments):
+        if name in DOCUMENTED_FIELDS:
+            flag = name.replace("_", "-")
+            raise LockstepError(f"--{flag}: here each framework's documentation decides on it; leave it out")
+    specification = specification_from_flags(arguments)
+    with output(arguments, arguments.out, PAGE) as place:
+        same = run_witnesses(
+            arguments.runs,
+            specification,
+            arguments.frameworks,
+            arguments.seeds,
+            place,
+            jobs=arguments.jobs,
+            machine=machine_flags(arguments.device, arguments.threads, arguments.jobs),
+        )
+    return 0 if same else 1
+
+
+def _fates(arguments: argparse.Namespace) -> int:
+    from compare.proofs.fates import run_fates
+
+    check_names(arguments.frameworks, ())
+    with ExitStack() as stack:
+        places = {
+            suffix: stack.enter_context(output(arguments, arguments.out / f"fates{suffix}", PAGE))
+            for suffix in (".json", ".md", ".svg")
+        }
+        same = run_fates(arguments.frameworks, specification_from_flags(arguments), arguments.steps, places)
+    return 0 if same else 1

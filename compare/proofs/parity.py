@@ -26,6 +26,7 @@ from shared.differences import largest, largest_difference, refuse_non_finite, r
 from shared.files import save_page
 from shared.loading import load_corpus
 from shared.output import Output
+from shared.recipes import DOCUMENTED, documented
 from shared.runs import this_commit, this_machine
 from shared.specification import ARCHITECTURES, POOLINGS, Specification, preset
 from shared.terminal import console
@@ -77,6 +78,10 @@ class Case:
     spatial_dropout: float = 0.0
     recurrent_dropout: float = 0.0
     class_weights: str = "none"
+    reprojection: bool = False
+    second_bias: bool = False
+    embedding_dropout: float = 0.0
+    token_dropout: float = 0.0
 
     def __str__(self) -> str:
         return f"{self.architecture}-{self.pooling}-{self.layers}-{self.lengths}{_other_than_default(self)}"
@@ -97,6 +102,10 @@ class Case:
             recurrent_dropout=self.recurrent_dropout,
             head=self.head,
             class_weights=self.class_weights,
+            reprojection=self.reprojection,
+            second_bias=self.second_bias,
+            embedding_dropout=self.embedding_dropout,
+            token_dropout=self.token_dropout,
             vocabulary_size=WORDS,
             max_length=max(LENGTHS[self.lengths]),
         )
@@ -104,8 +113,17 @@ class Case:
 
 def _other_than_default(case: Case | Training) -> str:
     """Return the fields in which a case is not like most, for its name."""
-    values = [(one, getattr(case, one.name)) for one in fields(case)]
-    return "".join(f"-{one.name}-{value}" for one, value in values if one.default not in (MISSING, value))
+    values = {one.name: getattr(case, one.name) for one in fields(case)}
+    usual = {one.name: one.default for one in fields(case)}
+    also = dict(values.pop("also", ()))
+    differing = {name: value for name, value in values.items() if usual[name] not in (MISSING, value)} | also
+    return "".join(f"-{name}-{value}" for name, value in differing.items())
+
+
+def _with_everything(architecture: str, lengths: str) -> Case:
+    """Return a case in which everything that a field can put into the model is there at once."""
+    also = {"reprojection": True, "second_bias": architecture != "gru", "embedding_dropout": 0.3, "token_dropout": 0.2}
+    return Case(architecture, "ends", 2, lengths, 2, "softmax", 0.3, 0.3, **also)  # type: ignore[arg-type]
 
 
 # Every architecture, pooling, depth and padding; then a head, a mask or weights, where that has an equation of its own.
@@ -117,6 +135,11 @@ CASES = (
     *(Case(name, "concat", layers, "random", recurrent_dropout=0.4) for name, layers in product(ARCHITECTURES, (1, 2))),
     *(Case(name, "last", 1, "random", classes, class_weights="balanced") for name, classes in product(FOUR, (2, 5))),
     *(Case(name, "concat", 2, lengths, 2, "sigmoid", 0.3, 0.3, "balanced") for name, lengths in product(FOUR, LENGTHS)),
+    *(Case(name, "last", 2, "random", reprojection=True) for name in FOUR),
+    *(Case(name, "mean", 2, "random", second_bias=True) for name in ("rnn", "birnn", "lstm", "bilstm")),
+    *(Case(name, "last", 1, "random", embedding_dropout=0.4) for name in FOUR),
+    *(Case(name, "last", 1, "random", token_dropout=0.4) for name in FOUR),
+    *(_with_everything(name, lengths) for name, lengths in product(FOUR, LENGTHS)),
 )
 
 
@@ -144,6 +167,7 @@ class Training:
     spatial_dropout: float = 0.0
     recurrent_dropout: float = 0.0
     class_weights: str = "none"
+    also: tuple[tuple[str, Any], ...] = ()  # more fields of the specification
 
     def __str__(self) -> str:
         return f"{self.architecture}{_other_than_default(self)}"
@@ -151,20 +175,31 @@ class Training:
     @property
     def specification(self) -> Specification:
         """The smoke preset's model on fewer reviews."""
-        return preset("smoke").replaced(
-            architecture=self.architecture,
-            pooling="mean" if self.word_dropout else "concat",
-            dropout=self.dropout,
-            word_dropout=self.word_dropout,
-            spatial_dropout=self.spatial_dropout,
-            recurrent_dropout=self.recurrent_dropout,
-            head=self.head,
-            class_weights=self.class_weights,
-            weight_averaging=1.0 if self.word_dropout else 0.0,
-            batch_size=20,
-            epochs=1,
-            gradient_clipping=0.5,
+        return (
+            preset("smoke")
+            .replaced(
+                architecture=self.architecture,
+                pooling="mean" if self.word_dropout else "concat",
+                dropout=self.dropout,
+                word_dropout=self.word_dropout,
+                spatial_dropout=self.spatial_dropout,
+                recurrent_dropout=self.recurrent_dropout,
+                head=self.head,
+                class_weights=self.class_weights,
+                weight_averaging=1.0 if self.word_dropout else 0.0,
+                batch_size=20,
+                epochs=1,
+                gradient_clipping=0.5,
+            )
+            .replaced(**dict(self.also))
         )
+
+
+def like(framework: str, architecture: str) -> tuple[tuple[str, Any], ...]:
+    """Return what a framework's documentation writes, but for the size of a batch: a hundred steps are compared."""
+    written = documented(framework, preset("smoke").replaced(architecture=architecture)).model_dump()
+    fields = {name: written[name] for name in DOCUMENTED[framework] if name not in ("batch_size", "padding")}
+    return tuple(sorted(fields.items()))
 
 
 TRAININGS = (
@@ -176,6 +211,8 @@ TRAININGS = (
         for name in ("lstm", "bigru")
     ),
     *(Training(name, classes=5, class_weights="balanced") for name in ("lstm", "gru")),
+    # Every optimizer, schedule and array that a framework's documentation asks for.
+    *(Training(name, also=like(framework, name)) for name in ("lstm", "gru") for framework in DOCUMENTED),
 )
 
 
@@ -204,21 +241,29 @@ SHORT = Proof(
         Case("bigru", "concat", 2, "random", recurrent_dropout=0.4),
         Case("gru", "last", 1, "random", 5, class_weights="balanced"),
         Case("bilstm", "concat", 2, "random", 2, "sigmoid", 0.3, 0.3, "balanced"),
+        _with_everything("bilstm", "random"),
     ),
     # In the second the weights of all steps are averaged, which hides a step of another size; the others show it.
     (
         Training("lstm", dropout=0.3),
         Training("lstm", dropout=0.3, word_dropout=0.3),
         Training("lstm", classes=5, class_weights="balanced"),
+        Training("lstm", also=like("fastai", "lstm")),
+        Training("lstm", also=like("flair", "lstm")),
     ),
 )
 
 
-def random_weights(specification: Specification, vocabulary_size: int, seed: int = 0, classes: int = 2) -> Weights:
-    """Weights in which nothing is zero: random biases show a swapped gate or a lost bias."""
+def random_weights(
+    specification: Specification, vocabulary_size: int, seed: int = 0, classes: int = 2, *, training: bool = False
+) -> Weights:
+    """Weights in which nothing is zero: random biases show a swapped gate or a lost bias.
+
+    For `training` they have the arrays that only training needs too (see `shared.weights.shapes`).
+    """
     generator = np.random.default_rng(seed)
     weights = {}
-    for name, shape in shapes(specification, vocabulary_size, classes).items():
+    for name, shape in shapes(specification, vocabulary_size, classes, training=training).items():
         scale = 0.5 if name.endswith("bias") or name == "embedding" else 1.5 / np.sqrt(shape[0])
         weights[name] = (generator.standard_normal(shape) * scale).astype(np.float32)
     return weights
@@ -351,7 +396,7 @@ def _table(largest: dict[str, Differences], title: str) -> Table:
 def _inputs(case: Case) -> tuple[Specification, Weights, EncodedReviews, Masks]:
     specification, reviews = case.specification, random_reviews(LENGTHS[case.lengths], classes=case.classes)
     masks = Batches(reviews, specification).masks(0, 0, reviews.padded(np.arange(len(reviews))))
-    return specification, random_weights(specification, WORDS, classes=case.classes), reviews, masks
+    return specification, random_weights(specification, WORDS, classes=case.classes, training=True), reviews, masks
 
 
 @lru_cache
@@ -368,7 +413,7 @@ def _reference_probabilities(case: Case) -> np.ndarray:
 def _training_inputs(training: Training, reviews: int) -> Iterator[Any]:
     corpus, specification = load_corpus(training.specification), training.specification
     yield specification
-    yield random_weights(specification, len(corpus.vocabulary), classes=training.classes)
+    yield random_weights(specification, len(corpus.vocabulary), classes=training.classes, training=True)
     yield _labelled(corpus.train.take(np.arange(reviews)), training.classes)
     yield _labelled(corpus.validation.take(np.arange(200)), training.classes)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from compare.formats import Parity, Portability
+from compare.formats import Parity, Portability, Witness, Witnesses
 from compare.names import ARCHITECTURE_TITLES, TITLES
 from compare.tables import Cell, Column, Row, Table
 from shared.differences import largest, within
@@ -96,3 +97,44 @@ def _opened(
             f"{scientific(portability.tolerance)} is allowed. A cross: more than that.",
         ),
     )
+
+
+WITNESS_MARKS = {"same": "", "unclear": " ?", "different": " ✗"}
+
+
+def witnesses_table(witnesses: Witnesses) -> Table:
+    """Who acts like whom: the difference of accuracy from the own code of the one that is imitated."""
+    likes = list(dict.fromkeys(row.like for row in witnesses.rows))
+    found = {(row.framework, row.like): row for row in witnesses.rows}
+    accuracy = {name: Column(name, f"like {TITLES[name]}", unit="points", form="+.2f", scale=100) for name in likes}
+    shown = Column("own", "", form=".2f", scale=100)
+    own = [shown.cell(_mean_own(next(row for row in witnesses.rows if row.like == like))) for like in likes]
+    rows = [Row((Cell("its own code, accuracy in %"), *own))]
+    for framework in dict.fromkeys(row.framework for row in witnesses.rows):
+        cells = [_witness_cell(accuracy[like], found.get((framework, like))) for like in likes]
+        rows.append(Row((Cell(TITLES[framework]), *cells), {"framework": framework}))
+    seeds = sorted({seed for row in witnesses.rows for seed in row.seeds})
+    return Table(
+        "witnesses",
+        "Every framework told to act like another, against that one's own code",
+        (Column("framework", f"{ARCHITECTURE_TITLES[witnesses.architecture]} in", "text"), *accuracy.values()),
+        rows,
+        (
+            f"Difference of test accuracy; in brackets 95 % t-intervals over the seeds {', '.join(map(str, seeds))}, "
+            f"taken seed by seed. {witnesses.sizes['train']:,} reviews to train on, {witnesses.sizes['test']:,} "
+            "to test.",
+            f"A question mark: the interval reaches beyond {100 * witnesses.tolerance:g} point, so more seeds would be "
+            "needed. A cross: it does, and 0 is not in it.",
+        ),
+    )
+
+
+def _mean_own(row: Witness) -> float:
+    return sum(row.own_accuracies) / len(row.own_accuracies)
+
+
+def _witness_cell(column: Column, row: Witness | None) -> Cell:
+    if row is None:
+        return column.cell(None)
+    cell = column.cell(row.difference.mean, row.difference.low, row.difference.high)
+    return replace(cell, text=cell.text + WITNESS_MARKS[row.verdict])

@@ -6,12 +6,13 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from compare.grid.reuse import DATA_FIELDS, IDIOMATIC_FIELDS, fields_of
+from compare.grid.reuse import DATA_FIELDS, fields_of
 from compare.report.comparable import CELL_FIELDS
 from compare.report.form import Scalar, Setting
-from shared.contract import FRAMEWORKS
+from shared.contract import DECIDED_FIELDS, FRAMEWORKS
+from shared.recipes import DOCUMENTED, DOCUMENTED_FIELDS
 from shared.runs import Record
-from shared.specification import LOCKSTEP_FIELDS, PRESETS, Specification, flags_of, specification_of
+from shared.specification import PRESETS, Specification, flags_of, specification_of
 from shared.tasks import task_of
 
 
@@ -20,9 +21,11 @@ def settings_of(networks: Sequence[Record]) -> list[Setting]:
     firsts: dict[str, Record] = {}
     for record in networks:
         firsts.setdefault(f"{record.framework}/{record.architecture}", record)
-    ignored = {*CELL_FIELDS, *(LOCKSTEP_FIELDS if networks[0].recipe == "idiomatic" else ())}
+    # Idiomatic runs from before there was an optimizer among the fields had other values than they say in these.
+    early = networks[0].recipe == "idiomatic" and any("optimizer" not in one.specification for one in networks)
+    ignored = {*CELL_FIELDS, *(DECIDED_FIELDS if early else ())}
     found = []
-    if any(record.optimizer for record in networks):
+    if early and any(record.optimizer for record in networks):
         values: dict[str, Scalar] = {name: record.optimizer for name, record in firsts.items()}
         found.append(_setting("optimizer", "what changes the weights", "", values))
     for name, field in Specification.model_fields.items():
@@ -52,11 +55,13 @@ def commands_of(experiment: Path, networks: Sequence[Record], baselines: bool) -
 def _given(record: Record) -> dict[str, object]:
     """Return the flags that ask for what a record has: the nearest preset, and the fields that differ from it."""
     values = fields_of(record)
-    free = {*CELL_FIELDS, *(IDIOMATIC_FIELDS | set(LOCKSTEP_FIELDS) if record.recipe == "idiomatic" else ())}
+    free = {*CELL_FIELDS, *(DOCUMENTED_FIELDS | {"batch_parts"} if record.recipe == "idiomatic" else ())}
     task = task_of(values["data"])
     choices: list[dict[str, object]] = [{"preset": name} for name in PRESETS]
     if task and task[0].presets:
         choices = [{"task": task[0].name, "preset": name} for name in task[0].presets]
+    if record.recipe == "lockstep":
+        choices += [{**choice, "like": framework} for choice in choices for framework in DOCUMENTED]
     nearest: dict[str, object] | None = None
     for choice in choices:
         base = specification_of({**choice, "architecture": record.architecture}).model_dump()

@@ -21,6 +21,7 @@ from shared.errors import LockstepError
 from shared.output import PAGE
 from shared.specification import (
     add_specification_flags,
+    flags_of,
     given_flags,
     specification_from_flags,
 )
@@ -35,9 +36,15 @@ def register(commands: Any) -> None:
         study = commands.add_parser(name, help=described)
         study.add_argument("--framework", default="pytorch", metavar="NAME", help="that trains; default: pytorch")
         study.add_argument("--rungs", nargs="+", default=[], metavar="NAME", help="default: all")
-        study.add_argument("--seeds", nargs="+", type=natural, default=[0, 1, 2], metavar="N", help="default: 0 1 2")
         study.add_argument(
-            "--out", type=FolderPath, default=FolderPath("runs") / name, metavar="DIR", help=f"default: runs/{name}"
+            "--seeds", nargs="+", type=natural, default=[0, 1, 2, 3, 4], metavar="N", help="default: 0 1 2 3 4"
+        )
+        study.add_argument(
+            "--out",
+            type=FolderPath,
+            default=FolderPath("runs/studies"),
+            metavar="DIR",
+            help="of the runs, which all studies share, and of what is written; default: runs/studies",
         )
         add_machine_flags(study)
         study.add_argument("--jobs", type=positive, default=1, metavar="N", help="rungs side by side; default: 1")
@@ -90,7 +97,9 @@ def register(commands: Any) -> None:
 
 def _ladder(arguments: argparse.Namespace) -> int:
     from compare.grid.driver import machine_flags
-    from compare.studies.ladder import DEFAULTS, ablation, run_ladder, rungs_of
+    from compare.grid.reuse import DATA_FIELDS
+    from compare.studies.ladder import run_ladder
+    from compare.studies.rungs import DEFAULTS, ablation, rungs_of
 
     module_name(arguments.framework)
     refuse_doubles("--seeds", arguments.seeds)
@@ -100,6 +109,9 @@ def _ladder(arguments: argparse.Namespace) -> int:
         study = ablation(arguments.start_from or "none", arguments.pseudo_labels or "none")
         arguments.start_from = arguments.pseudo_labels = None
     specification = specification_from_flags(arguments)
+    # Of the data the table has a line of its own.
+    chosen = {name: value for name, value in given_flags(arguments).items() if name not in DATA_FIELDS}
+    study = study.from_there(flags_of(chosen))
     failed = run_ladder(
         arguments.out,
         study,
@@ -107,7 +119,6 @@ def _ladder(arguments: argparse.Namespace) -> int:
         arguments.framework,
         arguments.seeds,
         rungs_of(specification, arguments.framework, arguments.rungs, study),
-        given=given_flags(arguments),
         machine=machine_flags(arguments.device, arguments.threads, arguments.jobs),
         jobs=arguments.jobs,
     )

@@ -1,4 +1,4 @@
-"""The tables of the studies: speed, reading, ladders of switches, and what the lessons measured."""
+"""The tables of the other studies: speed, reading, and what the lessons measured."""
 
 from __future__ import annotations
 
@@ -10,10 +10,6 @@ from compare.tables import Cell, Column, Row, Table
 
 CELL_TITLE = Column("model", "Model", "text")
 ONE_THREAD = Column("model", "one thread", "text")
-ACCURACY = Column("accuracy", "test accuracy", unit="%", form=".1f", scale=100, data_unit="share")
-DIFFERENCE = Column("difference", "difference", unit="points", form="+.2f", scale=100, data_unit="share")
-LOSS_DIFFERENCE = Column("log_loss_difference", "of log loss", form="+.3f")
-SPEED_RATIO = Column("speed_ratio", "speed", form=".2f", suffix="×")
 # Rank correlations and accuracies of word vectors; what they are called in `shared.vectors.evaluation`.
 VECTOR_TASKS = ("WordSim-353", "SimLex-999", "all analogies")
 SHOWN_SCORES = (*VECTOR_TASKS, "semantic analogies", "syntactic analogies", "family")
@@ -32,13 +28,6 @@ def _quartiles(column: Column, values: dict[str, float] | None) -> Cell:
     if values is None:
         return column.cell(None)
     return column.cell(values["median"], values["low"], values["high"])
-
-
-def _interval(column: Column, interval: dict[str, Any] | None) -> Cell:
-    """Return a mean and its interval; the recipe itself has none, and its place is empty."""
-    if interval is None:
-        return Cell("")
-    return column.cell(interval["mean"], interval["low"], interval["high"])
 
 
 def speed_table(benchmark: dict[str, Any]) -> Table:
@@ -173,57 +162,6 @@ def reading_table(benchmark: dict[str, Any]) -> Table:
             )
             for row in benchmark["reading"]["rows"]
         ],
-    )
-
-
-def ladder_table(ladder: dict[str, Any]) -> Table:
-    """What each switch is worth, rung by rung."""
-    base = ladder["rungs"][0]["name"]
-    columns = (
-        Column("switched", "what is switched", "text"),
-        Column("whose", ladder.get("heading", "whose"), "text"),
-        *(ACCURACY, DIFFERENCE, LOSS_DIFFERENCE, SPEED_RATIO),
-    )
-    return Table("ladder", "What each switch is worth", columns, [_ladder_row(rung, base) for rung in ladder["rungs"]])
-
-
-def _ladder_row(rung: dict[str, Any], base: str) -> Row:
-    itself = rung.get("accuracy_difference") is None
-    against = "" if itself or rung["against"] == base else f" (against: {rung['against_title']})"
-    return Row(
-        (
-            Cell(rung["title"] + against, style="emphasis" if itself else ""),
-            Cell("" if itself else rung["whose"]),
-            *_rung(rung),
-        )
-    )
-
-
-def _rung(rung: dict[str, Any]) -> tuple[Cell, Cell, Cell, Cell]:
-    accuracies = rung["accuracy_of_seeds"]
-    return (
-        ACCURACY.cell(sum(accuracies) / len(accuracies)),
-        _interval(DIFFERENCE, rung.get("accuracy_difference")),
-        _interval(LOSS_DIFFERENCE, rung.get("log_loss_difference")),
-        _interval(SPEED_RATIO, rung.get("speed_ratio")),
-    )
-
-
-def rungs_table(ladder: dict[str, Any]) -> Table:
-    """The same by the names that ``--rungs`` takes."""
-    return Table(
-        "rungs",
-        f"{ladder['framework']} {ladder['architecture']}: {ladder['title']}",
-        (
-            Column("rung", "rung", "text"),
-            Column("against", "against", "text"),
-            *(ACCURACY, DIFFERENCE, LOSS_DIFFERENCE, SPEED_RATIO),
-        ),
-        [
-            Row((Cell(rung["name"]), Cell("" if place == 0 else rung["against"]), *_rung(rung)))
-            for place, rung in enumerate(ladder["rungs"])
-        ],
-        ("In brackets: 95 % t-intervals over the seeds.",),
     )
 
 

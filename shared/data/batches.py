@@ -22,7 +22,10 @@ LIKE_LENGTH = 0.8
 
 # Which dropout a mask is of, and what sets its generator apart from the others'.
 FEATURES, WORDS, CHANNELS, STATES = "features", "words", "channels", "states"
-GENERATORS = {FEATURES: (), WORDS: (1,), CHANNELS: (2,), STATES: (3,)}
+PLACES, NUMBERS = "places", "numbers"
+GENERATORS = {FEATURES: (), WORDS: (1,), CHANNELS: (2,), STATES: (3,), PLACES: (4,), NUMBERS: (5,)}
+# What the word vectors of a batch are multiplied by, in this order.
+VECTOR_MASKS = (WORDS, CHANNELS, PLACES, NUMBERS)
 
 Masks = dict[str, np.ndarray]
 
@@ -40,8 +43,10 @@ class Batch:
     masks : dict of str to <float32> array
         What is multiplied by 0 or ``1 / (1 - rate)``: always the pooled ``features``, ``[batch, features]``; and,
         where the specification has such a dropout, the ``words``' vectors, ``[batch, time, 1]``, their
-        ``channels``, ``[batch, 1, embedding]``, and the ``states`` that a step gets from the one before it,
-        ``[batch, state_size]``: of every layer its directions side by side, in canonical order.
+        ``channels``, ``[batch, 1, embedding]``, those at some ``places``, ``[batch, time, 1]``, single ``numbers`` of
+        them, ``[batch, time, embedding]``, and the ``states`` that a step gets from the one before it,
+        ``[batch, state_size]``: of every layer its directions side by side, in canonical order. What is left at
+        ``places`` is multiplied by 1, as in Flair's WordDropout.
     """
 
     tokens: np.ndarray
@@ -49,18 +54,47 @@ class Batch:
     masks: Masks
 
 
+def _shuffled(generator: np.random.Generator, lengths: np.ndarray, size: int) -> np.ndarray:
+    return generator.permutation(len(lengths))
+
+
+def _like_length(generator: np.random.Generator, lengths: np.ndarray, size: int) -> np.ndarray:
+    shuffled = generator.permutation(len(lengths))
+    run = np.arange(len(shuffled)) // (size * BATCHES_SORTED_TOGETHER)
+    by_length = shuffled[np.lexsort((lengths[shuffled], run))]
+    whole = len(by_length) // size
+    batches = by_length[: whole * size].reshape(whole, size)
+    return np.concatenate([generator.permutation(batches).reshape(-1), by_length[whole * size :]])
+
+
+def _sorted_dl(generator: np.random.Generator, lengths: np.ndarray, size: int) -> np.ndarray:
+    """As ``SortedDL.shuffle_fn`` of fastai 2.8 does it: the longest review first, so that memory runs out at once."""
+    shuffled = generator.permutation(len(lengths))
+    longest = np.flatnonzero(shuffled == np.argmax(lengths))[:1]
+    shuffled[:1], shuffled[longest] = shuffled[longest], shuffled[:1].copy()
+    run = np.arange(len(shuffled)) // (size * BATCHES_SORTED_TOGETHER)
+    by_length = shuffled[np.lexsort((-lengths[shuffled], run))]
+    ends = -(-len(by_length) // size) * size - size  # where the last batch begins
+    between = by_length[size : max(size, ends)].reshape(-1, size)
+    return np.concatenate([by_length[:size], generator.permutation(between).reshape(-1), by_length[max(size, ends) :]])
+
+
+ORDERS = {"like_length": _like_length, "shuffled": _shuffled, "sorted_dl": _sorted_dl}
+
+
 class Batches:
     """All training batches of a run, as a function of (seed, epoch).
 
-    Within an epoch every review comes once. Every batch has ``batch_size`` reviews except that the
-    last may be smaller, so cutting :meth:`order` into pieces of ``batch_size`` gives the batches.
+    Within an epoch every review comes once, but for those of a last batch that ``drop_last`` leaves out. Every batch
+    has ``batch_size`` reviews except that the last may be smaller, so cutting :meth:`order` into pieces of
+    ``batch_size`` gives the batches.
 
     Parameters
     ----------
     reviews : EncodedReviews
         Training reviews.
     specification : Specification
-        ``batch_size``, ``batch_order``, ``seed``, the rates of dropout and the sizes of what is dropped.
+        ``batch_size``, ``batch_order``, ``drop_last``, ``seed``, the rates of dropout and the sizes of what is dropped.
     """
 
     def __init__(self, reviews: EncodedReviews, specification: Specification) -> None:
@@ -69,7 +103,7 @@ class Batches:
         self._orders: dict[int, np.ndarray] = {}  # of the epoch that is under way
 
     def __len__(self) -> int:
-        return -(-len(self.reviews) // self.specification.batch_size)
+        return self.specification.batches_of(len(self.reviews))
 
     @property
     def epochs(self) -> int:
@@ -77,18 +111,10 @@ class Batches:
         return self.specification.epochs_of(len(self))
 
     def order(self, epoch: int) -> np.ndarray:
-        """Return the rows of all reviews in the order of training, ``<int64>[reviews]``."""
-        size = self.specification.batch_size
+        """Return the rows in the order of training, ``<int64>[reviews]``, without those that are left out."""
         generator = np.random.default_rng([self.specification.seed, epoch])
-        shuffled = generator.permutation(len(self.reviews))
-        if self.specification.batch_order == "shuffled":
-            return shuffled
-        lengths = self.reviews.lengths[shuffled]
-        run = np.arange(len(shuffled)) // (size * BATCHES_SORTED_TOGETHER)
-        by_length = shuffled[np.lexsort((lengths, run))]
-        whole = len(by_length) // size
-        batches = by_length[: whole * size].reshape(whole, size)
-        return np.concatenate([generator.permutation(batches).reshape(-1), by_length[whole * size :]])
+        order = ORDERS[self.specification.batch_order](generator, self.reviews.lengths, self.specification.batch_size)
+        return order[: len(self) * self.specification.batch_size]
 
     def masks(self, epoch: int, number: int, tokens: np.ndarray) -> Masks:
         """Return all masks of one batch (see `Batch`).
@@ -114,6 +140,10 @@ class Batches:
         masks = {FEATURES: kept(FEATURES, wanted.dropout, reviews, wanted.features)}
         if wanted.word_dropout:
             masks[WORDS] = kept(WORDS, wanted.word_dropout, wanted.vocabulary_size)[tokens, None]
+        if wanted.token_dropout:
+            masks[PLACES] = np.sign(kept(PLACES, wanted.token_dropout, *tokens.shape, 1))
+        if wanted.embedding_dropout:
+            masks[NUMBERS] = kept(NUMBERS, wanted.embedding_dropout, *tokens.shape, wanted.embedding_size)
         if wanted.spatial_dropout:
             masks[CHANNELS] = kept(CHANNELS, wanted.spatial_dropout, reviews, 1, wanted.embedding_size)
         if wanted.recurrent_dropout:

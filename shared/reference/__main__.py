@@ -17,22 +17,20 @@ def load() -> Implementation:
     """Return the reference as if it were a fifth framework."""
     import numpy as np
 
-    from shared.reference.model import DECIDED_FIELDS, build, idiomatic
+    from shared.reference.model import build
     from shared.reference.training import configure, forward_and_backward, predict_probabilities, train
     from shared.reference.weights import count_trainable, export_weights
 
     return Implementation(
-        "reference",
-        f"numpy {np.__version__}",
-        configure,
-        idiomatic,
-        DECIDED_FIELDS,
-        build,
-        train,
-        forward_and_backward,
-        predict_probabilities,
-        export_weights,
-        count_trainable,
+        framework="reference",
+        version=f"numpy {np.__version__}",
+        configure=configure,
+        build=build,
+        train=train,
+        forward_and_backward=forward_and_backward,
+        predict_probabilities=predict_probabilities,
+        export_weights=export_weights,
+        count_trainable=count_trainable,
     )
 
 

@@ -11,19 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.data.batches import CHANNELS, FEATURES, STATES, WORDS, Masks
-from shared.errors import LockstepError
+from shared.data.batches import FEATURES, STATES, VECTOR_MASKS, Masks
 from shared.reference.cells import CELLS, State, sigmoid
 from shared.specification import POOLED, Specification
 from shared.weights import Weights
-
-# What the idiomatic recipe leaves to it: see `idiomatic`.
-DECIDED_FIELDS: tuple[str, ...] = ()
-
-
-def idiomatic(specification: Specification) -> Specification:
-    """Refuse: there is no documentation that the reference could follow."""
-    raise LockstepError("recipe: the reference has no documentation of its own to follow; train it in the lockstep one")
 
 
 def build(specification: Specification, weights: Weights) -> SentimentClassifier:
@@ -65,7 +56,9 @@ class SentimentClassifier:
         weights = self.weights
         self.tokens, self.real = tokens, tokens != self.specification.unread_id  # [batch, time]
         self.masks = masks or {}
-        inputs = self._masked(self._masked(weights["embedding"][tokens], WORDS), CHANNELS)  # [batch, time, embedding]
+        inputs = self.vectors = self._masked(weights["embedding"][tokens], *VECTOR_MASKS)  # [batch, time, embedding]
+        if "reprojection.kernel" in weights:
+            inputs = self.vectors @ weights["reprojection.kernel"] + weights["reprojection.bias"]
         self.passes: list[list[_Pass]] = []  # of each layer, of each direction
         for layer in range(self.specification.layers):
             ways = [self._walk(layer, way, inputs) for way in self.specification.directions]
@@ -108,8 +101,18 @@ class SentimentClassifier:
         gradients = {name: np.zeros_like(array) for name, array in self.weights.items()}
         gradients["head.kernel"] = self.features.T @ d_outputs
         gradients["head.bias"] = d_outputs.sum(axis=0)
-        np.add.at(gradients["embedding"], tokens, self._back_to_words(d_outputs, gradients))
+        self.d_vectors = self._back_to_words(d_outputs, gradients)  # [batch, time, embedding]
+        np.add.at(gradients["embedding"], tokens, self.d_vectors)
         return logits, loss, gradients
+
+    def squares_of_places(self) -> np.ndarray:
+        """Return the sums of the squares of each word's gradients at its places, ``<float64>[vocabulary, embedding]``.
+
+        After :meth:`loss_and_gradients`, of its batch.
+        """
+        squares = np.zeros_like(self.weights["embedding"])
+        np.add.at(squares, self.tokens, np.square(self.d_vectors))
+        return squares
 
     def word_vector_gradients(self, d_logits: np.ndarray) -> np.ndarray:
         """Return the gradient of a function of the logits by the word vector in each place, after :meth:`logits`.
@@ -128,9 +131,11 @@ class SentimentClassifier:
         d_outputs = d_logits if self.specification.head == "softmax" else d_logits[:, 1:]
         return self._back_to_words(d_outputs, {})
 
-    def _masked(self, values: np.ndarray, name: str) -> np.ndarray:
-        """Multiply by a mask, or return the values where there is none; its gradient does the same."""
-        return values * self.masks[name] if name in self.masks else values
+    def _masked(self, values: np.ndarray, *names: str) -> np.ndarray:
+        """Multiply by the masks of these names, as far as there are any; its gradient does the same."""
+        for name in names:
+            values = values * self.masks[name] if name in self.masks else values
+        return values
 
     def _state_mask(self, layer: int, way: str) -> np.ndarray:
         """Factors for the state of one direction of one layer, ``[batch, hidden]``, or ``[1, 1]`` of 1."""
@@ -157,7 +162,8 @@ class SentimentClassifier:
         cell, hidden = CELLS[self.specification.cell], self.specification.hidden_size
         recurrent, mask = self._array(layer, way, "recurrent_kernel"), self._state_mask(layer, way)
         bias = self._array(layer, way, "bias")
-        input_bias, recurrent_bias = bias if bias.ndim == 2 else (bias, 0.0)
+        second = self.weights.get(f"rnn.{layer}.{way}.second_bias", 0.0)
+        input_bias, recurrent_bias = bias if bias.ndim == 2 else (bias, second)
         # a_t = x_t W + b, for all t at once
         a = inputs @ self._array(layer, way, "input_kernel") + input_bias  # [batch, time, gates * hidden]
         batch, time = self.tokens.shape
@@ -197,6 +203,8 @@ class SentimentClassifier:
         if self.specification.cell == "gru":
             d_bias = np.stack([d_bias, d_r.sum(axis=(0, 1))])
         gradients[f"{prefix}.bias"] = d_bias
+        if f"{prefix}.second_bias" in self.weights:
+            gradients[f"{prefix}.second_bias"] = d_bias.copy()
         return d_a @ kernel.T  # [batch, time, in]
 
     def _place(self, way: int, how: str) -> np.ndarray:
@@ -239,7 +247,11 @@ class SentimentClassifier:
             ways = zip(directions, self.passes[layer], d_outputs, strict=True)
             d_inputs = sum((self._walk_back(layer, way, one, d, gradients) for way, one, d in ways), np.zeros(()))
             d_outputs = np.split(d_inputs, len(directions), axis=2) if layer else []
-        return self._masked(self._masked(d_inputs, CHANNELS), WORDS)
+        if "reprojection.kernel" in self.weights:
+            gradients["reprojection.kernel"] = np.einsum("bti,btj->ij", self.vectors, d_inputs, optimize=True)
+            gradients["reprojection.bias"] = d_inputs.sum(axis=(0, 1))
+            d_inputs = d_inputs @ self.weights["reprojection.kernel"].T
+        return self._masked(d_inputs, *VECTOR_MASKS)
 
 
 def _softmax_losses(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.command_line import FilledPath, FolderPath, InputPath, OutputPath
+from shared.frameworks import IMPLEMENTATIONS
 
 ROOT = Path(__file__).parents[2]
 WRITTEN = (OutputPath, FolderPath, FilledPath)
@@ -19,7 +20,7 @@ MODULES = (
     *("compare", "shared.reference", "shared.data", "shared.vectors", "pytorch_impl.pretraining"),
     *("lessons", "lessons.silent_errors", "lessons.training_time", "lessons.word_vectors", "lessons.cleaning_speed"),
 )
-SAME_AS_THE_REFERENCE = ("keras_impl", "pytorch_impl", "flair_impl", "fastai_impl")
+SAME_AS_THE_REFERENCE = IMPLEMENTATIONS
 
 
 class _Found(Exception):  # noqa: N818 (no error)

@@ -10,7 +10,7 @@ from random import Random
 from tests.attack.commands import WRITTEN, actions, name_of
 from tests.attack.harness import FAILED, FINE, REFUSED, Case, Scene, check_kept, check_manners, snapshot
 from tests.attack.materials import PREDICT, TEXT, TRAIN, TRAINING
-from tests.attack.outputs import GRID, STUDY
+from tests.attack.outputs import EXPLAINED, GRID, STUDY
 
 VALUES = (
     *("", " ", "0", "-1", "-0", "1e400", "-1e400", "nan", "inf", "-inf", "1e-400", "0.5", "1.5", "1_000", "+1", "0x10"),
@@ -80,16 +80,20 @@ BASES: dict[tuple[str, str], tuple[str, ...]] = {
     ("compare", "run"): ("compare", "run", *GRID, "--runs", "made"),
     ("compare", "ladder"): ("compare", "ladder", *STUDY, "--out", "made"),
     ("compare", "ablation"): ("compare", "ablation", *STUDY, "--out", "made"),
+    ("compare", "explain"): ("compare", "explain", *EXPLAINED, "--out", "made"),
+    ("compare", "diff"): ("compare", "diff", "model", "keras"),
 }
-GRIDS = {("compare", "run"), ("compare", "ladder"), ("compare", "ablation")}
+GRIDS = {("compare", "run"), ("compare", "ladder"), ("compare", "ablation"), ("compare", "explain")}
+# They end with 1 if models differ.
+JUDGES = ("portability", "diff")
 
 
 def _no_cells() -> None:
     """Have a grid start no processes: what it is asked for is what is attacked."""
+    import compare.grid.cells
     import compare.grid.driver
-    import compare.studies.ladder
 
-    for module in (compare.grid.driver, compare.studies.ladder):
+    for module in (compare.grid.driver, compare.grid.cells):
         if hasattr(module, "run_cells"):
             module.run_cells = lambda *_, **__: 1
 
@@ -103,7 +107,7 @@ def _attempt(key: tuple[str, str], flag: str, value: str, scene: Scene) -> None:
         words.append(value)
     before = snapshot(scene.folder)
     done = scene.run(*words, prepare=_no_cells if key in GRIDS else None)
-    check_manners(done, {FINE, REFUSED} | ({FAILED} if key in GRIDS or key[1] == "portability" else set()))
+    check_manners(done, {FINE, REFUSED} | ({FAILED} if key in GRIDS or key[1] in JUDGES else set()))
     after = snapshot(scene.folder)
     # Whatever the flag was, what stood there stands there still.
     made = {name: state for name, state in after.items() if name in before}
@@ -118,7 +122,7 @@ def _positional(key: tuple[str, str], value: str, scene: Scene) -> None:
     words[2] = value
     before = snapshot(scene.folder)
     done = scene.run(*words, prepare=_no_cells if key in GRIDS else None)
-    check_manners(done, {FINE, REFUSED, FAILED} if key[1] == "portability" else {FINE, REFUSED})
+    check_manners(done, {FINE, REFUSED, FAILED} if key[1] in JUDGES else {FINE, REFUSED})
     check_kept(before, {name: state for name, state in snapshot(scene.folder).items() if name in before})
 
 
@@ -135,7 +139,9 @@ def cases(random: Random) -> Iterator[Case]:
             if action.type in WRITTEN and value in (".", "~", ""):
                 continue  # that is for the kind `outputs`
             yield Case(f"{module} {command} {flag} {value[:30]!r}", partial(_attempt, key, flag, value))
-    for key in (("compare", name) for name in ("report", "ensemble", "label", "portability", "convert", "baseline")):
+    for key in (
+        ("compare", name) for name in ("report", "ensemble", "label", "portability", "convert", "baseline", "diff")
+    ):
         for value in random.sample(VALUES, 12):
             if not value.startswith("-"):
                 yield Case(f"compare {key[1]} {value[:30]!r}", partial(_positional, key, value))

@@ -68,7 +68,9 @@ class Writer:
 
 
 GRID = ("--frameworks", "reference", "--architectures", "gru", "--no-baselines", *TRAINING)
-STUDY = ("--framework", "reference", "--rungs", "shuffled", "--seeds", "0", *TRAINING)
+STUDY = ("--framework", "reference", "--rungs", "truncation-head", "--seeds", "0", *TRAINING)
+WITNESSES = ("--frameworks", "pytorch", "--seeds", "0", *TEXT, "--epochs", "1")
+EXPLAINED = ("keras", "pytorch", "--seeds", "0", *TRAINING)
 WRITERS = (
     Writer("shared.reference", "train", "--out", (*TRAIN[2:], "--out", "OUT"), DIRECTORY, own=RUN),
     Writer(
@@ -99,10 +101,22 @@ WRITERS = (
     Writer("compare", "label", "--out", ("experiment", "--out", "OUT"), suffix=".parquet"),
     Writer("compare", "ensemble", "--out", ("experiment", "--out", "OUT"), suffix=".json"),
     Writer("compare", "parity", "--out", ("--out", "OUT"), suffix=".json", quick=False),
+    Writer("compare", "witnesses", "--out", (*WITNESSES, "--out", "OUT"), suffix=".json", quick=False),
+    Writer("compare", "witnesses", "--runs", (*WITNESSES, "--runs", "OUT"), FOLDER, quick=False),
     Writer("compare", "benchmark", "--out", ("--out", "OUT"), suffix=".json", quick=False),
+    Writer(
+        "compare",
+        "fates",
+        "--out",
+        ("--frameworks", "reference", "--out", "OUT"),
+        FOLDER,
+        own="fates.json",
+        quick=False,
+    ),
     Writer("compare", "report", "--out", ("experiment", "--out", "OUT"), FOLDER, own="index.html"),
     Writer("compare", "run", "--runs", (*GRID, "--runs", "OUT"), FOLDER, own="quick", quick=False),
     Writer("compare", "ladder", "--out", (*STUDY, "--out", "OUT"), FOLDER, own="ladder.json", quick=False),
+    Writer("compare", "explain", "--out", (*EXPLAINED, "--out", "OUT"), FOLDER, own="explain.json", quick=False),
     Writer("compare", "ablation", "--out", (*STUDY, "--out", "OUT"), FOLDER, own="ablation.json", quick=False),
     Writer("compare", "docs", "--files", ("results", "--files", "OUT"), "filled", ".md", quick=False),
     Writer("compare", "results", "--out", ("experiment", "--out", "OUT"), suffix=".txt"),

@@ -19,7 +19,7 @@ from shared.history import Silent
 from shared.loading import load_corpus
 from shared.predictions import Predictions, read_predictions
 from shared.specification import Specification
-from shared.weights import Checkpoint, Weights, save_checkpoint
+from shared.weights import Checkpoint, Weights, folded, save_checkpoint
 
 
 def there_and_back(framework: str, specification: Specification, weights: Weights) -> tuple[Weights, int]:
@@ -58,11 +58,11 @@ def train_and_reopen(
     specification = followed(room, specification, given)
     room.configure("auto", None, specification)  # or the generators go on where the training before left them
     corpus = load_corpus(specification)
-    model = room.build(specification, initial_weights(specification, corpus))
-    history = room.train(model, corpus.train, corpus.validation, specification, Silent())
+    model = room.builder(specification)(specification, initial_weights(specification, corpus))
+    history = room.trainer(specification)(model, corpus.train, corpus.validation, specification, Silent())
     reviews = encode_texts(texts, corpus.vocabulary, specification)
     answers = room.predict_probabilities(model, reviews)
-    weights = room.export_weights(model)
+    weights = folded(room.export_weights(model))
     save_checkpoint(checkpoint, Checkpoint(specification, corpus.vocabulary, weights, corpus.class_names))
     again = predict_with_checkpoint(framework, checkpoint, reviews)
     reopened = largest_difference(again, answers)

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 
 from compare.workers import Ask
-from shared.contract import FRAMEWORKS
+from shared.contract import DECIDED_FIELDS, FRAMEWORKS
 from shared.data.corpus import Corpus
 from shared.errors import LockstepError
 from shared.predictions import Predictions, save_predictions
-from shared.specification import LOCKSTEP_FIELDS, RECIPES, Specification
+from shared.specification import RECIPES, Specification
 from tests.conformance import jobs
 from tests.conformance.jobs import Outcome
 
@@ -71,9 +71,12 @@ CHANGED: dict[str, Any] = {
     "initialisation": "pytorch",
     "start_from": "start_from",
     "second_bias": True,
+    "reprojection": True,
     "dropout": 0.6,
     "word_dropout": 0.3,
     "spatial_dropout": 0.3,
+    "embedding_dropout": 0.3,
+    "token_dropout": 0.3,
     "recurrent_dropout": 0.3,
     "head": "sigmoid",
     "recipe": "idiomatic",
@@ -83,36 +86,71 @@ CHANGED: dict[str, Any] = {
     "batch_size": 24,
     "batch_parts": 3,
     "batch_order": "shuffled",
+    "drop_last": True,
     "class_weights": "balanced",
     "loss_reduction": "sum",
+    "optimizer": "sgd",
     "learning_rate": 0.03,
     "schedule": "one_cycle",
+    "weight_decay": 0.3,
+    "momentum": 0.9,
+    "momentum_schedule": "one_cycle",
     "beta_1": 0.5,
     "beta_2": 0.9,
     "epsilon": 0.01,
     "epsilon_place": "before",
+    "repeated_words": "apart",
     "gradient_clipping": 0.05,
     "weight_averaging": 1.0,
+    "evaluation_weights": "best",
 }
 # Where that is a room's own value, or the base's.
 CHANGED_IN: dict[str, dict[str, Any]] = {"idiomatic": {"recipe": "lockstep", "schedule": "linear"}}
+# Where a framework's own value is the one that is tried: then another is refused, and its own changes nothing.
+CHANGED_IN_NATIVE: dict[str, dict[str, Any]] = {
+    "keras": {
+        "repeated_words": "summed",
+        "initialisation": "pytorch",
+        "batch_order": "like_length",
+        "epsilon_place": "after",
+    },
+    "pytorch": {"initialisation": "keras", "second_bias": False, "batch_order": "like_length"},
+    "flair": {
+        "second_bias": False,
+        "reprojection": False,
+        "batch_order": "like_length",
+        "loss_reduction": "mean",
+        "optimizer": "adam",
+        "evaluation_weights": "last",
+    },
+    "fastai": {
+        "second_bias": False,
+        "drop_last": False,
+        "momentum_schedule": "constant",
+        "optimizer": "adam",
+        "weight_decay": 0.3,
+    },
+}
 # What has to be there on both sides for the field to mean anything.
-BESIDE = {"pseudo_labels": ("unlabelled",)}
+BESIDE: dict[str, dict[str, Any]] = {
+    "pseudo_labels": {"unlabelled": "unlabelled"},
+    "momentum": {"optimizer": "sgd"},
+    "drop_last": {"batch_size": 23},
+}
+# The best epoch is not the last one where the steps are too large.
+BESIDE["evaluation_weights"] = {"learning_rate": 0.5, "epochs": 6}
 FILES = ("data", "test_data", "validation_data", "unlabelled", "pseudo_labels", "vectors", "start_from")
 
 # Only these are refused: a room that refused more would pass by doing less.
 REFUSED: dict[tuple[str, str], set[str]] = {
-    ("keras", "lockstep"): {"second_bias"},
-    ("pytorch", "lockstep"): set(),
-    ("flair", "lockstep"): set(),
-    ("fastai", "lockstep"): set(),
-    ("keras", "idiomatic"): {*LOCKSTEP_FIELDS, "pooling"},
-    ("pytorch", "idiomatic"): {*LOCKSTEP_FIELDS, "pooling"},
-    ("flair", "idiomatic"): {*LOCKSTEP_FIELDS, "pooling", "schedule", "beta_1", "beta_2", "epsilon"},
-    ("fastai", "idiomatic"): {*LOCKSTEP_FIELDS, "schedule", "beta_1"},
+    **{(framework, "lockstep"): set() for framework in FRAMEWORKS},
+    ("keras", "idiomatic"): {*DECIDED_FIELDS, "pooling"},
+    ("pytorch", "idiomatic"): {*DECIDED_FIELDS, "pooling"},
+    ("flair", "idiomatic"): {*DECIDED_FIELDS, "pooling", "dropout", "schedule", "beta_1", "beta_2", "epsilon"},
+    ("fastai", "idiomatic"): {*DECIDED_FIELDS, "schedule", "beta_1"},
 }
 # The steps are the same ones: what is kept of them is not, or it is no more than rounding.
-SAME_STEPS = {"weight_averaging", "batch_parts"}
+SAME_STEPS = {"weight_averaging", "evaluation_weights", "batch_parts"}
 # Read otherwise, the table has no column that could be the text: the line says which flag would name it.
 UNREADABLE = {"delimiter", "header"}
 
@@ -221,8 +259,18 @@ def base(train: Train) -> Train:
     return trained
 
 
-def changed_value(name: str, recipe: str, files: Files) -> Any:
-    return str(getattr(files, name)) if name in FILES else CHANGED_IN.get(recipe, {}).get(name, CHANGED[name])
+def beside_of(name: str, recipe: str) -> list[tuple[str, Any]]:
+    """What has to be there for the field to mean anything, as far as it is not refused itself."""
+    return [
+        (other, value) for other, value in BESIDE.get(name, {}).items() if recipe == "lockstep" or other != "optimizer"
+    ]
+
+
+def changed_value(framework: str, name: str, recipe: str, files: Files) -> Any:
+    if name in FILES:
+        return str(getattr(files, name))
+    own = CHANGED_IN_NATIVE[framework] if recipe == "idiomatic" else {}
+    return {**CHANGED, **CHANGED_IN.get(recipe, {}), **own}[name]
 
 
 def test_the_table_has_every_field() -> None:
@@ -243,8 +291,10 @@ def test_nothing_changed_is_the_same(train: Train, base: Train, framework: str, 
 def test_a_field_is_honoured_or_refused(
     train: Train, base: Train, files: Files, framework: str, recipe: str, name: str
 ) -> None:
-    beside = {other: changed_value(other, recipe, files) for other in BESIDE.get(name, ())}
-    change = {name: changed_value(name, recipe, files)}
+    beside = {
+        other: str(getattr(files, value)) if other in FILES else value for other, value in beside_of(name, recipe)
+    }
+    change = {name: changed_value(framework, name, recipe, files)}
     if name in REFUSED[framework, recipe]:
         with pytest.raises(LockstepError, match=name.replace("_", "-")) as error:
             train(framework, recipe, **beside, **change)
@@ -269,7 +319,7 @@ def test_a_value_that_is_the_rooms_own_is_no_reason_to_refuse(train: Train, base
     own = {
         "keras": {"pooling": "last"},
         "pytorch": {"pooling": "last"},
-        "flair": {"pooling": "last", "schedule": "constant"},
+        "flair": {"pooling": "last", "schedule": "plateau"},
         "fastai": {"schedule": "one_cycle"},
     }
     same = train(framework, "idiomatic", **own[framework])
