@@ -32,7 +32,7 @@ CELL_OF_CLASS = {"SimpleRNN": "rnn", "LSTM": "lstm", "GRU": "gru"}
 RECURRENT = (*CELL_OF_CLASS, "Bidirectional")
 CHAINED = ("InputLayer", "Embedding", "SpatialDropout1D", *RECURRENT, "Dropout", "Dense")
 OWN = ("lockstep>Mirror", "lockstep>MaskedPooling", "lockstep>BatchParts")
-OWN_CELLS = ("lockstep>LSTM", "lockstep>GRU")  # Keras' own but for their speed
+OWN_CELLS = ("lockstep>LSTM", "lockstep>GRU", "lockstep>SimpleRNN")  # Keras' own but for speed and a second bias
 LARGEST_CONFIGURATION = 10_000_000  # bytes; a real one has some thousand
 MOST_LAYERS = 1_000  # eight recurrent ones that read both ways, a batch in 64 parts, are some five hundred
 ARRAYS = "model.weights.h5"
@@ -60,6 +60,7 @@ REQUIRED: dict[str, tuple[object, str]] = {
     "go_backwards": (False, "one direction here reads from left to right; train it with Bidirectional instead"),
     "stateful": (False, "no review here knows the one before; build it with stateful=False and copy the weights"),
     "return_state": (False, "only outputs are read here; build it with return_state=False and copy the weights"),
+    "second_bias": (False, "convert the checkpoint of this model instead, which adds the two biases"),
 }
 
 

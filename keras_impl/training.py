@@ -190,9 +190,9 @@ class SGD(keras.optimizers.Optimizer):
             # g <- g + lambda theta, the gradient of lambda / 2 |theta|^2
             gradient = gradient + decay * variable
             squares = None if squares is None else squares + tf.square(decay * variable)
-        self.move(gradient, variable, learning_rate, squares, *moments)
+        self.take_step(gradient, variable, learning_rate, squares, *moments)
 
-    def move(
+    def take_step(
         self,
         gradient: tf.Tensor,
         variable: tf.Variable,
@@ -219,7 +219,7 @@ class Adam(SGD):
 
     moments = ("momentum", "velocity")
 
-    def move(
+    def take_step(
         self,
         gradient: tf.Tensor,
         variable: tf.Variable,

@@ -85,6 +85,7 @@ from shared.cell import initial_weights
 from shared.data.encoded import encode_texts
 from shared.history import Silent
 from shared.loading import load_corpus
+from shared.recipes import DOCUMENTED
 from shared.reference.model import build
 from shared.reference.training import train
 from shared.specification import preset
@@ -499,7 +500,30 @@ claim(
 
 # %% [markdown]
 # A table that shows only the right half would say “choose Keras”. The left half says that there is nothing to choose. So
-# where does the right half come from? Start at the lockstep recipe, switch **one** habit, train with three **seeds** (starting
+# where does the right half come from?
+#
+# Every habit has a name: it is a **field** of the model's specification, and a flag of each of the four programs. What a
+# framework's documentation writes is one value for each of these fields.
+
+# %%
+keras, flair = DOCUMENTED["keras"], DOCUMENTED["flair"]
+differing = [name for name in {**keras, **flair} if keras.get(name) != flair.get(name)]
+for name in differing:
+    print(
+        f"{name:20} Keras {keras.get(name, 'as the preset has it')!s:22} Flair {flair.get(name, 'as the preset has it')}"
+    )
+fields = {name for values in DOCUMENTED.values() for name in values}
+claim(
+    f"Keras' documentation and Flair's differ in {len(differing)} of {len(fields)} fields; the learning rate is one of them",
+    2 < len(differing) < len(fields) and "learning_rate" in differing,
+)
+
+# %% [markdown]
+# So any framework can be told to act like any other: `python -m pytorch_impl train --like keras` takes Keras' values, and
+# PyTorch then trains as Keras' own code does. Given the same random numbers, the two agree up to rounding
+# (`tests/conformance/test_own_code.py` holds them to it): no habit of the right half is left without a name.
+#
+# What is each habit worth? Start at the lockstep recipe, switch **one**, train with several **seeds** (starting
 # points of the random numbers), and switch it back. The project calls the result a ladder, and each habit a rung. All rungs are
 # trained in one framework, PyTorch: so what they show is the habit, and nothing else.
 #
@@ -516,17 +540,18 @@ rungs = {
 NAMES = {
     "learning-rate-1e-3": "learning rate .001 (Keras, PyTorch, fastai)",
     "frozen-vectors": "word vectors stay fixed (Flair)",
-    "last-state": "last state alone (Keras, PyTorch)",
+    "last-state": "last state alone (all but fastai)",
     "truncation-head": "beginnings, not ends (Keras)",
     "second-bias": "a second bias (PyTorch and its kin)",
     "loss-sum": "sum of the losses (Flair)",
     "no-clipping": "no clipping (all but Flair)",
     "batch-size-32": "batches of 32 (Keras, Flair)",
 }
+seeds = len(ladder["rungs"][0]["seeds"])
+said = ", ".join(f"{title} {rungs[name]['mean']:+.1f}" for name, title in NAMES.items())
 with picture(
-    "Eight habits, each switched alone, with 95 % intervals over three seeds. Light bars: the interval holds zero.",
-    "Eight horizontal bars. The learning rate costs 15 points, fixed word vectors 5, small batches gain 3.5; a second bias, "
-    "the sum of losses and clipping are within their intervals of zero.",
+    f"Eight habits, each switched alone, with 95 % intervals over {seeds} seeds. Light bars: the interval holds zero.",
+    f"Eight horizontal bars, in points of accuracy: {said}.",
     width=6,
     height=3.6,
 ) as figure:
@@ -541,6 +566,10 @@ with picture(
     axes.set(xlabel="points of accuracy")
 
 # %%
+claim(
+    f"each bar is a mean over {seeds} seeds, after training on {ladder['data']['sizes']['train']:,} reviews",
+    seeds >= 3 and all(one["seeds"] == ladder["rungs"][0]["seeds"] for one in ladder["rungs"] if one["name"] in NAMES),
+)
 rate, clear = rungs["learning-rate-1e-3"], [name for name, one in rungs.items() if one["low"] > 0 or one["high"] < 0]
 claim(
     f"the learning rate alone moves {rate['mean']:+.1f} points ({rate['low']:.1f} to {rate['high']:.1f})",
@@ -561,8 +590,12 @@ claim(
 # %% [markdown]
 # The bars all begin at zero because every habit was switched **alone, from one starting point**, and they may not be added up:
 # what one habit costs depends on the others, since a low learning rate hurts less where there are more steps, and clipping
-# matters more where losses are summed. The ladder was also measured on fewer reviews than the picture before it. It says what
-# is worth looking at. It is not a bill. And it has no rung for Flair's plain gradient descent (SGD).
+# matters more where losses are summed. The ladder says what is worth looking at. It is not a bill.
+#
+# A bill is what `lockstep explain keras flair` writes. It goes from one set of values to the other, field by field, in many
+# orders, and takes for each field the mean of what it changes. These means (Shapley values) add up to the whole, whatever
+# depends on what; and what is left over, another framework with the same fields, has a line of its own. `lockstep diff A B`
+# says without any training in which fields two runs differ.
 
 # %% [markdown]
 # ## Where the texts disagree, or err
@@ -643,7 +676,9 @@ claim(
 #   {source}`flair_impl/model.py#ReviewEmbeddings`, {source}`fastai_impl/model.py#SentimentClassifier`: the four models.
 # - {source}`shared/weights.py#to_torch_layout`: gate order, kernels and biases for PyTorch.
 # - {source}`compare/proofs/parity.py#Case` and {source}`compare/proofs/portability.py`: the two proofs.
-# - {source}`compare/studies/ladder.py`: the ladder. {source}`lessons/silent_errors.py#CASES`: more mistakes that raise nothing.
+# - {source}`shared/recipes.py#DOCUMENTED`: what each documentation writes. {source}`compare/studies/rungs.py#RUNGS`: the habits
+#   that are switched; {source}`compare/studies/ladder.py` trains them. {source}`compare/explain/shapley.py`: the bill.
+# - {source}`lessons/silent_errors.py#CASES`: more mistakes that raise nothing.
 # - `lockstep parity` and `lockstep portability` measure everything anew.
 #
 # Next: [other data](lesson_13_other_data.ipynb). To judge such tables: [reading a comparison](lesson_15_reading_a_comparison.ipynb).

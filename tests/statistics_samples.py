@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
-from compare.formats import Parity, Portability
+from compare.explain.form import Changed, Explained, ExplainedEnd, Part
+from compare.formats import Interval as OverSeeds
+from compare.formats import OfSeeds, Parity, Portability, Witness, Witnesses
 from compare.report.form import (
     Beside,
     Calibration,
@@ -116,6 +118,67 @@ def sample_pair(first: str, second: str, difference: float, **changed: Any) -> P
     return Pair(**(fields | changed))
 
 
+def sample_explained(text: str = "", **changed: Any) -> Explained:
+    """Return what is worth -6 and +1 point on the way from 88 % to 83 %, in steps of which one is another framework."""
+
+    def worth(mean: float) -> OverSeeds:
+        return OverSeeds(mean=mean, low=mean - 0.005, high=mean + 0.005)
+
+    def end(title: str, framework: str, accuracy: float) -> ExplainedEnd:
+        values = {"accuracy": worth(accuracy), "log_loss": worth(0.3)}
+        return ExplainedEnd(title=f"{title}{text}", framework=framework, native=False, **values)
+
+    def part(name: str, kind: Any, accuracy: float, fields: list[Changed], **more: Any) -> Part:
+        return Part(name=name, kind=kind, fields=fields, accuracy=worth(accuracy), log_loss=worth(-accuracy), **more)
+
+    rate = Changed(name="learning_rate", first=0.001, second=0.1, meaning="of Adam")
+    vectors = Changed(name="vectors", first=f"random{text}", second=None, meaning="words")
+    fields: dict[str, Any] = {
+        "first": end("Keras", "keras", 0.88),
+        "second": end("Flair", "flair", 0.83),
+        "framework": "keras",
+        "seeds": [0, 1],
+        "orders": 2,
+        "exact": True,
+        "accuracy_difference": worth(-0.05),
+        "log_loss_difference": worth(0.05),
+        "interaction_share": 0.25,
+        "parts": [
+            part("learning_rate", "field", -0.06, [rate], early=-0.05, late=-0.07),
+            part("vectors", "field", 0.01, [vectors], early=0.01, late=0.01),
+            part(f"Flair instead of Keras, same fields{text}", "framework", 0.0, []),
+        ],
+        "specification": {"architecture": "lstm", "vectors": f"glove{text}"},
+        "source": f"packaged{text}",
+        "fingerprint": "f" * 64,
+        "sizes": {"train": 1000, "validation": 200, "test": 500},
+        "machine": MACHINE,
+        "cells": [],
+    }
+    return Explained(**(fields | changed))
+
+
+def sample_witnesses() -> Witnesses:
+    """Return one framework that acts like two: as like them as is asked for, and otherwise."""
+    differences: tuple[tuple[str, float, Literal["same", "different"]], ...]
+    differences = (("pytorch", 0.0, "same"), ("flair", 0.05, "different"))
+    rows = [
+        Witness(
+            framework="keras",
+            like=like,
+            seeds=[0, 1],
+            accuracies=[0.8 + mean] * 2,
+            own_accuracies=[0.8] * 2,
+            difference=OfSeeds(mean=mean, low=mean - 0.001, high=mean + 0.001),
+            verdict=verdict,
+        )
+        for like, mean, verdict in differences
+    ]
+    return Witnesses(
+        architecture="lstm", tolerance=0.01, sizes={"train": 1000, "test": 500}, rows=rows, machine=MACHINE, commit="c"
+    )
+
+
 def sample_statistics(text: str = "", **changed: Any) -> Statistics:
     """Return the statistics of two frameworks and two seeds.
 
@@ -187,6 +250,8 @@ def sample_statistics(text: str = "", **changed: Any) -> Statistics:
             machine=MACHINE,
             commit="c",
         ),
+        "witnesses": sample_witnesses(),
+        "explained": (sample_explained(text), sample_explained(text, fingerprint="e" * 64)),
         "settings": (
             Setting(
                 field="learning_rate",

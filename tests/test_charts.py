@@ -39,8 +39,10 @@ from compare.report.form import (
     Statistics,
     Variance,
 )
+from compare.report.waterfall import waterfall_rows
 from shared.runs import Machine, Parameters
 from tests.browser import Opened, chromium, open_page
+from tests.statistics_samples import sample_explained
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -110,6 +112,7 @@ def make_statistics(
             for name in architectures
         ],
         "settings": (),
+        "explained": (sample_explained(), sample_explained(", to a name that is far too long for an axis <b>")),
         "confusions": [_confusion(generator, name, seeds, len(class_names)) for name in names],
         "slices": [
             Slice(
@@ -245,6 +248,7 @@ WHOLE = make_statistics()
 LEFT_OUT = {
     "pairs": ("differences-", "agreement"),
     "variances": ("variances",),
+    "explained": ("explanation",),
     "confusions": ("confusion-",),
     "slices": ("slices-",),
     "calibrations": ("reliability-",),
@@ -422,12 +426,34 @@ def test_no_name_reaches_an_expression(names: list[str], paper: str, label: str)
             "data": PLAIN.data.model_copy(update={"class_names": tuple(names)}),
             "published": (PublishedResult(name=paper, accuracy=0.9, source=paper, url=""),),
             "slices": tuple(one.model_copy(update={"label": label}) for one in PLAIN.slices),
+            "explained": tuple(sample_explained(paper) for _ in PLAIN.explained),
         }
     )
     plain, hostile = (by_name(charts_of(one)) for one in (PLAIN, changed))
     for name, chart in hostile.items():
         assert expressions_of(chart.specification) == expressions_of(plain[name].specification)
         assert chart.title == plain[name].title
+
+
+def test_the_waterfall_leads_from_one_end_to_the_other() -> None:
+    chart = by_name(whole_charts())["explanation"]
+    rows = rows_of(chart)
+    assert [(row["before"], row["after"]) for row in rows] == [(88, 88), (88, 82), (82, 83), (83, 83), (83, 83)]
+    assert (rows[1]["low"], rows[1]["high"]) == (81.5, 82.5), "the interval of a step lies about its end"
+    assert rows[1]["change"] == "0.001 → 0.1"
+    assert [row["next"] for row in rows[:-1]] == [row["row"] for row in rows[1:]]
+    assert "Keras 88.0 %, learning_rate -6.0 points, vectors +1.0 points," in chart.description
+
+
+def test_steps_of_one_name_stay_apart_and_a_wide_interval_does_not_press_the_rest() -> None:
+    plain = sample_explained()
+    wide = plain.parts[0].accuracy.model_copy(update={"low": -9.0, "high": 9.0})
+    first = plain.parts[0].model_copy(update={"accuracy": wide})
+    end = plain.second.model_copy(update={"title": plain.first.title})
+    again = plain.model_copy(update={"parts": [first, first, *plain.parts[1:]], "second": end})
+    rows = waterfall_rows(again)
+    assert len({row["row"] for row in rows}) == len(rows) == 6
+    assert max(row["edge"] for row in rows) <= 90
 
 
 def test_classes_of_the_same_beginning_stay_apart() -> None:

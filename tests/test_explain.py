@@ -555,7 +555,7 @@ def explanation(command: Command, tmp_path_factory: pytest.TempPathFactory) -> t
     (folder / "b.json").write_text('{"framework": "reference", "learning_rate": 0.03, "pooling": "last"}')
     ends = (folder / "a.toml", folder / "b.json")
     flags = ("compare", "explain", *ends, "--data", texts, *TINY, "--seeds", 0, "--threads", 1)
-    call = (*flags, "--out", folder / "out")
+    call = (*flags, "--out", folder / "out", "--runs", folder / "runs")
     done = command(*call)
     assert done.returncode == 0, done.stderr
     assert "2 changes in all orders, 1 of 1 seeds: 5 trainings, 3 of them finished; about" in done.stderr
@@ -572,7 +572,7 @@ def test_the_command_writes_what_adds_up(explanation: tuple[tuple[object, ...], 
     assert found.parts[2].log_loss.mean == pytest.approx(0, abs=1e-5), "the same fields give the same in both"
     assert len(found.cells) == 5
     for cell in found.cells:
-        made = json.loads((folder / "out" / cell.place / "record.json").read_text())
+        made = json.loads((folder / "runs" / cell.place / "record.json").read_text())
         assert made["metrics"]["test"]["accuracy"] == cell.accuracy
         assert (made["framework"], made["framework_version"]) == (cell.framework, cell.framework_version)
     page = (folder / "out" / "explain.md").read_text()
@@ -583,13 +583,14 @@ def test_the_command_writes_what_adds_up(explanation: tuple[tuple[object, ...], 
 
 def test_a_second_call_trains_nothing(command: Command, explanation: tuple[tuple[object, ...], Path]) -> None:
     call, folder = explanation
-    before = {path: path.stat().st_mtime_ns for path in (folder / "out").rglob("record.json")}
+    before = {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("record.json")}
+    assert before
     content = (folder / "out" / "explain.json").read_text()
     done = command(*call)
     assert done.returncode == 0, done.stderr
     assert "5 trainings, 5 of them finished; about 0 seconds" in done.stderr
     assert "done in" not in done.stderr
-    assert {path: path.stat().st_mtime_ns for path in (folder / "out").rglob("record.json")} == before
+    assert {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("record.json")} == before
     assert (folder / "out" / "explain.json").read_text() == content
 
 
@@ -599,10 +600,10 @@ def test_two_runs_are_explained_too_and_flags_are_refused_beside_them(
     _, folder = explanation
     found = read_explained(folder / "out" / "explain.json")
     first, last = (
-        folder / "out" / next(cell.place for cell in found.cells if cell.changed == chosen)
+        folder / "runs" / next(cell.place for cell in found.cells if cell.changed == chosen)
         for chosen in ([], ["pooling", "learning_rate"])
     )
-    shared = ("--seeds", 0, "--threads", 1, "--out", folder / "out")
+    shared = ("--seeds", 0, "--threads", 1, "--out", folder / "out", "--runs", folder / "runs")
     done = command("compare", "explain", first, last, *shared)
     assert done.returncode == 0, done.stderr
     assert "done in" not in done.stderr, "their trainings are those of the files of settings"
@@ -625,9 +626,9 @@ def test_two_runs_are_explained_too_and_flags_are_refused_beside_them(
 def test_bad_questions_are_one_line_and_leave_nothing(
     command: Command, tmp_path: Path, arguments: tuple[str, ...], said: str
 ) -> None:
-    done = command("compare", "explain", *arguments, "--out", tmp_path / "out")
+    done = command("compare", "explain", *arguments, "--out", tmp_path / "out", "--runs", tmp_path / "runs")
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert said in done.stderr
-    assert not (tmp_path / "out").exists()
+    assert list(tmp_path.iterdir()) == []

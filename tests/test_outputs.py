@@ -58,6 +58,7 @@ NEEDED = {
     "keras_impl predict": ["--checkpoint", "nowhere", "a review"],
     "compare benchmark": [],
     "compare parity": [],
+    "compare witnesses": [],
     "compare results": ["nowhere"],
     "compare ensemble": ["nowhere"],
     "compare label": ["nowhere"],

@@ -25,6 +25,7 @@ from compare.report.statistics import Wishes
 from compare.report.tables import tables_of
 from compare.tables import as_csv
 from shared.data.encoded import encode_texts
+from shared.files import save_page
 from shared.output import PAGE, Output
 from shared.reference.model import build, softmax
 from shared.runs import run_directory
@@ -32,6 +33,7 @@ from shared.terminal import printable
 from shared.weights import read_checkpoint
 from tests.browser import Opened, chromium, open_page
 from tests.conftest import ROOT
+from tests.statistics_samples import sample_explained, sample_witnesses
 from tests.synthetic import write_experiment
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ WICKED = (
     "<script>alert(1)</script> </script><img src=x onerror=alert(2)> \"double\" 'single' \x00 \u202egnp.exe \u2028 "
     "&lt;script&gt;alert(3)&lt;/script&gt; javascript:alert(4) ${alert(5)} <!-- great"
 )
+LONG = f" in /{'a-folder-of-a-long-name' * 9}"  # as the path of a run may be
 PHONE, DESKTOP = 390, 1_200  # pixels
 A4, PAPER = 688, [594.96, 841.92]  # pixels of a line between margins of 14 mm; points, as Chromium rounds them
 READABLE = 4.5  # WCAG 2.2, 1.4.3: contrast of text
@@ -74,6 +77,8 @@ def report(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Report:
     experiment = write_experiment(folder, {"negative": 250, "positive": 250}, GRID, ("tf-idf",), seeds=SEEDS)
     for proof in ("parity.json", "portability.json"):
         shutil.copy(ROOT / "results" / proof, experiment / proof)
+    save_page(experiment / "witnesses.json", sample_witnesses().model_dump())
+    save_page(experiment / "explain.json", sample_explained(LONG).model_dump())
     return write(experiment, folder / "report", Wishes(reviews=(WICKED,)))
 
 
@@ -94,6 +99,7 @@ def changed(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Report:
             "name": WICKED,
             "missing": (WICKED,),
             "commands": (WICKED,),
+            "explained": (sample_explained(WICKED),),
         }
     )
     (folder / "statistics.json").write_text(wicked.model_dump_json(), encoding="utf-8")
@@ -184,6 +190,18 @@ def test_a_proof_that_was_made_is_on_the_page(opened: Opened, report: Report) ->
     assert report.statistics.parity is not None
     assert opened.page.locator("#same #table-parity tbody tr").count() == len(report.statistics.parity.tolerances)
     assert opened.page.locator("#same [id^=table-portability]").count() > 0
+    assert opened.page.locator("#same #table-witnesses tbody tr").count() == 2
+
+
+def test_what_was_explained_is_drawn_and_told(opened: Opened) -> None:
+    section = opened.page.locator("#settings")
+    assert section.locator("h3").all_inner_texts() == [f"From Keras{LONG} to Flair{LONG}"]
+    assert section.locator("#table-explanation tbody tr").count() == 5
+    assert section.locator("#chart-explanation svg .mark-rect.role-mark path").count() == 3
+    assert (
+        f"Of the 5.0 points by which Flair{LONG} is below Keras{LONG}, 6.0 come from learning_rate"
+        in section.inner_text()
+    )
 
 
 def headline(page: Page, column: int) -> list[tuple[str, str]]:
@@ -337,7 +355,8 @@ def test_a_telephone_shows_the_headline_without_scrolling_sideways(narrow: Opene
     rows = page.locator("#table-headline tbody tr")
     assert rows.count() == len(tables_of(report.statistics)["headline"].rows)
     outside = page.evaluate(BEYOND, PHONE)
-    assert [one for one in outside if one.startswith(("table-headline", "answer", "chart-"))] == []
+    fitting = ("table-headline", "table-explanation", "table-witnesses", "answer", "chart-")
+    assert [one for one in outside if one.startswith(fitting)] == []
     cells = page.locator("#table-headline tbody td[data-label^='Accuracy']")
     assert cells.count() == rows.count()
     assert all(box["x"] >= 0 and box["width"] > 0 for box in (cell.bounding_box() or {"x": -1} for cell in cells.all()))

@@ -24,6 +24,7 @@ from shared.output import PAGE, Output
 from shared.runs import read_record
 from tests.conftest import ROOT
 from tests.sealed import reseal_run
+from tests.statistics_samples import sample_explained, sample_witnesses
 from tests.synthetic import write_experiment
 from tests.test_compare import LESSON_LINKS, check_scripts, live_in, page_of
 
@@ -33,6 +34,18 @@ FOUR = tuple(
     for architecture in ("lstm", "gru")
 )
 TEXTS = {"negative": 400, "positive": 400}
+# A training of what `lockstep explain` measured.
+CELL = {
+    "framework": "keras",
+    "recipe": "lockstep",
+    "seed": 0,
+    "changed": [],
+    "accuracy": 0.88,
+    "log_loss": 0.3,
+    "framework_version": "1.0",
+    "commit": "c",
+    "place": "keras/lstm/seed-0",
+}
 
 
 def written(experiment: Path, out: Path, wishes: Wishes | None = None) -> Statistics:
@@ -231,6 +244,46 @@ def test_a_report_is_made_again_from_its_numbers_alone(alike: Path, tmp_path: Pa
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes(), name
 
 
+def test_what_was_explained_and_witnessed_is_shown_and_kept(alike: Path, tmp_path: Path) -> None:
+    experiment = shutil.copytree(alike, tmp_path / "experiment")
+    own, other = sample_explained(), sample_explained("<b>")
+    save_page(experiment / "explain.json", own.model_dump())
+    save_page(experiment / "witnesses.json", sample_witnesses().model_dump())
+    save_page(tmp_path / "other.json", {**other.model_dump(), "cells": [CELL]})
+    flags = ["--explain", str(tmp_path / "other.json"), "--playground", "0"]
+    assert lockstep(["report", str(experiment), "--out", str(tmp_path / "report"), *flags]) == 0
+    found = read_statistics(tmp_path / "report" / "statistics.json")
+    assert found.explained == (own, other), "the cells stay in their own file"
+    assert found.witnesses == sample_witnesses()
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "From Keras to Flair</h3>" in page
+    assert "From Keras&lt;b&gt; to Flair&lt;b&gt;</h3>" in page
+    assert "Every framework told to act like another" in page
+    # Of a report alone, one question's new answer takes the place of the old one.
+    better = own.model_copy(update={"interaction_share": 0.5})
+    save_page(tmp_path / "better.json", better.model_dump())
+    flags = ["--explain", str(tmp_path / "better.json")]
+    assert lockstep(["report", str(tmp_path / "report"), "--out", str(tmp_path / "again"), *flags]) == 0
+    assert read_statistics(tmp_path / "again" / "statistics.json").explained == (better, other)
+
+
+def test_a_damaged_explanation_is_left_out_and_named_or_refused_where_it_was_asked_for(
+    alike: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    experiment = shutil.copytree(alike, tmp_path / "experiment")
+    (experiment / "explain.json").write_text("{}")
+    found = written(experiment, tmp_path / "report")
+    assert found.explained == ()
+    assert [text for text in found.left_out if "explain.json" in text and "run explain again" in text]
+    capfd.readouterr()
+    flags = ["--explain", str(experiment / "explain.json")]
+    assert lockstep(["report", str(alike), "--out", str(tmp_path / "refused"), *flags]) == 2
+    error = capfd.readouterr().err
+    assert error.startswith(f"error: {experiment / 'explain.json'}: not what lockstep explain wrote")
+    assert error.count("\n") == 1
+    assert not (tmp_path / "refused").exists()
+
+
 def test_records_alone_give_a_report_that_says_what_it_lacks(alike: Path, tmp_path: Path) -> None:
     for path in alike.rglob("record.json"):
         copy = tmp_path / "experiment" / path.relative_to(alike)
@@ -287,6 +340,7 @@ def test_times_of_a_busy_machine_are_left_out_of_two_experiments_too(alike: Path
     [
         (["--review", " "], "the text is empty"),
         (["--review", "fine", "--records-only"], "needs the trained models"),
+        (["--explain", "nowhere.json"], "nowhere.json: cannot be read"),
         (["--playground", "-3"], "is not a whole number, 0 or above"),
     ],
 )

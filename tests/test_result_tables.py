@@ -429,6 +429,20 @@ def test_proofs_show_what_is_not_allowed(sample: Statistics) -> None:
     assert cells_shown(found["portability-gru"], "PyTorch") == ["not a number ✗", "0"]
 
 
+def test_witnesses_that_are_not_alike_have_a_cross(sample: Statistics) -> None:
+    found = tables_of(sample)["witnesses"]
+    assert cells_shown(found, "like PyTorch") == ["80.00", "0.00 (-0.10 to +0.10)"]
+    assert cells_shown(found, "like Flair") == ["80.00", "+5.00 ✗ (+4.90 to +5.10)"]
+
+
+def test_what_was_explained_adds_up_and_says_if_it_is_of_other_reviews(sample: Statistics) -> None:
+    same, other = (tables_of(sample)[name] for name in EXPLAINED)
+    assert [row.cells[2].text for row in same.rows] == ["88.0", "82.0", "83.0", "83.0", "83.0"]
+    assert [row.cells[3].text for row in same.rows] == ["", "-6.0", "+1.0", "0.0", "-5.0"]
+    said = "These trainings read other reviews than the models of this page (another fingerprint)."
+    assert [*other.notes] == [said, *same.notes]
+
+
 def test_settings_have_a_row_for_each_value(sample: Statistics) -> None:
     found = tables_of(sample)
     assert cells_shown(found["settings-differences"], "Value") == ["0.002", "0.001"]
@@ -486,6 +500,9 @@ def test_two_experiments_beside_each_other() -> None:
     assert {"headline-first", "headline-second"} <= set(found)
 
 
+EXPLAINED = ("explanation", "explanation-2")
+
+
 @pytest.mark.parametrize("text", ["", HOSTILE])
 def test_the_page_in_markdown_has_every_table_whole(text: str) -> None:
     from compare.report.page import markdown_page
@@ -498,7 +515,9 @@ def test_the_page_in_markdown_has_every_table_whole(text: str) -> None:
     rows = markdown_rows(page)
     assert len(rows) == sum(1 + len(table.rows) for table in expected.values())
     kinds = {child.type for token in GFM.parse(page) for child in token.children or ()}
-    assert not {"image", "html_inline", "code_inline"} & kinds
+    assert not {"image", "html_inline"} & kinds
+    code = [child.content for token in GFM.parse(page) for child in token.children or () if child.type == "code_inline"]
+    assert set(code) == {"learning_rate", "vectors"}, "fields of what was explained, and nothing else"
     assert "html_block" not in {token.type for token in GFM.parse(page)}, "but for the mark, which its writer adds"
     links = {
         child.attrs["href"] for token in GFM.parse(page) for child in token.children or () if child.type == "link_open"
@@ -508,7 +527,14 @@ def test_the_page_in_markdown_has_every_table_whole(text: str) -> None:
     assert headings[0] == f"# Lockstep: {escaped(statistics.name)}"
     assert headings[1:] == [
         *("## Missing", "## Left out", "## Results", "## Is the difference real?", "## The same model?"),
-        *("## What is set where", "## Learning", "## Cost", "## Where they fail", "## Hand-picked reviews"),
+        *(
+            "## What is set where",
+            *[f"### {escaped(expected[name].caption)}" for name in EXPLAINED],
+            "## Learning",
+            "## Cost",
+            "## Where they fail",
+            "## Hand-picked reviews",
+        ),
         *("## How it was measured", "## What was published on these reviews"),
     ]
     assert "\x1b" not in page
@@ -548,6 +574,16 @@ def test_statistics_are_read_as_they_were_written(tmp_path: Path, sample: Statis
     path = saved(tmp_path / "report", sample)
     assert read_statistics(path) == sample
     assert statistics_of(tmp_path / "report") == statistics_of(path) == sample
+
+
+LATER = ("witnesses", "explained")
+
+
+def test_statistics_from_before_something_was_measured_are_read(tmp_path: Path, sample: Statistics) -> None:
+    values = {name: value for name, value in sample.model_dump(mode="json").items() if name not in LATER}
+    save_page(tmp_path / "statistics.json", values)
+    without = sample.model_copy(update={"witnesses": None, "explained": ()})
+    assert read_statistics(tmp_path / "statistics.json") == without
 
 
 @pytest.mark.parametrize(

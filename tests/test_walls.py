@@ -118,7 +118,9 @@ def test_what_makes_a_room_unlike_the_others_is_found(
     assert [problem for problem in problems(folder) if said in problem]
 
 
-@pytest.mark.parametrize("module", [f"{room} train" for room in IMPLEMENTATIONS] + ["compare run", "compare ladder"])
+@pytest.mark.parametrize(
+    "module", [f"{room} train" for room in IMPLEMENTATIONS] + ["compare run", "compare ladder", "compare explain"]
+)
 def test_help_is_quick_and_imports_no_framework(command: Command, module: str) -> None:
     room, verb = module.split()
     code = (

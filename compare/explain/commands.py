@@ -16,14 +16,14 @@ from shared.command_line import (
     output,
     positive,
 )
-from shared.frameworks import FRAMEWORKS
 from shared.output import PAGE
+from shared.recipes import DOCUMENTED
 from shared.specification import add_specification_flags, given_flags
 from shared.terminal import say
 
 END = (
-    f"{', '.join(FRAMEWORKS)} (what its documentation writes) or lockstep, each perhaps with an architecture "
-    f"({FRAMEWORKS[0]}:lstm); the folder of a run; or a .toml or .json file of settings"
+    f"{', '.join(DOCUMENTED)} (what its documentation writes) or lockstep, each perhaps with an architecture "
+    f"({next(iter(DOCUMENTED))}:lstm); the folder of a run; or a .toml or .json file of settings"
 )
 
 
@@ -61,7 +61,14 @@ def register(commands: Any) -> None:
         type=FolderPath,
         default=FolderPath("runs/explain"),
         metavar="DIR",
-        help="of the runs, which later commands share, and of explain.json, .md and .svg; default: runs/explain",
+        help="of explain.json, .md and .svg, and of the plan of a --budget; default: runs/explain",
+    )
+    explain.add_argument(
+        "--runs",
+        type=FolderPath,
+        default=FolderPath("runs/studies"),
+        metavar="DIR",
+        help="of the runs, which ladder, ablation and witnesses share; default: runs/studies",
     )
     explain.add_argument("--overwrite", action="store_true", help="replace files of these names that it did not make")
     add_machine_flags(explain)
@@ -106,7 +113,9 @@ def _explain(arguments: argparse.Namespace) -> int:
 
     refuse_doubles("--seeds", arguments.seeds)
     machine = machine_flags(arguments.device, arguments.threads, arguments.jobs)
-    means = Means(arguments.out, tuple(arguments.seeds), arguments.jobs, tuple(machine), arguments.budget)
+    means = Means(
+        arguments.runs, arguments.out, tuple(arguments.seeds), arguments.jobs, tuple(machine), arguments.budget
+    )
     question = asked(*read_ends(arguments.first, arguments.second, given_flags(arguments)), arguments.together)
     with ExitStack() as stack:
         places = {name: stack.enter_context(output(arguments, arguments.out / name, PAGE)) for name in FILES}

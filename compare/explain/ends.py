@@ -16,18 +16,18 @@ from shared.contract import DECIDED_FIELDS
 from shared.errors import LockstepError
 from shared.files import read_bytes, reading
 from shared.frameworks import FRAMEWORKS, REFERENCE
-from shared.recipes import DOCUMENTED_FIELDS, documented
+from shared.recipes import DOCUMENTED, DOCUMENTED_FIELDS, documented
 from shared.runs import Record, read_record
 from shared.specification import ARCHITECTURES, DEFAULT_PRESET, Specification, from_record, preset, specification_of
 
 LOCKSTEP = "lockstep"
-RECIPES = (*FRAMEWORKS, LOCKSTEP)
+RECIPES = (*DOCUMENTED, LOCKSTEP)
 SETTINGS = (".toml", ".json")
 LARGEST_SETTINGS = 1_000_000  # bytes
 # Of two ends that name no framework.
 USUAL_FRAMEWORK = "pytorch"
 EXPECTED = (
-    f"a recipe ({', '.join(RECIPES)}, or with an architecture {FRAMEWORKS[0]}:lstm), the folder of a run, "
+    f"a recipe ({', '.join(RECIPES)}, or with an architecture {RECIPES[0]}:lstm), the folder of a run, "
     "or a file of settings (.toml, .json)"
 )
 

@@ -30,8 +30,10 @@ class Means:
 
     Attributes
     ----------
-    folder : Path
-        Holds the runs, and the plan of a budget.
+    runs : Path
+        Holds the runs.
+    pages : Path
+        Holds the plan of a budget, beside what is written.
     seeds : tuple of int
         Those that were asked for.
     jobs : int
@@ -42,7 +44,8 @@ class Means:
         Seconds that all may take.
     """
 
-    folder: Path
+    runs: Path
+    pages: Path
     seeds: tuple[int, ...]
     jobs: int
     machine: tuple[str, ...]
@@ -75,7 +78,7 @@ def explain(question: Question, means: Means) -> Explained | None:
     if missing:
         advice = "the same command goes on; --together changes fields at once that fail without each other"
         say(f"left out: seed {', '.join(missing)}, of which trainings failed; {advice}", aside=True)
-    return explained(question, complete, plan.pairs, records, means.folder) if complete else None
+    return explained(question, complete, plan.pairs, records, means.runs) if complete else None
 
 
 def tell_question(question: Question) -> None:
@@ -97,20 +100,20 @@ def _plan(question: Question, means: Means) -> Plan | None:
     """Return how much is trained, and say how long that takes; None if the ends cannot be trained."""
     started = time.monotonic()
     key = "" if means.budget is None else key_of(question, means.seeds, means.budget)
-    plan = kept_plan(means.folder, key) if key else None
+    plan = kept_plan(means.pages, key) if key else None
     seconds = _seconds(question, means)
     if seconds is None:
         return None
     if plan is None:
         left = None if means.budget is None else max(0.0, means.budget - (time.monotonic() - started))
-        plan = planned(question, means.seeds, means.folder, seconds, means.jobs, left)
+        plan = planned(question, means.seeds, means.runs, seconds, means.jobs, left)
         if key:
             plan = plan.model_copy(update={"key": key})
-            save_plan(means.folder, plan)
+            save_plan(means.pages, plan)
     settings = question.settings(plan.seeds, plan.pairs)
     orders = "all orders" if question.exact else f"{2 * plan.pairs} orders"
     seeds = f"{len(plan.seeds)} of {len(means.seeds)} seeds"
-    expected = estimated(settings, means.folder, seconds, means.jobs)
+    expected = estimated(settings, means.runs, seconds, means.jobs)
     count = len(question.players)
     say(f"{count} change{'' if count == 1 else 's'} in {orders}, {seeds}: {expected}", aside=True)
     return plan
@@ -120,11 +123,11 @@ def _seconds(question: Question, means: Means) -> dict[str, float] | None:
     """Return the seconds of a training, by framework; where none is finished, both ends are trained first."""
     first = means.seeds[0]
     needed = question.ends(first)
-    known = seconds_of(finished_records(means.folder, question.settings([first], USUAL_PAIRS)).values())
+    known = seconds_of(finished_records(means.runs, question.settings([first], USUAL_PAIRS)).values())
     around = SECONDS_AROUND
     if not {one.framework for one in needed} <= known.keys():
         say("both ends are trained first: their times say how long the rest will take", aside=True)
-        count = sum(not is_finished(place_of(means.folder, one)) for one in needed)
+        count = sum(not is_finished(place_of(means.runs, one)) for one in needed)
         started = time.monotonic()
         records = _train(question, needed, means)
         found = [record for record in records.values() if record is not None]
@@ -138,12 +141,12 @@ def _seconds(question: Question, means: Means) -> dict[str, float] | None:
 
 def _train(question: Question, settings: Sequence[Setting], means: Means) -> dict[Setting, Record | None]:
     """Train what is not finished; where all is finished, the runs are only read."""
-    if all(is_finished(place_of(means.folder, one)) for one in settings):
-        found = finished_records(means.folder, settings)
+    if all(is_finished(place_of(means.runs, one)) for one in settings):
+        found = finished_records(means.runs, settings)
         if len(found) == len(settings):
             return dict(found)
     titles = {one: _title(question, one) for one in settings}
-    return train_settings(means.folder, settings, means.jobs, means.machine, titles=titles)
+    return train_settings(means.runs, settings, means.jobs, means.machine, titles=titles, elsewhere="--runs")
 
 
 def _title(question: Question, setting: Setting) -> str:

@@ -7,17 +7,14 @@ differ in nothing but rounding show what rounding alone does.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, NamedTuple
-from unittest.mock import patch
 
 import numpy as np
 
 from compare.workers import implementation
 from shared.data.batches import FEATURES, Masks, prediction_batches
 from shared.data.encoded import EncodedReviews
-from shared.reference import model as reference_model
-from shared.reference.model import SentimentClassifier, softmax
+from shared.reference.model import SentimentClassifier, build, softmax
 from shared.reference.training import train
 from shared.specification import Specification
 from shared.weights import Weights
@@ -123,8 +120,7 @@ def reference_course(
     """
     model = ReorderedReference(specification, {name: one.astype(precision) for name, one in weights.items()}, order)
     watcher = Watcher(lambda: model.weights, steps)
-    with _made_in(precision):
-        history = train(model, training, validation, specification, watcher)
+    history = train(model, training, validation, specification, watcher)
     return Course(watcher.kept, history.step_losses, model.leads)
 
 
@@ -186,41 +182,13 @@ class ReorderedReference(SentimentClassifier):
                 counts = (mask[:, part * hidden : (part + 1) * hidden] > 0) & (second > NO_OUTPUT)
                 yield float((first - second).min(where=counts, initial=2.0))
 
-    # What follows keeps float32 where the reference would go on in float64.
-
-    def _pool(self, way: int, how: str) -> np.ndarray:
-        return super()._pool(way, how).astype(self.weights["embedding"].dtype, copy=False)
-
-
-class _Numpy:
-    """NumPy, but that what is made anew is of one precision."""
-
-    def __init__(self, precision: type[np.floating[Any]]) -> None:
-        self.precision = precision
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)
-
-    def zeros(self, shape: Any) -> np.ndarray:
-        return np.zeros(shape, self.precision)
-
-    def ones(self, shape: Any) -> np.ndarray:
-        return np.ones(shape, self.precision)
-
-
-@contextmanager
-def _made_in(precision: type[np.floating[Any]]) -> Iterator[None]:
-    """Have the reference's model make its new arrays in this precision: they would turn all to float64."""
-    with patch.object(reference_model, "np", _Numpy(precision)):
-        yield
-
 
 def probabilities(specification: Specification, weights: Weights, reviews: EncodedReviews) -> np.ndarray:
     """Return what the reference answers under these weights, ``<float64>[reviews, classes]``.
 
     Whoever trained them: so only what training did to them differs.
     """
-    model = reference_model.build(specification, weights)
+    model = build(specification, weights)
     answers = np.zeros((len(reviews), model.classes))
     for rows, tokens in prediction_batches(reviews):
         answers[rows] = softmax(model.logits(tokens))

@@ -39,7 +39,7 @@ from shared.weights import Weights
 # Rounding of one step, carried back through time, as `parity` allows it for gradients. Above it, steps add up.
 ROUNDING = 1e-4
 # The same reference in float32 differs from itself in another order of summation by a factor of 4 at most, over all
-# arrays and steps before a tie. The faults of `tests/parity` begin a hundred times above.
+# arrays and steps before a tie (preset `smoke`). The faults of `tests/parity` begin a hundred times above.
 FACTOR = 30.0
 # Half of the last digit of a float32 number: a smaller difference is none.
 UNIT = 2.0**-24

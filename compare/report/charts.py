@@ -21,12 +21,12 @@ from pydantic import BaseModel, ConfigDict
 
 from compare.grid.baselines import BASELINE
 from compare.names import ARCHITECTURE_TITLES, TITLES
-from compare.report import marks
+from compare.report import marks, waterfall
 from compare.report.form import Calibration, Cell, Pair, Point, Range, SideBySide, Slice, Statistics
 from compare.report.verdict import LEVEL, title_of
 from shared.terminal import printable
 
-Section = Literal["headline", "differences", "learning", "cost", "errors", "agreement"]
+Section = Literal["headline", "settings", "differences", "learning", "cost", "errors", "agreement"]
 SECTIONS: tuple[Section, ...] = get_args(Section)
 
 # Okabe and Ito's colours that no framework has.
@@ -84,6 +84,7 @@ def charts_of(statistics: Statistics) -> list[Chart]:
     """
     makers: tuple[Callable[[Statistics], Iterable[Chart]], ...] = (
         _accuracy,
+        _explained,
         _differences,
         _variances,
         _learning,
@@ -299,6 +300,22 @@ def _accuracy_picture(rows: Sequence[marks.Row], title: str) -> marks.Picture:
         height=21,
         lines="row",
     )
+
+
+# --- From one training to another ---
+
+
+def _explained(statistics: Statistics) -> Iterable[Chart]:
+    for place, one in enumerate(statistics.explained):
+        rows = waterfall.waterfall_rows(one)
+        description = f"From one training to another, step by step, test accuracy: {waterfall.said(rows)}."
+        yield _chart(
+            waterfall.name_of(place),
+            "settings",
+            ("Test accuracy, step by step", waterfall.NOTE, description),
+            waterfall.waterfall_picture(rows),
+            wide=True,
+        )
 
 
 # --- Differences ---

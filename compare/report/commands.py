@@ -60,6 +60,14 @@ def register(commands: Any) -> None:
         help="a text to predict by every model and to show; may be given several times",
     )
     report.add_argument(
+        "--explain",
+        action="append",
+        type=InputPath,
+        metavar="FILE",
+        help="explain.json of lockstep explain, to be shown beside the settings; may be given several times. What "
+        "stands in DIR itself is shown in any case, as parity.json, portability.json and witnesses.json are",
+    )
+    report.add_argument(
         "--playground",
         type=natural,
         default=8,
@@ -98,7 +106,13 @@ def _report(arguments: argparse.Namespace) -> int:
     if len(experiments) > 2:
         raise LockstepError(f"report: at most two experiments are compared, not {len(experiments)}")
     _check_reviews(arguments)
-    wishes = Wishes(arguments.allow_mixed, arguments.records_only, tuple(arguments.review or ()), arguments.playground)
+    wishes = Wishes(
+        arguments.allow_mixed,
+        arguments.records_only,
+        tuple(arguments.review or ()),
+        arguments.playground,
+        tuple(arguments.explain or ()),
+    )
     names = [path.resolve().name for path in experiments]
     out = arguments.out or Path("reports") / "-and-".join(names)
     files = page.REPORT_FILES if len(experiments) == 1 else page.FILES_OF_BOTH
@@ -121,6 +135,8 @@ def _check_reviews(arguments: argparse.Namespace) -> None:
         raise LockstepError("--review: the text is empty")
     if arguments.review and (arguments.records_only or len(arguments.experiments) > 1):
         raise LockstepError("--review: needs the trained models of one experiment, not two, and no --records-only")
+    if arguments.explain and len(arguments.experiments) > 1:
+        raise LockstepError("--explain: needs one experiment, not two")
 
 
 def _results(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from compare.formats import Architecture, FrameworkOrBaseline, Parity, Portability
+from compare.explain.form import Explained
+from compare.formats import Architecture, FrameworkOrBaseline, Parity, Portability, Witnesses
 from shared.runs import Count, Finite, Machine, Parameters, Positive, Share
 
 STATISTICS_VERSION = 2
@@ -305,7 +306,8 @@ class Statistics(Part):
     """``statistics.json``.
 
     Parts that need what was not kept are empty, and ``missing`` says so; ``left_out`` names runs that could not
-    be read, ``mixed`` what differs between runs that are compared all the same.
+    be read, ``mixed`` what differs between runs that are compared all the same. ``explained`` is what ``lockstep
+    explain`` measured, without its cells.
     """
 
     version: Literal[2] = 2
@@ -325,6 +327,8 @@ class Statistics(Part):
     variances: tuple[Variance, ...] = ()
     parity: Parity | None = None
     portability: Portability | None = None
+    witnesses: Witnesses | None = None
+    explained: tuple[Explained, ...] = ()
     settings: tuple[Setting, ...]
     confusions: tuple[Confusion, ...] = ()
     slices: tuple[Slice, ...] = ()

@@ -15,6 +15,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from compare.explain.words import sentences
 from compare.formats import Values
 from compare.grid.baselines import BASELINE
 from compare.names import ARCHITECTURE_TITLES, TITLES, repository
@@ -24,9 +25,10 @@ from compare.report.form import Part, SideBySide, Statistics
 from compare.report.playground import PlaygroundModel, playground_models
 from compare.report.reading import read_statistics, unsealed
 from compare.report.side_by_side import summarise_both
-from compare.report.statistics import Wishes, read_runs_of, summarise
+from compare.report.statistics import Wishes, read_runs_of, summarise, with_explained
 from compare.report.tables import tables_of, tables_of_both
 from compare.report.verdict import answers_of, answers_of_both, title_of
+from compare.report.waterfall import name_of
 from compare.tables import as_csv, as_html, as_markdown, escaped, paragraph
 from shared.errors import LockstepError
 from shared.files import read_json, reading, save_page
@@ -93,6 +95,7 @@ def write_report(experiment: Path, places: Mapping[str, Output], wishes: Wishes 
         if wishes.reviews:
             raise LockstepError(f"--review: {experiment} holds a report and no trained models; name the runs")
         statistics = read_statistics(experiment / "statistics.json")
+        statistics = statistics.model_copy(update={"explained": with_explained(statistics.explained, wishes)})
         playground = read_playground(experiment / "playground.json")
     else:
         found = read_runs_of(experiment, wishes)
@@ -260,7 +263,11 @@ def _values(statistics: Statistics) -> dict[str, Any]:
         **{name: getattr(statistics, name) for name in Statistics.model_fields},
         "answers": answers_of(statistics),
         "tables": tables,
-        "same_tables": [name for name in tables if name == "parity" or name.startswith("portability")],
+        "same_tables": [name for name in tables if name in ("parity", "witnesses") or name.startswith("portability")],
+        "waterfalls": [
+            {"name": name_of(place), "title": tables[name_of(place)].caption, "said": sentences(one)}
+            for place, one in enumerate(statistics.explained)
+        ],
         "confusion_tables": [name for name in tables if name.startswith("confusion")],
         "frameworks": list(dict.fromkeys(cell.framework for cell in cells)),
         "architectures": list(dict.fromkeys(cell.architecture for cell in cells)),

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from compare import formats
 from compare.ensembles.ensemble import ensembles_of, summarise_ensemble
+from compare.explain.form import Explained, read_explained
 from compare.grid.baselines import BASELINE
 from compare.grid.reuse import fields_of
 from compare.names import ARCHITECTURE_TITLES, TITLES
@@ -47,6 +49,8 @@ OTHER_REVIEWS = (
     "said about their differences."
 )
 
+Made = TypeVar("Made", bound=formats.Form)
+
 
 @dataclass(frozen=True)
 class Wishes:
@@ -62,12 +66,15 @@ class Wishes:
         Texts to predict and show.
     playground : int
         Megabytes of trained models that the page may carry, for readers to try.
+    explained : tuple of Path
+        What ``lockstep explain`` wrote, to be shown beside what stands in the experiment's own folder.
     """
 
     allow_mixed: bool = False
     records_only: bool = False
     reviews: tuple[str, ...] = ()
     playground: int = 8
+    explained: tuple[Path, ...] = ()
 
 
 def summarise_experiment(experiment: Path, wishes: Wishes | None = None) -> Statistics:
@@ -76,7 +83,8 @@ def summarise_experiment(experiment: Path, wishes: Wishes | None = None) -> Stat
     Parameters
     ----------
     experiment : Path
-        A directory of runs, such as ``runs/quick``. What `parity` and `portability` measured is taken in too.
+        A directory of runs, such as ``runs/quick``. What `parity`, `portability`, `witnesses` and `explain`
+        measured and left there is taken in too.
     wishes : Wishes, optional
         Default: none.
 
@@ -114,12 +122,38 @@ def summarise(found: Found, wishes: Wishes) -> Statistics:
     proofs = {
         "portability": _measured(experiment / "portability.json", formats.Portability, left_out),
         "parity": _measured(parity, formats.Parity, left_out),
+        "witnesses": _measured(experiment / "witnesses.json", formats.Witnesses, left_out),
     }
+    own = _measured(experiment / "explain.json", Explained, left_out)
+    explained = with_explained((own,) if own else (), wishes)
     failed = [_failure(experiment, path) for path in _logs(experiment)]
     statistics = _summarise(experiment, found.records, found.runs, wishes)
     return statistics.model_copy(
-        update={**proofs, "left_out": tuple(left_out), "missing": (*failed, *statistics.missing)},
+        update={
+            **proofs,
+            "explained": explained,
+            "left_out": tuple(left_out),
+            "missing": (*failed, *statistics.missing),
+        },
     )
+
+
+def with_explained(known: Sequence[Explained], wishes: Wishes) -> tuple[Explained, ...]:
+    """Return what was explained, each question once: what is wished for takes the place of what was known.
+
+    Raises
+    ------
+    LockstepError
+        If one that is wished for cannot be read.
+    """
+    named = [*known, *(read_explained(path) for path in wishes.explained)]
+    # Their cells stand in `explain.json`: hundreds of trainings, of which no page shows any.
+    return tuple({_question(one): one.model_copy(update={"cells": []}) for one in named}.values())
+
+
+def _question(one: Explained) -> tuple[str, ...]:
+    common = json.dumps(one.specification, sort_keys=True)
+    return one.first.title, one.second.title, one.framework, one.fingerprint, common
 
 
 def _logs(experiment: Path) -> list[Path]:
@@ -135,7 +169,7 @@ def _failure(experiment: Path, log: Path) -> str:
     return f"{title} seed {seed} failed: {log.relative_to(experiment)} has what it said."
 
 
-def _measured(path: Path, form: type[formats.Form], left_out: list[str]) -> formats.Form | None:
+def _measured(path: Path, form: type[Made], left_out: list[str]) -> Made | None:
     """Return what a command measured; None if it was not run, or what it left is damaged."""
     if not os.path.lexists(path):
         return None

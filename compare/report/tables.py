@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from compare.names import ARCHITECTURE_TITLES, TITLES
-from compare.proofs.tables import parity_table, portability_tables
+from compare.proofs.tables import parity_table, portability_tables, witnesses_table
 from compare.report.columns import (
     COMMON_SEEDS,
     INTERVAL_NOTE,
@@ -47,6 +47,7 @@ from compare.report.form import (
 )
 from compare.report.published_results import NOTE
 from compare.report.verdict import listed, title_of
+from compare.report.waterfall import explained_tables
 from compare.tables import Cell as Entry
 from compare.tables import Column, Row, Table
 from shared.contract import FRAMEWORKS
@@ -69,7 +70,9 @@ def tables_of(statistics: Statistics) -> dict[str, Table]:
         pair_table(statistics),
         *([parity_table(statistics.parity)] if statistics.parity else []),
         *(portability_tables(statistics.portability) if statistics.portability else []),
+        *([witnesses_table(statistics.witnesses)] if statistics.witnesses else []),
         settings_table(statistics, differences_only=True),
+        *explained_tables(statistics),
         settings_table(statistics, differences_only=False),
         time_to_table(statistics),
         epochs_table(statistics),

@@ -111,6 +111,7 @@ RUNGS = (
     Rung("weight-decay", "decoupled weight decay 0.01", "fastai", {"optimizer": "adamw", "weight_decay": 0.01}),
     Rung("epsilon-1e-8", "Adam's epsilon 1e-8", "PyTorch", {"epsilon": 1e-8}),
     Rung("epsilon-before", "epsilon before the bias correction", "Keras", {"epsilon_place": "before"}),
+    Rung("places-apart", "a word's gradient squared at each place apart", "Keras", {"repeated_words": "apart"}),
     Rung("adam-fastai", "beta_2 0.99 and epsilon 1e-5", "fastai", {"beta_2": 0.99, "epsilon": 1e-5}),
     Rung("no-clipping", "no clipping", "Keras, PyTorch, fastai", {"gradient_clipping": 0.0}),
     Rung("clipping-5", "clipping at 5, not at 1", "Flair", {"gradient_clipping": 5.0}),

@@ -40,12 +40,13 @@ class SentimentClassifier:
     specification : Specification
         The model fields.
     weights : dict of str to <float64> array
-        Canonical weights; training changes them in place.
+        Canonical weights; training changes them in place. Of float32 all is computed in float32, which shows what its
+        rounding does.
     """
 
     def __init__(self, specification: Specification, weights: Weights) -> None:
         self.specification = specification
-        self.weights = weights
+        self.weights, self.dtype = weights, weights["embedding"].dtype
         self.classes = specification.classes(len(weights["head.bias"]))
 
     def logits(self, tokens: np.ndarray, masks: Masks | None = None) -> np.ndarray:
@@ -140,7 +141,7 @@ class SentimentClassifier:
     def _state_mask(self, layer: int, way: str) -> np.ndarray:
         """Factors for the state of one direction of one layer, ``[batch, hidden]``, or ``[1, 1]`` of 1."""
         if STATES not in self.masks:
-            return np.ones((1, 1))
+            return np.ones((1, 1), self.dtype)
         directions, hidden = self.specification.directions, self.specification.hidden_size
         start = (layer * len(directions) + directions.index(way)) * hidden
         return self.masks[STATES][:, start : start + hidden]
@@ -167,8 +168,8 @@ class SentimentClassifier:
         # a_t = x_t W + b, for all t at once
         a = inputs @ self._array(layer, way, "input_kernel") + input_bias  # [batch, time, gates * hidden]
         batch, time = self.tokens.shape
-        state: State = tuple(np.zeros((batch, hidden)) for _ in range(cell.states))
-        outputs, before = np.zeros((batch, time, hidden)), np.zeros((batch, time, hidden))
+        state: State = tuple(np.zeros((batch, hidden), self.dtype) for _ in range(cell.states))
+        outputs, before = (np.zeros((batch, time, hidden), self.dtype) for _ in range(2))
         kept: list[State] = [()] * time
         for t in self._order(way):
             # dropped here only, the same in every step: what the state is carried over by is whole
@@ -186,7 +187,7 @@ class SentimentClassifier:
         cell = CELLS[self.specification.cell]
         kernel, recurrent = self._array(layer, way, "input_kernel"), self._array(layer, way, "recurrent_kernel")
         mask = self._state_mask(layer, way)
-        d_a, d_r = (np.zeros((*self.tokens.shape, kernel.shape[1])) for _ in range(2))
+        d_a, d_r = (np.zeros((*self.tokens.shape, kernel.shape[1]), self.dtype) for _ in range(2))
         d_state: State = tuple(np.zeros_like(one.outputs[:, 0]) for _ in range(cell.states))
         for t in self._order(way)[::-1]:
             d_state = (d_state[0] + d_outputs[:, t], *d_state[1:])
@@ -214,7 +215,7 @@ class SentimentClassifier:
 
     def _pool(self, way: int, how: str) -> np.ndarray:
         """Pool one direction's outputs over real tokens to ``[batch, hidden]``; zero if there are none."""
-        outputs, lengths = self.passes[-1][way].outputs, self.real.sum(axis=1)[:, None]
+        outputs, lengths = self.passes[-1][way].outputs, self.real.sum(axis=1, dtype=self.dtype)[:, None]
         if how == "mean":
             return (outputs * self.real[:, :, None]).sum(axis=1) / np.maximum(lengths, 1)
         if how == "max":
@@ -223,13 +224,13 @@ class SentimentClassifier:
 
     def _unpool(self, way: int, how: str, d_part: np.ndarray) -> np.ndarray:
         """Spread a pooled part's gradient over the outputs it came from, ``[batch, time, hidden]``."""
-        outputs, lengths = self.passes[-1][way].outputs, self.real.sum(axis=1)[:, None]
+        outputs, lengths = self.passes[-1][way].outputs, self.real.sum(axis=1, dtype=self.dtype)[:, None]
         real = self.real[:, :, None]
         if how == "mean":
             return real * (d_part / np.maximum(lengths, 1))[:, None]
         if how == "max":
             largest = real & (outputs == np.where(real, outputs, -1.0).max(axis=1)[:, None])
-            return largest * (d_part / np.maximum(largest.sum(axis=1), 1))[:, None]
+            return largest * (d_part / np.maximum(largest.sum(axis=1, dtype=self.dtype), 1))[:, None]
         d_outputs = np.zeros_like(outputs)
         d_outputs[np.arange(len(outputs)), self._place(way, how)] = d_part * (lengths > 0)
         return d_outputs
@@ -245,7 +246,9 @@ class SentimentClassifier:
             d_outputs[way] += self._unpool(way, how, d_part)
         for layer in reversed(range(self.specification.layers)):
             ways = zip(directions, self.passes[layer], d_outputs, strict=True)
-            d_inputs = sum((self._walk_back(layer, way, one, d, gradients) for way, one, d in ways), np.zeros(()))
+            d_inputs = sum(
+                (self._walk_back(layer, way, one, d, gradients) for way, one, d in ways), np.zeros((), self.dtype)
+            )
             d_outputs = np.split(d_inputs, len(directions), axis=2) if layer else []
         if "reprojection.kernel" in self.weights:
             gradients["reprojection.kernel"] = np.einsum("bti,btj->ij", self.vectors, d_inputs, optimize=True)

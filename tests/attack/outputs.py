@@ -117,6 +117,7 @@ WRITERS = (
     Writer("compare", "run", "--runs", (*GRID, "--runs", "OUT"), FOLDER, own="quick", quick=False),
     Writer("compare", "ladder", "--out", (*STUDY, "--out", "OUT"), FOLDER, own="ladder.json", quick=False),
     Writer("compare", "explain", "--out", (*EXPLAINED, "--out", "OUT"), FOLDER, own="explain.json", quick=False),
+    Writer("compare", "explain", "--runs", (*EXPLAINED, "--runs", "OUT"), FOLDER, quick=False),
     Writer("compare", "ablation", "--out", (*STUDY, "--out", "OUT"), FOLDER, own="ablation.json", quick=False),
     Writer("compare", "docs", "--files", ("results", "--files", "OUT"), "filled", ".md", quick=False),
     Writer("compare", "results", "--out", ("experiment", "--out", "OUT"), suffix=".txt"),

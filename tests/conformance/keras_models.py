@@ -230,6 +230,15 @@ def _our_layers_rearranged() -> Any:
     return _functional(chain)
 
 
+def _our_second_bias(architecture: str) -> Any:
+    """Our own model as it is in training, before its two biases are added to one."""
+    from keras_impl.model import SECOND_BIAS_CELLS, sentiment_classifier
+
+    sizes = {"vectors": "random", "embedding_size": SIZE, "hidden_size": HIDDEN}
+    specification = Specification().replaced(architecture=architecture, **sizes)
+    return sentiment_classifier(specification, WORDS, 2, SECOND_BIAS_CELLS)
+
+
 # Each has an exact counterpart.
 EXACT_KERAS: dict[str, Callable[[], Any]] = {
     "lstm, dropout, softmax": lambda: _sequential(_layers().LSTM(HIDDEN), after=[_layers().Dropout(0.3)]),
@@ -368,6 +377,11 @@ REFUSED_KERAS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: _sequential(_layers().LSTM(HIDDEN), _layers().Lambda(lambda x: x * 2)),
         "(Lambda): it holds code, and code from a file is never run",
     ),
+    "second bias": (
+        lambda: _our_second_bias("bilstm"),
+        "(LSTM): second_bias=True has no exact counterpart: convert the checkpoint",
+    ),
+    "second bias of an RNN": (lambda: _our_second_bias("rnn"), "(SimpleRNN): second_bias=True"),
     "own layer": (_layer_of_its_own, "(LSTM): a layer of its own"),
     "own model": (_class_of_its_own, "model 'Reviewer': a class of its own is code"),
     "two sizes": (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
@@ -17,10 +17,10 @@ import numpy as np
 
 from compare.proofs.parity import SHORT, Differences, measure, measure_training, violations
 from compare.workers import Ask, implementation
-from shared.data.batches import CHANNELS, FEATURES, WORDS
+from shared.data.batches import CHANNELS, FEATURES, NUMBERS, PLACES, VECTOR_MASKS, WORDS
 from shared.differences import largest
 from shared.errors import LockstepError
-from shared.weights import TORCH_GATE_ORDER, to_torch_layout
+from shared.weights import TORCH_GATE_ORDER, folded, to_torch_layout
 
 
 @dataclass(frozen=True)
@@ -37,22 +37,27 @@ class Fault:
         ``module:attribute`` that is replaced; dots after the colon go into classes.
     replace : (what is there) -> what is put there
         Makes the faulty one from the right one.
+    also : tuple of (target, replace)
+        What has to be replaced with it.
     """
 
     title: str
     framework: str
     target: str
     replace: Callable[[Any], Any]
+    also: tuple[tuple[str, Callable[[Any], Any]], ...] = ()
 
     @contextmanager
     def injected(self) -> Iterator[None]:
         """Put the fault in, and take it out again."""
-        module, _, attribute = self.target.partition(":")
-        owner = importlib.import_module(module)
-        *path, name = attribute.split(".")
-        for part in path:
-            owner = getattr(owner, part)
-        with patch.object(owner, name, self.replace(getattr(owner, name))):
+        with ExitStack() as stack:
+            for target, replace in ((self.target, self.replace), *self.also):
+                module, _, attribute = target.partition(":")
+                owner = importlib.import_module(module)
+                *path, name = attribute.split(".")
+                for part in path:
+                    owner = getattr(owner, part)
+                stack.enter_context(patch.object(owner, name, replace(getattr(owner, name))))
             yield
 
 
@@ -121,6 +126,22 @@ def _second_bias_trained(load: Any) -> Any:
     return load_and_free
 
 
+def _both_as_one(join: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Join the arrays of a model that should have one bias and has two: else their names alone would be noticed."""
+
+    def change(export: Any) -> Any:
+        def exported(parts: Any) -> Any:
+            return export(parts) if parts.specification.second_bias else join(export(parts))
+
+        return exported
+
+    return change
+
+
+def _without_second_biases(gradients: Any) -> Any:
+    return {name: array for name, array in gradients.items() if not name.endswith("second_bias")}
+
+
 def _pool_everywhere(pool: Any) -> Any:
     return lambda outputs, real, how: pool(outputs, real | True, how)
 
@@ -181,8 +202,9 @@ def _fastai_epsilon(_: Any) -> Any:
     return lambda specification, step: 1e-5
 
 
-def _epsilon_before(corrected: Any) -> Any:
-    return corrected.__base__
+def _as_if(**changes: Any) -> Callable[[Any], Any]:
+    """Have a function of a specification see another one."""
+    return lambda right: lambda specification, *rest: right(specification.replaced(**changes), *rest)
 
 
 def _other_parts(right: Any) -> Any:
@@ -193,8 +215,108 @@ def _summed(classifier: Any) -> Any:
     return lambda specification, _, **options: classifier(specification, "sum", **options)
 
 
-def _stock_apply(_: Any) -> Any:
-    return importlib.import_module("keras").optimizers.Adam.apply
+def _clipped_in_slices(apply: Any) -> Any:
+    """Clip before slices are summed, as Keras' own optimizers do."""
+
+    def applied(self: Any, grads: Any, trainable_variables: Any = None) -> None:
+        clipped = self._clip_gradients(grads)
+        with patch.object(self, "global_clipnorm", None):
+            apply(self, clipped, trainable_variables)
+
+    return applied
+
+
+def _decay_clipped_too(apply: Any) -> Any:
+    """Add the weight decay to the gradients before these are clipped."""
+
+    def applied(self: Any, grads: Any, trainable_variables: Any = None) -> Any:
+        tf, right = importlib.import_module("tensorflow"), self.specification
+        if right.optimizer == "adamw":
+            return apply(self, grads, trainable_variables)
+        variables = self._trainable_variables if trainable_variables is None else trainable_variables
+        decayed = [
+            tf.convert_to_tensor(gradient) + right.weight_decay * tf.convert_to_tensor(variable)
+            for gradient, variable in zip(grads, variables, strict=True)
+        ]
+        with patch.object(self, "specification", right.replaced(weight_decay=0.0)):
+            return apply(self, decayed, trainable_variables)
+
+    return applied
+
+
+def _all_decayed(optimizer: Any) -> Any:
+    """Leave out that the head's bias has no decay."""
+    return lambda groups, **options: optimizer([{"params": group["params"]} for group in groups], **options)
+
+
+def _all_decayed_in_keras(update: Any) -> Any:
+    def updated(self: Any, *given: Any) -> None:
+        with patch.object(self, "undecayed", ""):
+            update(self, *given)
+
+    return updated
+
+
+def _momentum_stands(set_step: Any) -> Any:
+    """Hold what beta_1 is at first."""
+    return lambda optimizer, step: set_step(optimizer, step._replace(momentum=0.95))
+
+
+def _summed_then_squared(_: Any) -> Any:
+    tf = importlib.import_module("tensorflow")
+    return lambda slices, shape: tf.square(tf.convert_to_tensor(slices))
+
+
+def _without_bias(right: Any) -> Any:
+    """Make a reprojection that has a bias and does not add it."""
+    nn = importlib.import_module("torch").nn
+
+    class WithoutBias(nn.Linear):  # type: ignore[misc, name-defined]
+        def forward(self, inputs: Any) -> Any:
+            return nn.functional.linear(inputs, self.weight)
+
+    def made(specification: Any, weights: Any) -> Any:
+        size = specification.embedding_size
+        return WithoutBias(size, size) if "reprojection.kernel" in weights else right(specification, weights)
+
+    return made
+
+
+def _reprojected_first(_: Any) -> Any:
+    def forward(self: Any, tokens: Any, masks: Any = None) -> Any:
+        masked, masks = importlib.import_module("torch_layers.masks").masked, masks or {}
+        inputs = masked(self.reprojection(self.embedding(tokens)), masks, *VECTOR_MASKS)
+        features = self.rnn(inputs, tokens != self.specification.unread_id, masks.get("states"))
+        return self.head(masked(features, masks, FEATURES))
+
+    return forward
+
+
+def _second_bias_left_out(make: Any) -> Any:
+    """Give the optimizer all but the second biases."""
+
+    def made(parts: Any, specification: Any) -> Any:
+        optimizer = make(parts, specification)
+        second = {id(each) for name, each in parts.rnn.named_parameters() if "bias_hh" in name}
+        for group in optimizer.param_groups:
+            group["params"] = [each for each in group["params"] if id(each) not in second]
+        return optimizer
+
+    return made
+
+
+def _shortest_first(orders: Any) -> Any:
+    """Sort as fastai's loader does, but from short to long."""
+    right = orders["sorted_dl"]
+    return {**orders, "sorted_dl": lambda generator, lengths, size: right(generator, -lengths, size)}
+
+
+def _full_batches_or_not(_: Any) -> Any:
+    return lambda self, reviews: -(-reviews // self.batch_size)
+
+
+def _last_epoch_kept(compare: Any) -> Any:
+    return lambda self, accuracy, loss, last: compare(self, accuracy, loss, last=False)
 
 
 def _next(mask: str) -> Callable[[Any], Any]:
@@ -264,13 +386,13 @@ def _other_directions_mask(forward: Any) -> Any:
     return encoded
 
 
-def _channels_otherwise(wrong: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
-    """Make another mask of the words' channels, of the words' vectors and the right mask."""
+def _mask_otherwise(mask: str, wrong: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
+    """Make another mask for the words' vectors, of these and the right mask."""
 
     def change(masked: Any) -> Any:
         def multiplied(values: Any, masks: Any, *names: str) -> Any:
-            if CHANNELS in names and CHANNELS in masks:
-                masks = {**masks, CHANNELS: wrong(values, masks[CHANNELS])}
+            if mask in names and mask in masks:
+                masks = {**masks, mask: wrong(values, masks[mask])}
             return masked(values, masks, *names)
 
         return multiplied
@@ -280,7 +402,7 @@ def _channels_otherwise(wrong: Callable[[Any, Any], Any]) -> Callable[[Any], Any
 
 def _channels_of_each_word(right: Any) -> Any:
     torch = importlib.import_module("torch")
-    every = _channels_otherwise(lambda x, mask: torch.cat([mask.roll(at, 2) for at in range(x.shape[1])], dim=1))
+    every = _mask_otherwise(CHANNELS, lambda x, mask: torch.cat([mask.roll(at, 2) for at in range(x.shape[1])], dim=1))
     return every(right)
 
 
@@ -388,7 +510,21 @@ FAULTS = (
     Fault(
         "LSTM: the bias stands in both of PyTorch's", "pytorch", "torch_layers.weights:to_torch_layout", _both_biases
     ),
-    Fault("LSTM: PyTorch's second bias is trained", "fastai", "fastai_impl.model:load_weights", _second_bias_trained),
+    Fault(
+        "LSTM: PyTorch's second bias is trained",
+        "fastai",
+        "fastai_impl.model:load_weights",
+        _second_bias_trained,
+        (
+            ("fastai_impl.weights:export_parts", _both_as_one(folded)),
+            ("fastai_impl.weights:export_part_gradients", _both_as_one(_without_second_biases)),
+        ),
+    ),
+    Fault("LSTM: a second bias is not trained", "flair", "flair_impl.training:make_optimizer", _second_bias_left_out),
+    Fault("reprojection without bias", "flair", "flair_impl.model:reprojection", _without_bias),
+    Fault(
+        "reprojection before the mask", "pytorch", "pytorch_impl.model:SentimentClassifier.forward", _reprojected_first
+    ),
     Fault("pooling without a mask", "pytorch", "torch_layers.encoder:pool", _pool_everywhere),
     Fault("last output read after the padding", "flair", "torch_layers.encoder:pool", _last_column),
     Fault("mean over padding too", "fastai", "torch_layers.encoder:pool", _mean_over_padding),
@@ -401,12 +537,42 @@ FAULTS = (
     Fault("gradients of the first part only", "pytorch", "torch_layers.parts:reduce", _first_part_only),
     Fault("word ids shifted by one", "keras", "shared.data.encoded:EncodedReviews.padded", _shifted_ids),
     Fault("loss summed over the batch", "flair", "flair_impl.model:SentimentClassifier", _summed),
-    Fault("epsilon before Adam's bias correction", "keras", "keras_impl.training:BiasCorrectedAdam", _epsilon_before),
-    Fault("clipping by the norm of slices", "keras", "keras_impl.training:DenseAdam.apply", _stock_apply),
-    Fault("fastai's epsilon, 1e-5", "fastai", "fastai_impl.training:epsilon_at", _fastai_epsilon),
+    Fault(
+        "epsilon before Adam's bias correction", "keras", "shared.history:epsilon_at", _as_if(epsilon_place="before")
+    ),
+    Fault("clipping by the norm of slices", "keras", "keras_impl.training:SGD.apply", _clipped_in_slices),
+    Fault("fastai's epsilon, 1e-5", "fastai", "shared.history:epsilon_at", _fastai_epsilon),
     Fault("fastai's beta 2, .99", "pytorch", "torch.optim:Adam", _constants(betas=(0.9, 0.99))),
     Fault("no clipping", "pytorch", "torch.nn.utils:clip_grad_norm_", lambda _: lambda *given: None),
-    Fault("learning rate one step ahead", "keras", "keras_impl.training:learning_rate_at", _one_step_ahead),
+    Fault("learning rate one step ahead", "keras", "shared.history:learning_rate_at", _one_step_ahead),
+    Fault("weight decay clipped too", "keras", "keras_impl.training:SGD.apply", _decay_clipped_too),
+    Fault(
+        "weight decay decoupled", "flair", "torch.optim:Adam", lambda _: importlib.import_module("torch").optim.AdamW
+    ),
+    Fault(
+        "weight decay as a part of the gradient",
+        "fastai",
+        "torch.optim:AdamW",
+        lambda _: importlib.import_module("torch").optim.Adam,
+    ),
+    Fault("decay of the head's bias", "pytorch", "torch.optim:SGD", _all_decayed),
+    Fault("decay of the head's bias", "keras", "keras_impl.training:SGD.update_step", _all_decayed_in_keras),
+    Fault("beta 1 held where it moves", "pytorch", "pytorch_impl.training:set_step", _momentum_stands),
+    Fault("beta 1 held where it moves", "keras", "shared.history:momentum_at", _as_if(momentum_schedule="constant")),
+    Fault("peak of the cycle one step late", "flair", "shared.history:ONE_CYCLE_WARM_UP", lambda share: share + 0.01),
+    Fault("momentum with dampening", "fastai", "torch.optim:SGD", _constants(dampening=0.9)),
+    Fault(
+        "a word's places summed, then squared", "keras", "keras_impl.training:squares_of_slices", _summed_then_squared
+    ),
+    Fault(
+        "a word's places summed, then squared",
+        "pytorch",
+        "torch_layers.optimizers:_PlacesApart",
+        lambda _: lambda *given, **options: None,
+    ),
+    Fault("last batch kept", "fastai", "shared.specification:Specification.batches_of", _full_batches_or_not),
+    Fault("shortest reviews first", "pytorch", "shared.data.batches:ORDERS", _shortest_first),
+    Fault("last epoch kept, not the best", "flair", "shared.history:Recorder._compare", _last_epoch_kept),
     Fault("dropout mask of the next batch", "flair", "shared.data.batches:Batches.masks", _next(FEATURES)),
     Fault("dropout without rescaling", "fastai", "shared.data.batches:Batches.masks", _not_rescaled),
     Fault("word mask of the next batch", "pytorch", "shared.data.batches:Batches.masks", _next(WORDS)),
@@ -415,7 +581,19 @@ FAULTS = (
         "channels dropped for the whole batch",
         "flair",
         "flair_impl.model:masked",
-        _channels_otherwise(lambda _, mask: mask[:1]),
+        _mask_otherwise(CHANNELS, lambda _, mask: mask[:1]),
+    ),
+    Fault(
+        "dropped places scaled up",
+        "fastai",
+        "fastai_impl.model:masked",
+        _mask_otherwise(PLACES, lambda _, mask: mask / 0.8),
+    ),
+    Fault(
+        "numbers dropped alike at all places",
+        "flair",
+        "flair_impl.model:masked",
+        _mask_otherwise(NUMBERS, lambda _, mask: mask[:, :1]),
     ),
     Fault("state dropped where a GRU carries it over too", "pytorch", STEPPED, _carried_masked(0)),
     Fault("state dropped in an LSTM's cell too", "flair", STEPPED, _carried_masked(1)),
