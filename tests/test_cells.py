@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from compare.grid.cells import Setting, finished_records, given_of, place_of, seconds_of, train_settings
+from compare.grid.cells import Setting, finished_records, given_of, own_code, place_of, seconds_of, train_settings
 from shared.errors import LockstepError
 from shared.output import is_claimed
 from shared.recipes import DOCUMENTED, documented
@@ -129,8 +129,16 @@ def specifications() -> Iterator[Specification]:
 def test_flags_ask_for_the_same_specification(asked: Specification) -> None:
     parser = argparse.ArgumentParser()
     add_specification_flags(parser)
-    flags = flags_of({**given_of(asked), "architecture": asked.architecture, "seed": asked.seed})
+    flags = flags_of({**given_of(Setting("reference", asked)), "architecture": asked.architecture, "seed": asked.seed})
     assert specification_from_flags(parser.parse_args(flags)) == asked
+
+
+@pytest.mark.parametrize("framework", DOCUMENTED)
+# The second is what the default preset has, and not what any documentation writes.
+@pytest.mark.parametrize("changes", [{}, {"batch_size": 128}, {"batch_size": 7}, {"gradient_clipping": 1.0}], ids=str)
+def test_own_code_is_asked_for_what_is_not_as_documented(framework: str, changes: dict[str, object]) -> None:
+    specification = documented(framework, PRESETS["quick"].replaced(hidden_size=9)).replaced(**changes)
+    assert given_of(own_code(framework, specification)) == {"hidden_size": 9, "recipe": "idiomatic", **changes}
 
 
 def test_a_place_follows_from_every_field_and_from_nothing_else(tmp_path: Path) -> None:

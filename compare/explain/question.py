@@ -9,10 +9,9 @@ from functools import cached_property
 from compare.explain.ends import End
 from compare.explain.players import Player, changed, players_of, refuse_other_data
 from compare.explain.shapley import MOST_EXACT, Coalition, Order, all_orders, coalitions_along, drawn_orders
-from compare.grid.cells import Setting
+from compare.grid.cells import Setting, own_code
 from shared.errors import LockstepError
 from shared.loading import load_corpus
-from shared.specification import DEFAULT_PRESET, preset
 
 USUAL_PAIRS = 4
 
@@ -130,7 +129,4 @@ def _refuse_other_reviews(first: End, second: End) -> None:
 
 
 def _own_code(end: End, seed: int) -> Setting | None:
-    if not end.native:
-        return None
-    parts = preset(DEFAULT_PRESET).batch_parts  # which that code does not have
-    return Setting(end.framework, end.specification.replaced(seed=seed, recipe="idiomatic", batch_parts=parts))
+    return own_code(end.framework, end.specification.replaced(seed=seed)) if end.native else None

@@ -13,6 +13,7 @@ from pathlib import Path
 from compare.grid.driver import Cell, network_cell, run_cells
 from compare.grid.reuse import compared_fields
 from shared.errors import LockstepError
+from shared.recipes import DOCUMENTED, documented
 from shared.runs import Record, is_finished, read_run, run_directory
 from shared.specification import DEFAULT_PRESET, Specification, from_record, preset
 
@@ -29,12 +30,25 @@ class Setting:
     framework : str
         One of `shared.contract.FRAMEWORKS`, or the reference.
     specification : Specification
-        Whole: seed and architecture too. In the idiomatic recipe the framework decides on a field that has the value of
-        the default preset.
+        Whole: seed and architecture too, and in the idiomatic recipe what the framework's documentation writes (see
+        `own_code`).
     """
 
     framework: str
     specification: Specification
+
+
+def own_code(framework: str, specification: Specification) -> Setting:
+    """Return the setting of a framework's own code, with the fields that this specification has.
+
+    Parameters
+    ----------
+    framework : str
+        One of `shared.recipes.DOCUMENTED`.
+    specification : Specification
+        What its documentation writes, or other values where the own code follows them.
+    """
+    return Setting(framework, specification.replaced(recipe="idiomatic", batch_parts=1))
 
 
 def train_settings(
@@ -133,14 +147,21 @@ def seconds_of(records: Iterable[Record]) -> dict[str, float]:
 def _cell(folder: Path, setting: Setting, title: str, machine: Sequence[str]) -> Cell:
     specification = setting.specification
     title = title or f"{setting.framework} {specification.architecture} seed {specification.seed}"
-    return network_cell(
-        title, place_of(folder, setting), setting.framework, specification, given_of(specification), machine
-    )
+    return network_cell(title, place_of(folder, setting), setting.framework, specification, given_of(setting), machine)
 
 
-def given_of(specification: Specification) -> dict[str, object]:
-    """Return the fields whose flags ask for a specification without a preset; architecture and seed are apart."""
+def given_of(setting: Setting) -> dict[str, object]:
+    """Return the fields whose flags ask for a setting without a preset; architecture and seed are apart.
+
+    In the idiomatic recipe a framework decides on some itself: of these, those that are not as it decides.
+    """
+    specification, decided = setting.specification, DOCUMENTED.get(setting.framework, {})
     given = _changed(specification, preset(DEFAULT_PRESET))
+    if specification.recipe == "idiomatic" and decided:
+        own = documented(setting.framework, specification).replaced(batch_parts=1)
+        names = {*decided, "batch_parts"}
+        given = {name: value for name, value in given.items() if name not in names}
+        given |= {name: value for name, value in _changed(specification, own).items() if name in names}
     if "epochs" in given:  # who asks for epochs alone gets just these
         given["minimum_steps"] = specification.minimum_steps
     return given
@@ -154,6 +175,6 @@ def _changed(specification: Specification, base: Specification) -> dict[str, obj
 
 def _is_of(record: Record, setting: Setting) -> bool:
     found, asked = from_record(record.specification), setting.specification
-    compared = compared_fields(setting.framework, asked.recipe, given_of(asked))
+    compared = compared_fields(setting.framework, asked.recipe, given_of(setting))
     same = all(getattr(found, name) == getattr(asked, name) for name in compared)
     return same and record.framework == setting.framework

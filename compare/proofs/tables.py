@@ -108,7 +108,7 @@ def witnesses_table(witnesses: Witnesses) -> Table:
     found = {(row.framework, row.like): row for row in witnesses.rows}
     accuracy = {name: Column(name, f"like {TITLES[name]}", unit="points", form="+.2f", scale=100) for name in likes}
     shown = Column("own", "", form=".2f", scale=100)
-    own = [shown.cell(_mean_own(next(row for row in witnesses.rows if row.like == like))) for like in likes]
+    own = [shown.cell(_mean_own([row for row in witnesses.rows if row.like == like])) for like in likes]
     rows = [Row((Cell("its own code, accuracy in %"), *own))]
     for framework in dict.fromkeys(row.framework for row in witnesses.rows):
         cells = [_witness_cell(accuracy[like], found.get((framework, like))) for like in likes]
@@ -129,8 +129,10 @@ def witnesses_table(witnesses: Witnesses) -> Table:
     )
 
 
-def _mean_own(row: Witness) -> float:
-    return sum(row.own_accuracies) / len(row.own_accuracies)
+def _mean_own(rows: Sequence[Witness]) -> float:
+    """Return the mean of the own code's accuracies over all seeds that any row has."""
+    of_seeds = {seed: accuracy for row in rows for seed, accuracy in zip(row.seeds, row.own_accuracies, strict=True)}
+    return sum(of_seeds.values()) / len(of_seeds)
 
 
 def _witness_cell(column: Column, row: Witness | None) -> Cell:

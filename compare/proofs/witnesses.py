@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from compare.formats import Witnesses
-from compare.grid.cells import Setting, train_settings
+from compare.grid.cells import Setting, own_code, train_settings
 from compare.intervals import OverSeeds, over_seeds
 from compare.proofs.tables import witnesses_table
 from compare.tables import print_table
@@ -19,9 +19,9 @@ from shared.command_line import announce
 from shared.errors import LockstepError
 from shared.files import save_page
 from shared.output import Output
-from shared.recipes import DOCUMENTED, documented
+from shared.recipes import documented
 from shared.runs import Record, this_commit, this_machine
-from shared.specification import DEFAULT_PRESET, Specification, preset
+from shared.specification import Specification
 
 # Of the test accuracy: what may lie between a framework's own code and another one that acts like it.
 TOLERANCE = 0.01
@@ -46,18 +46,10 @@ def settings_of(
     found = {}
     for like in frameworks:
         told = documented(like, specification).without_idle_fields()
-        own = _left_to(like, specification)
-        found["own", like] = [Setting(like, own.replaced(seed=seed)) for seed in seeds]
+        found["own", like] = [own_code(like, told.replaced(seed=seed)) for seed in seeds]
         for framework in frameworks:
             found[framework, like] = [Setting(framework, told.replaced(seed=seed)) for seed in seeds]
     return found
-
-
-def _left_to(framework: str, specification: Specification) -> Specification:
-    """Return what a framework's own code is asked for: nothing that it decides, whatever the preset says of it."""
-    usual = preset(DEFAULT_PRESET)  # whose values are not passed on
-    decided = {name: getattr(usual, name) for name in (*DOCUMENTED[framework], "batch_parts")}
-    return specification.replaced(recipe="idiomatic", **decided)
 
 
 def judged(difference: OverSeeds) -> Verdict:

@@ -235,7 +235,7 @@ def _decay_clipped_too(apply: Any) -> Any:
             return apply(self, grads, trainable_variables)
         variables = self._trainable_variables if trainable_variables is None else trainable_variables
         decayed = [
-            tf.convert_to_tensor(gradient) + right.weight_decay * tf.convert_to_tensor(variable)
+            tf.convert_to_tensor(gradient) + (variable.path != self.undecayed) * right.weight_decay * variable
             for gradient, variable in zip(grads, variables, strict=True)
         ]
         with patch.object(self, "specification", right.replaced(weight_decay=0.0)):
