@@ -222,5 +222,5 @@ def test_so_does_a_language_model(
 def test_the_reference_has_no_documented_way(command: Command, sizes: tuple[object, ...], tmp_path: Path) -> None:
     done = command("shared.reference", "train", "--recipe", "idiomatic", *sizes, "--out", tmp_path / "run")
     assert done.returncode == 2
-    assert done.stderr.startswith("error: recipe: the reference has no documentation of its own to follow")
+    assert done.stderr.startswith("error: recipe: reference has no documentation of its own to follow")
     assert not list(tmp_path.iterdir())

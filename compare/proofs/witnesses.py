@@ -60,7 +60,7 @@ def judged(difference: OverSeeds) -> Verdict:
     """
     if difference.low is None or difference.high is None:
         return "unclear"
-    if max(-difference.low, difference.high) <= TOLERANCE:
+    if difference.low >= -TOLERANCE and difference.high <= TOLERANCE:
         return "same"
     return "different" if difference.low > 0 or difference.high < 0 else "unclear"
 

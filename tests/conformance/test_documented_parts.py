@@ -135,5 +135,5 @@ def test_the_first_of_the_most_accurate_epochs_is_kept(scores: list[float]) -> N
         answers[:wrong] = 1 - answers[:wrong]
     recorder, loaded, _ = recorded(wrong_way, "best")
     accuracies = [epoch.validation_accuracy for epoch in recorder.history.epochs]
-    assert loaded == [accuracies.index(max(accuracies))]
+    assert loaded == [accuracies.index(np.max(accuracies))]
     assert recorded(wrong_way, "last")[1] == []
