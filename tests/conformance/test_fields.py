@@ -241,7 +241,9 @@ def train(ask: Ask, tables: dict[str, Path], files: Files, tmp_path_factory: pyt
     folder = tmp_path_factory.mktemp("checkpoints")
 
     def trained(framework: str, recipe: str, **changes: Any) -> Outcome:
-        asked = {"data": str(tables["base"]), **BASE, "recipe": recipe, **changes}
+        decided = REFUSED.get((framework, recipe), set())  # there the base is the documented value
+        usual = {name: value for name, value in BASE.items() if name not in decided}
+        asked = {"data": str(tables["base"]), **usual, "recipe": recipe, **changes}
         place = folder / f"{len(list(folder.iterdir()))}"
         specification = Specification().replaced(**asked)
         return ask(jobs.train_and_reopen, framework, specification, sorted(asked), files.texts, place)
