@@ -74,8 +74,8 @@ class Portability(Form):
         return self
 
 
-class OfSeeds(Form):
-    """A mean over seeds and its interval."""
+class Interval(Form):
+    """A mean and its 95 % interval; one seed has none."""
 
     mean: float
     low: float | None
@@ -90,7 +90,7 @@ class Witness(Form):
     seeds: Annotated[list[Count], Field(min_length=1)]
     accuracies: list[Share]
     own_accuracies: list[Share]
-    difference: OfSeeds
+    difference: Interval
     verdict: Literal["same", "unclear", "different"]
 
     @model_validator(mode="after")
@@ -263,14 +263,6 @@ class Commands(Form):
     """``commands.json``."""
 
     commands: Annotated[list[Timed], Field(min_length=1)]
-
-
-class Interval(Form):
-    """A mean and its 95 % interval; one seed has none."""
-
-    mean: float
-    low: float | None
-    high: float | None
 
 
 class Ratio(Interval):

@@ -110,6 +110,8 @@ DOCUMENTED: Mapping[str, Mapping[str, object]] = {
 
 # All of them: what the idiomatic recipe may set by itself.
 DOCUMENTED_FIELDS = frozenset(name for values in DOCUMENTED.values() for name in values)
+# And what only the lockstep recipe's code has.
+IDIOMATIC_FIELDS = DOCUMENTED_FIELDS | {"batch_parts"}
 
 
 def documented(framework: str, specification: Specification) -> Specification:

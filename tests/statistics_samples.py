@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from compare.explain.form import Changed, Explained, ExplainedEnd, Part
 from compare.formats import Interval as OverSeeds
-from compare.formats import OfSeeds, Parity, Portability, Witness, Witnesses
+from compare.formats import Parity, Portability, Witness, Witnesses
 from compare.report.form import (
     Beside,
     Calibration,
@@ -169,7 +169,7 @@ def sample_witnesses() -> Witnesses:
             seeds=[0, 1],
             accuracies=[0.8 + mean] * 2,
             own_accuracies=[0.8] * 2,
-            difference=OfSeeds(mean=mean, low=mean - 0.001, high=mean + 0.001),
+            difference=OverSeeds(mean=mean, low=mean - 0.001, high=mean + 0.001),
             verdict=verdict,
         )
         for like, mean, verdict in differences

@@ -78,16 +78,17 @@ class _PlacesApart:
             outputs.register_hook(partial(self._see, inputs[0].flatten()))
 
     def _see(self, tokens: Tensor, gradient: Tensor) -> None:
-        """Add up gradients ``[batch, time, size]`` and their squares by the words ``[batch * time]``."""
+        """Add up the squares of gradients ``[batch, time, size]`` by the words ``[batch * time]``."""
         places = gradient.flatten(0, 1)
-        self.sums = torch.zeros_like(self.weight).index_add_(0, tokens, places)
+        if self.clipped:
+            self.norm = torch.zeros_like(self.weight).index_add_(0, tokens, places).norm()
         self.squares = torch.zeros_like(self.weight).index_add_(0, tokens, places.square())
 
     @torch.no_grad()
     def _correct(self, optimizer: torch.optim.Optimizer, *_: object) -> None:
         gradient, group = self.weight.grad, optimizer.param_groups[0]
         if self.clipped:
-            self.squares *= (gradient.norm() / self.sums.norm().clamp(min=1e-30)) ** 2
+            self.squares *= (gradient.norm() / self.norm.clamp(min=1e-30)) ** 2
         decay = 0.0 if isinstance(optimizer, torch.optim.AdamW) else group["weight_decay"]
         excess = self.squares + (decay * self.weight).square() - (gradient + decay * self.weight).square()
         state = optimizer.state[self.weight]

@@ -235,7 +235,7 @@ def _end(end: _Given, framework: str, base: Specification, given: Mapping[str, A
     chosen = base.replaced(**{name: kept[name] for name in ("architecture",) if name in kept}, recipe=LOCKSTEP)
     if end.recipe == LOCKSTEP:
         usual = preset(str(given.get("preset", DEFAULT_PRESET))) if "task" not in given else base
-        own = {name: getattr(usual, name) for name in (*DOCUMENTED_FIELDS, "dropout")}
+        own = {name: getattr(usual, name) for name in DOCUMENTED_FIELDS}
         return End(
             end.name, "the lockstep recipe", framework, chosen.replaced(**own).replaced(**_exactly(chosen, kept))
         )

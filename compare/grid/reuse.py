@@ -7,7 +7,7 @@ from typing import Any
 
 from compare.grid.baselines import BASELINE
 from shared.errors import LockstepError
-from shared.recipes import DOCUMENTED_FIELDS
+from shared.recipes import IDIOMATIC_FIELDS
 from shared.runs import RECORD_VERSION, Record, Run
 from shared.specification import Specification, from_record
 
@@ -40,8 +40,7 @@ def compared_fields(framework: str, recipe: str, given: Collection[str] = ()) ->
     if framework == BASELINE:
         return BASELINE_FIELDS
     fields = set(Specification.model_fields)
-    decided = DOCUMENTED_FIELDS | {"batch_parts"}
-    return fields - (decided - set(given)) if recipe == "idiomatic" else fields
+    return fields - (IDIOMATIC_FIELDS - set(given)) if recipe == "idiomatic" else fields
 
 
 def fields_of(record: Record) -> dict[str, Any]:

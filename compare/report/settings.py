@@ -10,7 +10,7 @@ from compare.grid.reuse import DATA_FIELDS, fields_of
 from compare.report.comparable import CELL_FIELDS
 from compare.report.form import Scalar, Setting
 from shared.contract import DECIDED_FIELDS, FRAMEWORKS
-from shared.recipes import DOCUMENTED, DOCUMENTED_FIELDS
+from shared.recipes import DOCUMENTED, IDIOMATIC_FIELDS
 from shared.runs import Record
 from shared.specification import PRESETS, Specification, flags_of, specification_of
 from shared.tasks import task_of
@@ -55,7 +55,7 @@ def commands_of(experiment: Path, networks: Sequence[Record], baselines: bool) -
 def _given(record: Record) -> dict[str, object]:
     """Return the flags that ask for what a record has: the nearest preset, and the fields that differ from it."""
     values = fields_of(record)
-    free = {*CELL_FIELDS, *(DOCUMENTED_FIELDS | {"batch_parts"} if record.recipe == "idiomatic" else ())}
+    free = {*CELL_FIELDS, *(IDIOMATIC_FIELDS if record.recipe == "idiomatic" else ())}
     task = task_of(values["data"])
     choices: list[dict[str, object]] = [{"preset": name} for name in PRESETS]
     if task and task[0].presets:
