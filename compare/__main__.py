@@ -10,44 +10,100 @@ if __name__ == "__main__":  # before the imports that take time
 import argparse
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from compare.ensembles import commands as ensembles
-from compare.exchange import commands as exchange
-from compare.explain import commands as explain
-from compare.grid import commands as grid
-from compare.proofs import commands as proofs
-from compare.report import commands as report
-from compare.studies import commands as studies
-from shared.command_line import FilledPath, InputPath, Parser, guarded
-from shared.contract import FRAMEWORKS, module_name
+from compare.command_list import COMMANDS, overview
+from shared import __version__
+from shared.command_line import (
+    FilledPath,
+    InputPath,
+    Parser,
+    add_common_flags,
+    add_predict,
+    command_parsers,
+    guarded,
+    parse,
+)
+from shared.errors import LockstepError, did_you_mean
+from shared.frameworks import FRAMEWORKS, REFERENCE, module_name
 from shared.terminal import say
 
-ROOMS = (grid, report, proofs, studies, explain, ensembles, exchange)
+SHELLS = ("bash", "zsh", "fish")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if given and given[0] in ("train", "predict"):
+    given = _command_first(list(sys.argv[1:] if arguments is None else arguments))
+    if not given or given[0] in ("-h", "--help"):
+        return guarded(lambda: _answer(overview(__version__)))
+    if given[0] == "--version":
+        return guarded(lambda: _answer(f"lockstep {__version__}"))
+    if given[0] not in COMMANDS:
+        guess = did_you_mean(given[0], COMMANDS)
+        say(f"error: there is no command {given[0]!r}{guess}; lockstep --help lists them", aside=True)
+        return 2
+    if given[0] == "train" or (given[0] == "predict" and _names_a_framework(given[1:])):
         return guarded(lambda: _implementation_command(given))
-    parsed = _parser().parse_args(given)
-    return guarded(lambda: parsed.run(parsed))
+    return guarded(lambda: _run(given))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser("lockstep", description="The same movie-review classifier in four frameworks.")
+def _names_a_framework(words: Sequence[str]) -> bool:
+    """Whether a prediction is asked of a framework; without one a checkpoint stands in its place."""
+    flagged = any(word.partition("=")[0] == "--checkpoint" for word in words)
+    return flagged or bool({*words[:1]} & {*FRAMEWORKS, REFERENCE})
+
+
+def _command_first(given: list[str]) -> list[str]:
+    """Put the flags of every command behind the command, where its parser looks for them."""
+    flags: list[str] = []
+    while given and (given[0] in ("--quiet", "--verbose") or given[0].startswith("--config=")):
+        flags.append(given.pop(0))
+    if len(given) > 1 and given[0] == "--config":
+        flags += [given.pop(0), given.pop(0)]
+        given = _command_first(given)
+    return [given[0], *flags, *given[1:]] if given else []
+
+
+def _answer(text: str) -> int:
+    for line in text.splitlines():
+        say(line)
+    return 0
+
+
+def _run(given: Sequence[str]) -> int:
+    parsed = parse(_parser(given[:1]), given, list(COMMANDS))
+    code: int = parsed.run(parsed)
+    return code
+
+
+def _parser(names: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
+    """Return a parser of some commands; what the others need is not imported."""
+    parser = Parser("lockstep", description="The same text classifier in four frameworks.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name in ("train", "predict"):
-        commands.add_parser(
-            name, help=f"python -m <framework>_impl {name}: lockstep {name} FRAMEWORK …", add_help=False
-        )
-    for room in ROOMS:
-        room.register(commands)
-    docs = commands.add_parser(
-        "docs", help="put the figures of results/ into the tables of the README, docs/ and the lessons"
-    )
+    modules = {COMMANDS[name].module: None for name in names}
+    for module in modules:
+        if module:
+            importlib.import_module(module).register(commands)
+    _register_own(commands)
+    if "predict" in names:
+        add_predict(commands)
+    for name in COMMANDS:
+        if name not in commands.choices:
+            commands.add_parser(name, add_help=False)
+    return parser
+
+
+def parser_of_all() -> argparse.ArgumentParser:
+    """Return a parser of all commands with all flags, but those of ``train``; it takes a second."""
+    parser = _parser()
+    for one in command_parsers(parser).values():
+        add_common_flags(one)
+    return parser
+
+
+def _register_own(commands: argparse._SubParsersAction[Parser]) -> None:
+    docs = commands.add_parser("docs")
     docs.add_argument(
         "results", type=InputPath, nargs="?", default=InputPath("results"), metavar="DIR", help="default: results"
     )
@@ -59,9 +115,22 @@ def _parser() -> argparse.ArgumentParser:
         help="texts in which every table has its place; default: README.md, docs/*.md and lessons/*.md",
     )
     docs.set_defaults(run=_docs)
-    tasks = commands.add_parser("tasks", help="list the data sets with a published model, for --task")
-    tasks.set_defaults(run=_tasks)
-    return parser
+    commands.add_parser("tasks").set_defaults(run=_tasks)
+    config = commands.add_parser(
+        "config",
+        description="Without a command: what the file says, as it is understood. With one: every flag of the command, "
+        "as lines for such a file.",
+        epilog="example: lockstep config run > lockstep.toml",
+    )
+    config.add_argument("command", nargs="?", metavar="COMMAND", help="such as run")
+    config.set_defaults(run=_config)
+    completion = commands.add_parser(
+        "completion",
+        description='For bash and zsh add the line eval "$(lockstep completion bash)", or zsh, to ~/.bashrc or '
+        "~/.zshrc; for fish: lockstep completion fish > ~/.config/fish/completions/lockstep.fish",
+    )
+    completion.add_argument("shell", choices=SHELLS, help="the shell that completes")
+    completion.set_defaults(run=_completion)
 
 
 def _implementation_command(given: list[str]) -> int:
@@ -105,6 +174,59 @@ def _tasks(arguments: argparse.Namespace) -> int:
             if value:
                 say(f"  {name}: {value}")
     return 0
+
+
+def _complete_parser(command: str) -> argparse.ArgumentParser:
+    """Return a parser that has all flags of a command, those of ``train`` as every framework has them."""
+    if command != "train":
+        return _parser([command])
+    from shared.command_line import _parser as of_framework
+
+    return of_framework(FRAMEWORKS[0])
+
+
+def complete(line: str) -> None:
+    """Answer a shell that asks how a line goes on, as `argcomplete` has it; does not return.
+
+    Parameters
+    ----------
+    line : str
+        As it was typed so far.
+    """
+    import argcomplete
+
+    words = line.split()
+    command = words[1] if len(words) > 1 else ""
+    parser = _parser([command] if command in COMMANDS else [])
+    one = command_parsers(parser).get(command)
+    if one and command == "train":
+        frameworks = one.add_subparsers()
+        flags = command_parsers(_complete_parser(command))[command]
+        for name in FRAMEWORKS:
+            frameworks.add_parser(name, parents=[flags], add_help=False)
+    if one:
+        add_common_flags(one)
+    argcomplete.autocomplete(parser)
+
+
+def _config(arguments: argparse.Namespace) -> int:
+    from shared.configuration import NAME, described, find_configuration, written_as_toml
+
+    configuration = find_configuration(["--config", arguments.config] if arguments.config else [])
+    if arguments.command is None:
+        if configuration.path is None:
+            say(f"there is no {NAME} in this folder; lockstep config COMMAND prints what it may say", aside=True)
+        return _answer(written_as_toml(configuration))
+    if arguments.command not in COMMANDS:
+        raise LockstepError(f"there is no command {arguments.command!r}{did_you_mean(arguments.command, COMMANDS)}")
+    parser = command_parsers(_complete_parser(arguments.command))[arguments.command]
+    return _answer("\n".join(described(parser, arguments.command, configuration)))
+
+
+def _completion(arguments: argparse.Namespace) -> int:
+    from argcomplete.shell_integration import shellcode
+
+    return _answer(shellcode(["lockstep"], shell=arguments.shell))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 
+from shared.command_line import positive
 from shared.contract import module_name
 from shared.errors import LockstepError
 from shared.specification import ARCHITECTURES
@@ -27,3 +29,24 @@ def check_names(frameworks: Sequence[str], architectures: Sequence[str]) -> None
     for architecture in architectures:
         if architecture not in ARCHITECTURES:
             raise LockstepError(f"unknown architecture {architecture!r}: choose among {', '.join(ARCHITECTURES)}")
+
+
+def add_executor_flags(parser: argparse.ArgumentParser, what: str) -> None:
+    """Give a parser ``--jobs``, ``--executor`` and ``--address``; what is trained side by side is for its help."""
+    parser.add_argument(
+        "--jobs",
+        type=positive,
+        metavar="N",
+        help=f"{what} side by side, sharing the cores; default: 1, on a Ray cluster as many as it holds",
+    )
+    parser.add_argument(
+        "--executor",
+        choices=("local", "ray"),
+        default="local",
+        help="what trains: this machine, or the nodes of a Ray cluster; default: local",
+    )
+    parser.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="of the cluster's head, with --executor ray; default: $RAY_ADDRESS, or this machine's cluster",
+    )

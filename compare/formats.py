@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, model_validator
 
-from compare.names import ARCHITECTURE_TITLES, TITLES
-from shared.runs import Count, Machine, Positive, Share
+from compare.names import ARCHITECTURE_TITLES, NO_FRAMEWORK, TITLES
+from shared.runs import Count, Machine, Percentile, Positive, Share
 
 
 def _known(value: str, names: dict[str, str]) -> str:
@@ -55,13 +55,29 @@ class Parity(Form):
         return self
 
 
+class WithoutFramework(Form):
+    """Checkpoints of one architecture opened in NumPy alone (`shared.predictor`).
+
+    ``differences`` are the largest of a probability, in the order of the trainers; the rate and the percentiles of the
+    time of one review alone are of the first one's checkpoint.
+    """
+
+    differences: list[Difference]
+    reviews_per_second: Positive
+    latency_ms: dict[Percentile, Positive]
+
+
 class Portability(Form):
-    """``portability.json``: of each architecture the largest differences, trained in by opened in."""
+    """``portability.json``: of each architecture the largest differences, trained in by opened in.
+
+    ``without_framework`` is empty in files of earlier versions.
+    """
 
     names: Annotated[list[Framework], Field(min_length=1)]
     reviews: Count
     tolerance: Positive
     matrices: Annotated[dict[Architecture, list[list[Difference]]], Field(min_length=1)]
+    without_framework: dict[Architecture, WithoutFramework] = {}
     machine: Machine
     commit: str
 
@@ -71,7 +87,20 @@ class Portability(Form):
         for architecture, rows in self.matrices.items():
             if [len(row) for row in rows] != [size] * size:
                 raise ValueError(f"the matrix of {architecture} is not {size} by {size}")
+        if self.without_framework and self.without_framework.keys() != self.matrices.keys():
+            raise ValueError("without_framework: its architectures are not those of the matrices")
+        for architecture, found in self.without_framework.items():
+            if len(found.differences) != size:
+                raise ValueError(f"without_framework: the differences of {architecture} are not {size}")
         return self
+
+    def differences(self, architecture: str) -> list[list[float | None]]:
+        """Return the rows of an architecture's matrix, each with what NumPy alone gives at its end, if measured."""
+        rows: list[list[float | None]] = [list(row) for row in self.matrices[architecture]]
+        if self.without_framework:
+            for row, difference in zip(rows, self.without_framework[architecture].differences, strict=True):
+                row.append(difference)
+        return rows
 
 
 class Interval(Form):
@@ -249,6 +278,41 @@ class Reading(Form):
     """``benchmark.json`` as the table of reading has it."""
 
     reading: ReadingRows
+
+
+class AnsweringRow(Form):
+    """How a model answers, opened in one framework or in none: every measurement, in the order of the rounds."""
+
+    name: str
+    first_answer: Annotated[list[Positive], Field(min_length=1)]
+    peak_memory_mb: list[Positive | None]
+    reviews_per_second: list[Positive]
+    latency_ms: list[Positive]
+    difference: Difference
+
+
+class AnsweringRows(Form):
+    """The part of a benchmark about answers; no framework is among the rows."""
+
+    reviews: Count
+    rows: Annotated[list[AnsweringRow], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> AnsweringRows:
+        if NO_FRAMEWORK not in [row.name for row in self.rows]:
+            raise ValueError(f"{NO_FRAMEWORK} was not measured")
+        rounds = len(self.rows[0].first_answer)
+        for row in self.rows:
+            measured = row.first_answer, row.peak_memory_mb, row.reviews_per_second, row.latency_ms
+            if {len(values) for values in measured} != {rounds}:
+                raise ValueError(f"{row.name} was not measured in every round")
+        return self
+
+
+class Answering(Form):
+    """``benchmark.json`` as the table of answers has it."""
+
+    answering: AnsweringRows
 
 
 class Timed(Form):

@@ -13,6 +13,7 @@ COLOURS = {
 }
 MARKERS = {**{framework.name: framework.marker for framework in REGISTRY}, REFERENCE: "x", "baseline": "|"}
 TITLES = {**{framework.name: framework.title for framework in REGISTRY}, REFERENCE: "NumPy reference"}
+NO_FRAMEWORK = "no framework"  # of `shared.predictor`, which opens what others have trained
 ARCHITECTURE_TITLES = {
     "rnn": "SimpleRNN",
     "lstm": "LSTM",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from compare import formats
+from compare.grid.cost import cluster_table
 from compare.proofs.tables import parity_table, portability_table
 from compare.report.form import Ensemble, Interval, Statistics
 from compare.report.reading import read_statistics
@@ -104,6 +105,7 @@ TABLES: dict[str, tuple[str, Make]] = {
         "portability.json",
         lambda path: portability_table(read_json(path, WHAT, formats.Portability, ADVICE)),
     ),
+    "cluster": ("cluster.json", _measured(cluster_table)),
     "commands": ("commands.json", _made(formats.Commands, commands_table)),
     "parts": ("training_time.json", _measured(parts_table)),
     "longest": ("training_time.json", _measured(longest_table)),

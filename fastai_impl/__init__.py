@@ -1,1 +1,10 @@
 """The classifier in fastai: `DataLoaders`, `Learner` and callbacks."""
+
+from typing import TYPE_CHECKING
+
+from shared.rooms import estimator_of
+
+if TYPE_CHECKING:
+    from shared.estimator import SentimentClassifier as SentimentClassifier
+else:
+    __getattr__ = estimator_of(__name__)

@@ -24,11 +24,12 @@ from shared.data.encoded import EncodedReviews
 from shared.errors import LockstepError
 from shared.history import History, Progress, Recorder, mean_loss
 from shared.memory import keep_freed_memory
+from shared.resuming import Keeper
 from shared.specification import Specification
 from shared.weights import Weights
 from torch_layers.head import CrossEntropy, weights_of_classes
 from torch_layers.masks import TensorMasks, tensors
-from torch_layers.optimizers import make_optimizer, set_step
+from torch_layers.optimizers import export_optimizer, load_optimizer, make_optimizer, set_step
 from torch_layers.parts import side_by_side
 
 
@@ -50,6 +51,7 @@ def train(
     validation_reviews: EncodedReviews,
     specification: Specification,
     progress: Progress,
+    keeper: Keeper | None = None,
 ) -> History:
     """Train in place (see `shared.contract`)."""
     batches = Batches(train_reviews, specification)
@@ -57,12 +59,16 @@ def train(
     recorder = Recorder(specification, len(batches), validation_reviews.labels, progress, *access)
     recording = Recording(validation_reviews, recorder)
     clipping = [GradientClip(specification.gradient_clipping)] if specification.gradient_clipping else []
-    optimizer = OptimWrapper(opt=make_optimizer(parts_of(model), specification))
+    optimizer = make_optimizer(parts_of(model), specification)
     loss = _loss(model, train_reviews.labels, specification.loss_reduction)
     callbacks = [Stepping(recorder), recording, *clipping]
-    learner = _learner(model, SharedBatches(batches), loss, opt_func=optimizer, cbs=callbacks)
+    loader = SharedBatches(batches)
+    learner = _learner(model, loader, loss, opt_func=OptimWrapper(opt=optimizer), cbs=callbacks)
+    learner.create_opt()  # which clears the optimizer
+    recorder.resume(keeper, partial(export_optimizer, optimizer), partial(load_optimizer, optimizer))
+    loader.begin(recorder.epoch, recorder.begun)
     with learner.no_bar(), learner.no_logging(), side_by_side(model):
-        learner.fit(batches.epochs, specification.learning_rate)
+        learner.fit(batches.epochs - recorder.epoch, specification.learning_rate)
     return recording.result()
 
 
@@ -84,11 +90,20 @@ class SharedBatches(DataLoader):
     def __init__(self, batches: Batches) -> None:
         super().__init__(range(len(batches)), bs=None, device=default_device())
         self.batches = batches
-        self.epoch = -1
+        self.begin(0, 0)
+
+    def begin(self, epoch: int, begun: int) -> None:
+        """Begin with an epoch of which some batches are done."""
+        self.epoch, self.begun = epoch - 1, begun
 
     def before_iter(self) -> None:
         """Go on to the next epoch."""
         self.epoch += 1
+
+    def get_idxs(self) -> list[int]:
+        """Return the numbers of its batches."""
+        numbers, self.begun = list(range(self.begun, len(self))), 0
+        return numbers
 
     def create_item(self, number: int) -> tuple[Tensor, TensorMasks, Tensor]:
         """Return tokens, masks and labels of one batch."""

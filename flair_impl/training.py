@@ -26,11 +26,12 @@ from shared.data.encoded import EncodedReviews
 from shared.errors import LockstepError
 from shared.history import History, Progress, Recorder
 from shared.memory import keep_freed_memory
+from shared.resuming import Keeper
 from shared.specification import Specification
 from shared.weights import Weights
 from torch_layers.head import weights_of_classes
 from torch_layers.masks import tensors
-from torch_layers.optimizers import make_optimizer, set_step
+from torch_layers.optimizers import export_optimizer, load_optimizer, make_optimizer, set_step
 from torch_layers.parts import side_by_side
 
 
@@ -55,19 +56,23 @@ def train(
     validation_reviews: EncodedReviews,
     specification: Specification,
     progress: Progress,
+    keeper: Keeper | None = None,
 ) -> History:
     """Train in place (see `shared.contract`)."""
     batches = Batches(train_reviews, specification)
     access = partial(export_weights, model), partial(load_weights, model)
+    optimizer = make_optimizer(parts_of(model), specification)
     recorder = Recorder(specification, len(batches), validation_reviews.labels, progress, *access)
+    recorder.resume(keeper, partial(export_optimizer, optimizer), partial(load_optimizer, optimizer))
     set_class_weights(model, train_reviews)
     corpus = Corpus(train=FlairDatapointDataset(sentences_of(model, train_reviews)), sample_missing_splits=False)
     with tempfile.TemporaryDirectory() as folder, side_by_side(model):
         ModelTrainer(model, corpus).train_custom(
             folder,
             **trainer_options(specification, batches.epochs),
-            sampler=SharedOrder(batches),
-            optimizer=lambda params, lr: make_optimizer(parts_of(model), specification),
+            epoch=recorder.epoch,
+            sampler=SharedOrder(batches, recorder.epoch, recorder.begun),
+            optimizer=lambda params, lr: optimizer,
             plugins=[Setting(batches, recorder), Recording(recorder, validation_reviews)],
         )
     return recorder.history
@@ -89,16 +94,20 @@ def trainer_options(specification: Specification, epochs: int) -> dict[str, Any]
 
 
 class SharedOrder(FlairSampler):
-    """Gives the rows in the order of the shared batches; each pass over it is the next epoch."""
+    """Gives the rows in the order of the shared batches; each pass over it is the next epoch.
 
-    def __init__(self, batches: Batches) -> None:
+    Of the first one some batches may be done.
+    """
+
+    def __init__(self, batches: Batches, epoch: int = 0, begun: int = 0) -> None:
         super().__init__()
         self.batches = batches
-        self.epoch = 0
+        self.epoch, self.begun = epoch, begun
 
     def __iter__(self) -> Iterator[int]:
-        self.epoch += 1
-        return iter(self.batches.order(self.epoch - 1).tolist())
+        rows = self.batches.order(self.epoch)[self.begun * self.batches.specification.batch_size :]
+        self.epoch, self.begun = self.epoch + 1, 0
+        return iter(rows.tolist())
 
 
 class Setting(TrainerPlugin):
@@ -109,11 +118,11 @@ class Setting(TrainerPlugin):
         self.batches, self.recorder = batches, recorder
 
     @TrainerPlugin.hook
-    def before_training_batch(self, batch: list[Sentence], batch_no: int, epoch: int, **_: object) -> None:
-        """Set what the coming step has; Flair counts epochs from 1."""
+    def before_training_batch(self, batch: list[Sentence], **_: object) -> None:
+        """Set what the coming step has."""
         set_step(self.trainer.optimizer, self.recorder.coming())
         tokens = self.batches.reviews.padded([sentence.row for sentence in batch])
-        set_masks(self.model, self.batches.masks(epoch - 1, batch_no, tokens))
+        set_masks(self.model, self.batches.masks(self.recorder.epoch, self.recorder.begun, tokens))
 
 
 class Recording(TrainerPlugin):

@@ -10,17 +10,18 @@ if __name__ == "__main__":  # before the imports that take time
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from shared.command_line import main
 from shared.contract import Implementation, Native
+from shared.terminal import is_verbose
 
 
 def load() -> Implementation:
     """Import Keras and TensorFlow, which takes seconds, only when a command needs them."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _silent_stderr():
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if is_verbose() else "2")
+    with nullcontext() if is_verbose() else _silent_stderr():
         import keras
 
     from keras_impl import documented

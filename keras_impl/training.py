@@ -18,6 +18,7 @@ from shared.data.encoded import EncodedReviews
 from shared.errors import LockstepError
 from shared.history import History, Progress, Recorder, Step, mean_loss
 from shared.memory import keep_freed_memory
+from shared.resuming import Keeper
 from shared.specification import Specification
 from shared.weights import Weights
 
@@ -49,6 +50,7 @@ def train(
     validation_reviews: EncodedReviews,
     specification: Specification,
     progress: Progress,
+    keeper: Keeper | None = None,
 ) -> History:
     """Train in place (see `shared.contract`)."""
     batches = Batches(train_reviews, specification)
@@ -65,12 +67,24 @@ def train(
         jit_compile=False,
     )
     weights = class_weights(specification, train_reviews.labels, trained.output.shape[1])
-    given = dataset(batches, trained.input, weights)
-    trained.fit(given, epochs=batches.epochs, shuffle=False, verbose=0, callbacks=[recording])
+    optimizer = trained.optimizer
+    optimizer.build(trained.trainable_variables)
+    recorder.resume(keeper, partial(export_optimizer, optimizer), partial(load_optimizer, optimizer))
+    # Of an epoch that was begun there are fewer batches: it is a `fit` of its own.
+    for end in (recorder.epoch + 1, batches.epochs) if recorder.begun else (batches.epochs,):
+        given = dataset(batches, trained.input, weights, recorder.epoch, recorder.begun)
+        options = {"shuffle": False, "verbose": 0, "callbacks": [recording]}
+        trained.fit(given, initial_epoch=recorder.epoch, epochs=end, **options)
     return recorder.history
 
 
-def dataset(batches: Batches, inputs: Mapping[str, keras.KerasTensor], weights: np.ndarray | None) -> tf.data.Dataset:
+def dataset(
+    batches: Batches,
+    inputs: Mapping[str, keras.KerasTensor],
+    weights: np.ndarray | None,
+    epoch: int = 0,
+    begun: int = 0,
+) -> tf.data.Dataset:
     """Return the shared batches as `fit` takes them; each pass over it is the next epoch.
 
     Parameters
@@ -81,11 +95,13 @@ def dataset(batches: Batches, inputs: Mapping[str, keras.KerasTensor], weights: 
         What the model takes.
     weights : <float32>[classes] or None
         What each class's losses are multiplied by. Keras divides their sum by the reviews, not by the weights.
+    epoch, begun : int
+        The first epoch, and how many of its batches are done.
     """
-    epochs = itertools.count()
+    epochs = itertools.count(epoch)
 
     def generate() -> Iterator[tuple[Masks | np.ndarray, ...]]:
-        for batch in batches.epoch(next(epochs)):
+        for batch in batches.epoch(next(epochs), begun):
             given = named_inputs(batch.tokens, batch.masks), batch.labels
             yield given if weights is None else (*given, weights[batch.labels])
 
@@ -93,7 +109,7 @@ def dataset(batches: Batches, inputs: Mapping[str, keras.KerasTensor], weights: 
     labels, of_reviews = (tf.TensorSpec((None,), kind) for kind in (tf.int64, tf.float32))
     given = (signature, labels) if weights is None else (signature, labels, of_reviews)
     made = tf.data.Dataset.from_generator(generate, output_signature=given)
-    return made.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(tf.data.AUTOTUNE)
+    return made.apply(tf.data.experimental.assert_cardinality(len(batches) - begun)).prefetch(tf.data.AUTOTUNE)
 
 
 class Recording(keras.callbacks.Callback):
@@ -121,7 +137,7 @@ class Recording(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Record the step."""
         assert logs is not None
-        size = self.batches.size(batch)
+        size = self.batches.size(self.recorder.begun)
         loss = mean_loss(self.batches.specification, float(logs["loss"]), size)
         self.recorder.step(loss, float(logs["accuracy"]) * size, size, self.step.learning_rate)
 
@@ -254,6 +270,17 @@ class Adam(SGD):
 
 
 OPTIMIZERS: dict[str, type[SGD]] = {"sgd": SGD, "adam": Adam, "adamw": Adam}
+
+
+def export_optimizer(optimizer: SGD) -> dict[str, np.ndarray]:
+    """Return the optimizer's variables, by their numbers."""
+    return {str(number): np.array(variable) for number, variable in enumerate(optimizer.variables)}
+
+
+def load_optimizer(optimizer: SGD, arrays: Mapping[str, np.ndarray]) -> None:
+    """Set what :func:`export_optimizer` returned; the optimizer is built."""
+    for number, variable in enumerate(optimizer.variables):
+        variable.assign(arrays[str(number)])
 
 
 def squares_of_slices(slices: tf.IndexedSlices, shape: tf.Tensor) -> tf.Tensor:

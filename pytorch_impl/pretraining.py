@@ -20,7 +20,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from pytorch_impl.model import SentimentClassifier, build
 from pytorch_impl.training import configure
@@ -35,6 +34,7 @@ from shared.history import diverged, learning_rate_at
 from shared.loading import load_corpus
 from shared.runs import this_commit, this_machine
 from shared.specification import Specification, add_specification_flags, specification_from_flags
+from shared.terminal import progress_bar
 from shared.text import PADDING_ID, UNKNOWN_ID
 from shared.weights import CHECKPOINT, Checkpoint, folded, save_checkpoint
 from torch_layers.encoder import mirrored_places
@@ -135,7 +135,7 @@ def pretrain(specification: Specification, corpus: Corpus) -> tuple[Checkpoint, 
     steps = batches.epochs * len(batches)
     optimizer = torch.optim.Adam(model.parameters(), lr=specification.learning_rate, fused=True)
     losses = []
-    bar = tqdm(total=steps, desc="language model", unit=" steps", disable=None)
+    bar = progress_bar(total=steps, desc="language model", unit=" steps")
     with bar, side_by_side(classifier, threads_elsewhere=torch.get_num_threads()):
         for epoch in range(batches.epochs):
             total = 0.0

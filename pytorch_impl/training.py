@@ -14,11 +14,12 @@ from shared.data.encoded import EncodedReviews
 from shared.errors import LockstepError
 from shared.history import History, Progress, Recorder, mean_loss
 from shared.memory import keep_freed_memory
+from shared.resuming import Keeper
 from shared.specification import Specification
 from shared.weights import Weights
 from torch_layers.head import CrossEntropy, weights_of_classes
 from torch_layers.masks import tensors
-from torch_layers.optimizers import make_optimizer, set_step
+from torch_layers.optimizers import export_optimizer, load_optimizer, make_optimizer, set_step
 from torch_layers.parts import side_by_side
 
 
@@ -42,6 +43,7 @@ def train(
     validation_reviews: EncodedReviews,
     specification: Specification,
     progress: Progress,
+    keeper: Keeper | None = None,
 ) -> History:
     """Train in place (see `shared.contract`)."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -49,14 +51,15 @@ def train(
     batches = Batches(train_reviews, specification)
     access = partial(export_weights, model), partial(load_weights, model)
     recorder = Recorder(specification, len(batches), validation_reviews.labels, progress, *access)
+    recorder.resume(keeper, partial(export_optimizer, optimizer), partial(load_optimizer, optimizer))
     device = next(model.parameters()).device
     weights = weights_of_classes(specification, train_reviews.labels, model.classes, device)
     loss_of = CrossEntropy(weights, reduction=specification.loss_reduction)
     with side_by_side(model):
-        for epoch in range(batches.epochs):
+        for epoch in range(recorder.epoch, batches.epochs):
             model.train()
             recorder.start_epoch()
-            for batch in batches.epoch(epoch):
+            for batch in batches.epoch(epoch, recorder.begun):
                 tokens, labels = (torch.from_numpy(array).to(device) for array in (batch.tokens, batch.labels))
                 logits = model(tokens, tensors(batch.masks, device))  # [batch, classes]
                 loss = loss_of(logits, labels)

@@ -6,22 +6,26 @@ import os
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from shared.contract import Implementation, followed
+from shared.contract import Implementation, followed, module_name, refuse_interval
 from shared.data.corpus import Corpus, describe_sizes
 from shared.data.encoded import EncodedReviews, encode_texts
 from shared.data.reviews import Reviews
 from shared.data.sources import load_reviews
-from shared.files import checksum, reading
+from shared.durations import Interval
+from shared.files import checksum, digest_of, reading
+from shared.frameworks import REFERENCE, framework_named
 from shared.history import Progress
-from shared.load import LoadMeter
+from shared.load import LoadMeter, Snapshot
 from shared.loading import load_corpus
 from shared.metrics import evaluate
 from shared.output import Output
 from shared.predictions import Predictions
+from shared.resuming import Keeper
 from shared.runs import (
     Data,
     Load,
@@ -127,8 +131,11 @@ def train_cell(
     device: str,
     threads: int | None,
     progress: Progress,
+    checkpoint_every: Interval | None = None,
 ) -> Record:
-    """Train one model from the start and write its run.
+    """Train one model and write its run.
+
+    If the state of the same training stands beside the place, because its process was killed, it goes on from there.
 
     Parameters
     ----------
@@ -147,24 +154,43 @@ def train_cell(
         None: one for each core.
     progress : Progress
         Is told how training goes.
+    checkpoint_every : Interval, optional
+        How often the state of the training is kept; by default never.
 
     Returns
     -------
     Record
         As written.
+
+    Raises
+    ------
+    LockstepError
+        If the recipe cannot keep a state, another training's stands there, or whatever stops a training.
     """
     started = time.perf_counter()
     specification = followed(implementation, specification, given)
+    refuse_interval(checkpoint_every, specification)
     inputs = inputs_of(specification)  # now: they may be others when training is done
     threads = threads or os.cpu_count() or 1
     device_used = implementation.configure(device, threads, specification)
     corpus = load_corpus(specification, progress=sys.stderr.isatty())
     tell_accounts(corpus, progress.message)
+    meter = LoadMeter(threads)
+    keeper = Keeper(
+        place.place,
+        training_of(implementation.framework, specification, corpus.fingerprint, inputs, device_used),
+        checkpoint_every,
+        overwrite=place.overwrite,
+        tell=progress.message,
+        measured=lambda: asdict(meter.so_far()),
+    )
+    meter.earlier = keeper.measured_before and Snapshot(**keeper.measured_before)
     model = implementation.builder(specification)(specification, initial_weights(specification, corpus))
     setup = time.perf_counter() - started
 
-    with LoadMeter(threads) as meter:
-        history = implementation.trainer(specification)(model, corpus.train, corpus.validation, specification, progress)
+    train = implementation.trainer(specification, keeper)
+    with keeper, meter:
+        history = train(model, corpus.train, corpus.validation, specification, progress)
     validation = implementation.predict_probabilities(model, corpus.validation)
     before = time.perf_counter()
     test = implementation.predict_probabilities(model, corpus.test)
@@ -198,12 +224,52 @@ def train_cell(
         load=meter.load,
         latency_ms=latency,
         optimizer=describe_optimizer(specification),
+        resumed=keeper.resumed,
     )
     checkpoint = Checkpoint(specification, corpus.vocabulary, folded(weights), corpus.class_names)
     names = corpus.class_names
     predictions = Predictions.of(corpus.test, test, names), Predictions.of(corpus.validation, validation, names)
     write_run(place, record, history, *predictions, checkpoint)
+    keeper.remove()
     return record
+
+
+def training_of(
+    framework: str, specification: Specification, fingerprint: str, inputs: Mapping[str, str], device: str
+) -> dict[str, object]:
+    """Return all that decides what a training comes to, bit for bit, but for the machine; by names that users know.
+
+    The number of threads is not among it: sums are in the same order on any.
+
+    Parameters
+    ----------
+    framework : str
+        That trains; it is imported.
+    specification, fingerprint, inputs
+        What, on which data, from which files (see `inputs_of`).
+    device : str
+        That is used.
+    """
+    known = None if framework == REFERENCE else framework_named(framework)
+    packages = ("numpy", *(known.imports + known.beneath if known else ()))
+    versions = {f"version of {name}": getattr(sys.modules.get(name), "__version__", None) for name in packages}
+    ours = ("shared", module_name(framework), *(known.beneath if known else ()))
+    return {
+        "framework": framework,
+        **specification.model_dump(),
+        "data fingerprint": fingerprint,
+        **{f"a file for {name} of SHA-256": checksum for name, checksum in inputs.items()},
+        "device": device,
+        **{name: version for name, version in versions.items() if version},
+        "a program of SHA-256": code_checksum(ours),
+    }
+
+
+def code_checksum(packages: Collection[str]) -> str:
+    """Return the SHA-256 of the code of our packages among some, as it is now."""
+    here = Path(__file__).parents[1]
+    files = [path for package in packages for path in sorted(here.joinpath(*package.split(".")).rglob("*.py"))]
+    return digest_of(part for path in files for part in (path.relative_to(here).as_posix(), path.read_bytes()))
 
 
 def describe_optimizer(specification: Specification) -> str:
@@ -261,6 +327,7 @@ def make_record(
     load: Load | None = None,
     latency_ms: Mapping[Percentile, float] | None = None,
     optimizer: str = "",
+    resumed: int = 0,
 ) -> Record:
     """Score a model's probabilities on the validation and test reviews and put together its record.
 
@@ -294,6 +361,8 @@ def make_record(
         As :func:`measure_latency` gives them.
     optimizer : str
         What changed the weights.
+    resumed : int
+        How often the training went on from a state.
     """
     return Record(
         framework=framework,
@@ -330,4 +399,5 @@ def make_record(
         commit=this_commit(),
         inputs=dict(inputs),
         out_of_domain=dict(out_of_domain or {}),
+        resumed=resumed,
     )

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -16,44 +17,55 @@ from pathlib import Path, PosixPath
 from threading import Timer, main_thread
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-import numpy as np
-from tqdm import tqdm
-
-from shared.errors import BusyError, LockstepError
-from shared.history import Progress, Silent
+from shared.configuration import NAME as CONFIGURATION
+from shared.configuration import NO_FILE, Configuration, configure_flags, find_configuration
+from shared.configuration import check_names as check_configuration
+from shared.durations import interval
+from shared.errors import BusyError, LockstepError, did_you_mean
+from shared.frameworks import FRAMEWORKS
 from shared.output import FILE, Kind, Output, check_standard_output
-from shared.specification import (
-    READING_FIELDS,
-    SOURCE_FIELDS,
-    Specification,
-    add_field_flags,
-    add_specification_flags,
-    specification_from_flags,
-)
 from shared.startup import EXIT_INTERRUPTED, INTERRUPTED, SIGNALS, interrupt
-from shared.terminal import printable, say
+from shared.terminal import ALWAYS, QUIET, VERBOSE, VERBOSITY, is_quiet, is_verbose, printable, progress_bar, say
 
+# The help of a command must not wait for what only its work needs: NumPy, pydantic and the like are imported there.
 if TYPE_CHECKING:
+    import numpy as np
+
     from shared.contract import Implementation
     from shared.data.reviews import Reading
-    from shared.prediction import Outcome, Questions
+    from shared.history import Progress
+    from shared.prediction import Outcome, Predict, Questions
+    from shared.weights import Checkpoint
 
 EXIT_BAD_INPUT = 2
 EXIT_BUSY = 75
+DEVICES = ("auto", "cpu", "cuda", "mps")
 LONGEST_NUMBER = 18  # digits of a flag
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, whatever was typed."""
+    """A parser whose errors are one line, whatever was typed, and guess what was meant."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        """Parse, and refuse ``--flag=--``, of which `argparse` makes an empty list."""
+        """Parse, and refuse flags that are not known, and ``--flag=--``, of which `argparse` makes an empty list."""
         parsed, rest = super().parse_known_args(args, namespace)
         for action in self._actions:
             value = getattr(parsed, action.dest, None)
             if action.nargs is None and (value == [] or (isinstance(value, list) and [] in value)):
                 self.error(f"argument {'/'.join(action.option_strings) or action.dest}: expected one argument")
+        if rest:
+            word = next((word for word in rest if word.startswith("-")), rest[0])
+            guess = did_you_mean(word.partition("=")[0], self._option_string_actions) if word.startswith("-") else ""
+            self.error(f"unrecognized arguments: {' '.join(rest)}{guess}")
         return parsed, rest
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Say which choice was perhaps meant; `argparse` does it from Python 3.14 on."""
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            error.message += did_you_mean(str(value), map(str, action.choices or ()))
+            raise
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where help is, and end with exit code 2."""
@@ -89,12 +101,100 @@ def main(framework: str, load: Callable[[], Implementation], arguments: Sequence
     arguments : sequence of str, optional
         Default: ``sys.argv[1:]``.
     """
-    parsed = _parser(framework).parse_args(arguments)
-    return guarded(lambda: parsed.run(framework, load, parsed))
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    return guarded(lambda: _run(framework, load, parse(_parser(framework), given)))
+
+
+def _run(framework: str, load: Callable[[], Implementation], parsed: argparse.Namespace) -> int:
+    return cast(int, parsed.run(framework, load, parsed))
+
+
+def add_common_flags(parser: argparse.ArgumentParser) -> None:
+    """Give a command the flags that all commands have."""
+    group = parser.add_argument_group("of every command")
+    how_much = group.add_mutually_exclusive_group()
+    how_much.add_argument("--quiet", action="store_true", help="print nothing but answers, warnings and errors")
+    how_much.add_argument(
+        "--verbose", action="store_true", help="print what libraries say too, and where in the code an error came up"
+    )
+    group.add_argument(
+        "--config",
+        type=InputPath,
+        metavar="FILE",
+        help=f"values for flags that are not typed, in TOML; default: {CONFIGURATION}, where there is one; "
+        f"{NO_FILE}: no file",
+    )
+
+
+def command_parsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Return the parsers of a parser's commands, by name."""
+    found: dict[str, argparse.ArgumentParser] = {}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found |= action.choices
+    return found
+
+
+def parse(
+    parser: argparse.ArgumentParser, given: Sequence[str], commands: Sequence[str] | None = None
+) -> argparse.Namespace:
+    """Parse what was typed, with what a configuration file says in place of what was not.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Has a parser for each command.
+    given : sequence of str
+        What was typed, a command first.
+    commands : sequence of str, optional
+        All that a file may have a table for; by default it may have more than are known here.
+
+    Raises
+    ------
+    LockstepError
+        If the file is not there, or says what no flag can.
+    """
+    parsers = command_parsers(parser)
+    for one in parsers.values():
+        add_common_flags(one)
+    command = given[0] if given else ""
+    if command in parsers and not {"-h", "--help"} & set(given):
+        configuration = find_configuration(given)
+        _check_configuration(configuration, command, commands)
+        configured = configure_flags(parsers[command], command, configuration)
+        parsed = parser.parse_args(given)
+        _set_verbosity(parsed)
+        said = [words for name, (words, value) in configured.items() if getattr(parsed, name) is value]
+        if said:
+            say(f"{configuration.path}: {', '.join(said)}", aside=True)
+        return parsed
+    return parser.parse_args(given)
+
+
+def _check_configuration(configuration: Configuration, command: str, commands: Sequence[str] | None) -> None:
+    if configuration.path is None:
+        return
+    from shared.specification import Specification
+
+    everywhere = ("task", "preset", "like", "device", "threads", "quiet", "verbose", *Specification.model_fields)
+    known = commands or (*(name for name in configuration.commands if not did_you_mean(name, [command])), command)
+    check_configuration(configuration, everywhere, known)
+
+
+def _set_verbosity(parsed: argparse.Namespace) -> None:
+    """Tell this process, and those that it starts, how much to say."""
+    chosen = QUIET if parsed.quiet else VERBOSE if parsed.verbose else None
+    if chosen:
+        os.environ[VERBOSITY] = chosen
 
 
 def guarded(command: Callable[[], int]) -> int:
     """Run a command; turn what a user can cause into one line on stderr and an exit code."""
+    with _verbosity_of_one_command():
+        return _guarded(command)
+
+
+def _guarded(command: Callable[[], int]) -> int:
     try:
         with _signals_interrupt():
             code = command()
@@ -103,6 +203,8 @@ def guarded(command: Callable[[], int]) -> int:
     except BusyError as error:
         return _failed(str(error), EXIT_BUSY)
     except LockstepError as error:
+        if is_verbose():
+            traceback.print_exc()
         return _failed(str(error))
     except KeyboardInterrupt:
         say(INTERRUPTED, aside=True)
@@ -117,6 +219,17 @@ def guarded(command: Callable[[], int]) -> int:
         where = f": {error.filename}" if error.filename else ""
         _drop_output()
         return _failed(f"{error.strerror or error}{where}{advice}; nothing half-written was left")
+
+
+@contextmanager
+def _verbosity_of_one_command() -> Iterator[None]:
+    kept = os.environ.get(VERBOSITY)
+    try:
+        yield
+    finally:
+        os.environ.pop(VERBOSITY, None)
+        if kept is not None:
+            os.environ[VERBOSITY] = kept
 
 
 def _drop_output() -> None:
@@ -202,6 +315,8 @@ def output(arguments: argparse.Namespace, path: Path, kind: Kind = FILE) -> Outp
 
 
 def _inputs(arguments: argparse.Namespace) -> Iterator[Path]:
+    from shared.specification import SOURCE_FIELDS
+
     for name, value in vars(arguments).items():
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, InputPath):
@@ -217,6 +332,7 @@ def announce(place: Output, text: str) -> None:
 
 def _parser(framework: str) -> argparse.ArgumentParser:
     from shared.contract import module_name
+    from shared.specification import add_specification_flags
 
     program = f"python -m {module_name(framework)}"
     parser = Parser(program, description=f"The movie-review classifier in {framework}.")
@@ -230,6 +346,7 @@ def _parser(framework: str) -> argparse.ArgumentParser:
     add_output(train, "default: runs/<preset>/<framework>/<architecture>/seed-<n>", metavar="DIR")
     train.add_argument("--progress", choices=("bar", "json", "none"), default="bar", help="default: bar")
     add_machine_flags(train)
+    add_checkpoint_flag(train, "off")
     add_specification_flags(train)
     train.set_defaults(run=_train)
 
@@ -238,36 +355,68 @@ def _parser(framework: str) -> argparse.ArgumentParser:
         help="read reviews with a checkpoint that any of the four frameworks wrote",
         epilog=f'example: {program} predict --checkpoint runs/mine "A film to remember."',
     )
-    predict.add_argument("reviews", nargs="*", metavar="REVIEW", help="default: standard input, a text a line")
     predict.add_argument(
         "--checkpoint", type=InputPath, required=True, metavar="DIR", help="a checkpoint, or a run that has one"
     )
-    predict.add_argument(
+    _add_text_flags(predict)
+    predict.add_argument("--device", choices=DEVICES, default="auto", help="default: auto")
+    predict.set_defaults(run=_predict_in_a_framework)
+    return parser
+
+
+def add_predict(commands: Any) -> None:
+    """Add ``predict`` without a framework: any checkpoint, read by `shared.predictor`."""
+    predict = commands.add_parser(
+        "predict",
+        description="Read texts with a trained model, whichever framework trained it; none is loaded. A framework's "
+        "name in place of the checkpoint has that framework do it: lockstep predict pytorch --checkpoint runs/mine …",
+        epilog='example: lockstep predict runs/mine "A film to remember."',
+    )
+    predict.add_argument("checkpoint", type=InputPath, metavar="CHECKPOINT", help="a checkpoint, or a run that has one")
+    _add_text_flags(predict)
+    predict.set_defaults(run=_predict_without_a_framework)
+
+
+def _add_text_flags(parser: argparse.ArgumentParser) -> None:
+    """Give a parser what says which texts are predicted, and where the answers go."""
+    from shared.specification import READING_FIELDS, add_field_flags
+
+    parser.add_argument("reviews", nargs="*", metavar="REVIEW", help="default: standard input, a text a line")
+    parser.add_argument(
         "--input",
         type=InputPath,
         metavar="FILE",
         help="texts in any form that train --data reads; labels are not needed",
     )
     add_output(
-        predict,
+        parser,
         "a .csv, .tsv, .jsonl or .parquet: all columns of the input, the prediction, a probability of each class; "
         "- is CSV on standard output",
         "--output",
     )
-    add_machine_flags(predict)
-    add_field_flags(predict, [name for name in READING_FIELDS if name != "split_column"])
-    predict.set_defaults(run=_predict)
-    return parser
+    parser.add_argument("--threads", type=positive, metavar="N", help="default: one for each core")
+    add_field_flags(parser, [name for name in READING_FIELDS if name != "split_column"])
 
 
 def add_machine_flags(parser: argparse.ArgumentParser) -> None:
     """Give a parser ``--device`` and ``--threads``."""
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="default: auto")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="default: auto")
     parser.add_argument(
         "--threads",
         type=positive,
         metavar="N",
         help="default: one for each core; no more are busy than a batch has parts (--batch-parts)",
+    )
+
+
+def add_checkpoint_flag(parser: argparse.ArgumentParser, default: str) -> None:
+    """Give a parser ``--checkpoint-every``; the default is for its help."""
+    parser.add_argument(
+        "--checkpoint-every",
+        type=interval,
+        metavar="INTERVAL",
+        help="keep the state of the training every 10m (1h, 500steps, 1epoch): killed, the same command goes on from "
+        f"there, to the same result; default: {default}",
     )
 
 
@@ -292,7 +441,7 @@ class BarProgress:
     """A progress bar on a terminal; elsewhere one line an epoch."""
 
     def __init__(self, title: str) -> None:
-        self.bar = tqdm(desc=title, unit=" steps", disable=None, leave=False)
+        self.bar = progress_bar(desc=title, unit=" steps", leave=False)
 
     def update(self, done: int, total: int, epoch: int, loss: float) -> None:
         """Move the bar."""
@@ -303,7 +452,8 @@ class BarProgress:
 
     def message(self, text: str) -> None:
         """Print a line above the bar."""
-        self.bar.write(printable(text), file=sys.stderr)
+        if not is_quiet() or text.startswith(ALWAYS):
+            self.bar.write(printable(text), file=sys.stderr)
 
 
 class JsonProgress:
@@ -328,6 +478,8 @@ class JsonProgress:
 
 
 def _progress(kind: str, title: str) -> Progress:
+    from shared.history import Silent
+
     if kind == "none":
         return Silent()
     return JsonProgress() if kind == "json" else BarProgress(title)
@@ -336,6 +488,7 @@ def _progress(kind: str, title: str) -> Progress:
 def _train(framework: str, load: Callable[[], Implementation], arguments: argparse.Namespace) -> int:
     from shared.cell import train_cell
     from shared.runs import RUN, experiment_name, run_directory
+    from shared.specification import Specification, specification_from_flags
 
     specification = specification_from_flags(arguments)
     experiment = Path("runs") / experiment_name(specification.recipe, arguments.preset, arguments.task)
@@ -343,7 +496,8 @@ def _train(framework: str, load: Callable[[], Implementation], arguments: argpar
     progress = _progress(arguments.progress, f"{framework} {specification.architecture}")
     given = {name for name in Specification.model_fields if getattr(arguments, name, None) is not None}
     with output(arguments, arguments.out or default, RUN) as place:
-        record = train_cell(load(), specification, given, place, arguments.device, arguments.threads, progress)
+        machine = arguments.device, arguments.threads
+        record = train_cell(load(), specification, given, place, *machine, progress, arguments.checkpoint_every)
     test = record.metrics["test"]
     progress.message(
         f"{place}: test accuracy {test['accuracy']:.4f}, log loss {test['log_loss']:.4f}, "
@@ -352,7 +506,27 @@ def _train(framework: str, load: Callable[[], Implementation], arguments: argpar
     return 0
 
 
-def _predict(framework: str, load: Callable[[], Implementation], arguments: argparse.Namespace) -> int:
+def _predict_in_a_framework(framework: str, load: Callable[[], Implementation], arguments: argparse.Namespace) -> int:
+    def opened(checkpoint: Checkpoint) -> Predict:
+        implementation = load()
+        specification = checkpoint.specification.replaced(recipe="lockstep")
+        implementation.configure(arguments.device, arguments.threads or os.cpu_count() or 1, specification)
+        return partial(implementation.predict_probabilities, implementation.build(specification, checkpoint.weights))
+
+    return _predict(arguments, opened)
+
+
+def _predict_without_a_framework(arguments: argparse.Namespace) -> int:
+    def opened(checkpoint: Checkpoint) -> Predict:
+        from shared.predictor import Predictor
+
+        return Predictor(checkpoint, arguments.threads).probabilities
+
+    return _predict(arguments, opened)
+
+
+def _predict(arguments: argparse.Namespace, opened: Callable[[Checkpoint], Predict]) -> int:
+    """Predict the texts that flags name, with what the opened checkpoint gives."""
     from shared.data.reviews import Reading
     from shared.prediction import check_columns, predict_all
     from shared.tables import check_ending
@@ -364,21 +538,19 @@ def _predict(framework: str, load: Callable[[], Implementation], arguments: argp
     with output(arguments, arguments.output) if arguments.output else nullcontext() as place:
         if place is not None:
             check_ending(place.path)
+        _check_is_there(arguments.checkpoint)
         checkpoint = read_checkpoint(arguments.checkpoint)
         questions = _questions(arguments, reading)
         if place is not None:
             check_columns(questions.fields, checkpoint.class_names)
-        implementation = load()
-        specification = checkpoint.specification.replaced(recipe="lockstep")
-        implementation.configure(arguments.device, arguments.threads or os.cpu_count() or 1, specification)
-        model = implementation.build(specification, checkpoint.weights)
+        predict = opened(checkpoint)
         if place is None:
             check_standard_output()
 
         def tell(*answer: Any) -> None:
             say(describe(*answer))
 
-        outcome = predict_all(questions, checkpoint, partial(implementation.predict_probabilities, model), place, tell)
+        outcome = predict_all(questions, checkpoint, predict, place, tell)
         for line in questions.described():
             say(line, aside=True)
         if outcome.empty:
@@ -390,6 +562,12 @@ def _predict(framework: str, load: Callable[[], Implementation], arguments: argp
         elif scored:
             say(scored.removeprefix(", "), aside=True)
     return 0
+
+
+def _check_is_there(checkpoint: Path) -> None:
+    if not checkpoint.exists():
+        guess = did_you_mean(str(checkpoint), FRAMEWORKS)
+        raise LockstepError(f"{checkpoint}: there is no such checkpoint{guess}")
 
 
 def _scored(questions: Questions, outcome: Outcome) -> str:

@@ -5,24 +5,43 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 
 from shared.data.batches import Masks
 from shared.data.encoded import EncodedReviews
+from shared.durations import Interval
 from shared.errors import LockstepError
 from shared.frameworks import FRAMEWORKS as FRAMEWORKS  # for those who import them from here
 from shared.frameworks import REFERENCE as REFERENCE
-from shared.frameworks import framework_named
+from shared.frameworks import module_name as module_name
 from shared.history import History, Progress
 from shared.recipes import documented
+from shared.resuming import Keeper
 from shared.specification import Specification
 from shared.weights import Weights
 
 Configure = Callable[[str, int | None, Specification], str]
 Build = Callable[[Specification, Weights], Any]
 Train = Callable[[Any, EncodedReviews, EncodedReviews, Specification, Progress], History]
+
+
+class TrainOrResume(Protocol):
+    """As `Train`, or with a keeper of states: then training goes on from the one that it has, and keeps more."""
+
+    def __call__(
+        self,
+        model: Any,
+        train_reviews: EncodedReviews,
+        validation_reviews: EncodedReviews,
+        specification: Specification,
+        progress: Progress,
+        keeper: Keeper | None = None,
+    ) -> History:
+        """Train in place."""
+
 
 # What a framework's own code decides itself, whichever it is: other values than the documented ones are refused. A room
 # adds its own (see `Native`).
@@ -74,8 +93,9 @@ class Implementation:
     build : (specification, weights) -> model
         From canonical weights: those that training begins with (`shared.weights.initialise`), or those of a checkpoint,
         in which a second bias and a reprojection are part of other arrays (`shared.weights.folded`).
-    train : (model, train_reviews, validation_reviews, specification, progress) -> History
-        Train in place.
+    train : (model, train_reviews, validation_reviews, specification, progress, keeper=None) -> History
+        Train in place. With a keeper it goes on from the state that this one has, after any step, as if it had never
+        stopped: the result is the same, bit for bit.
     forward_and_backward : (model, reviews, masks) -> (logits, loss, gradients)
         What one training step computes, all reviews in one batch, without the update: logits
         ``<float>[reviews, classes]``, the mean cross-entropy, and its gradient by canonical name
@@ -95,7 +115,7 @@ class Implementation:
     version: str
     configure: Configure
     build: Build
-    train: Train
+    train: TrainOrResume
     forward_and_backward: Callable[[Any, EncodedReviews, Masks], tuple[np.ndarray, float, Weights]]
     predict_probabilities: Callable[[Any, EncodedReviews], np.ndarray]
     export_weights: Callable[[Any], Weights]
@@ -106,9 +126,20 @@ class Implementation:
         """Return what builds the model in this recipe."""
         return self.native.build if specification.recipe == "idiomatic" and self.native else self.build
 
-    def trainer(self, specification: Specification) -> Train:
-        """Return what trains it."""
-        return self.native.train if specification.recipe == "idiomatic" and self.native else self.train
+    def trainer(self, specification: Specification, keeper: Keeper | None = None) -> Train:
+        """Return what trains it; a framework's own code keeps no states (see `refuse_interval`)."""
+        if specification.recipe == "idiomatic" and self.native:
+            return self.native.train
+        return partial(self.train, keeper=keeper)
+
+
+def refuse_interval(every: Interval | None, specification: Specification) -> None:
+    """Raise a LockstepError if states are to be kept of a framework's own code, which draws as it goes."""
+    if every is not None and specification.recipe == "idiomatic":
+        raise LockstepError(
+            "--checkpoint-every: in the idiomatic recipe a framework's own code trains, and cannot go on midway; "
+            "leave it out, or pass --like FRAMEWORK instead of the recipe"
+        )
 
 
 def followed(implementation: Implementation, specification: Specification, given: Collection[str]) -> Specification:
@@ -143,15 +174,6 @@ def followed(implementation: Implementation, specification: Specification, given
                 "instead of the recipe"
             )
     return own.replaced(**kept)
-
-
-def module_name(framework: str) -> str:
-    """Return the package of a framework's implementation, or raise a LockstepError that lists them."""
-    if framework == REFERENCE:
-        return "shared.reference"
-    if framework not in FRAMEWORKS:
-        raise LockstepError(f"unknown framework {framework!r}: choose among {', '.join(FRAMEWORKS)}")
-    return framework_named(framework).module
 
 
 def load_implementation(framework: str) -> Implementation:

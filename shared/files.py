@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pooch
 from pydantic import BaseModel, ValidationError
 
 from shared.errors import LockstepError
@@ -29,7 +28,15 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def cache_directory() -> Path:
     """Where encoded reviews and downloads are kept: ``$LOCKSTEP_CACHE``, or the user's cache."""
+    import pooch  # with what it downloads by it takes a twentieth of a second, and most commands download nothing
+
     return Path(os.environ.get("LOCKSTEP_CACHE") or pooch.os_cache("lockstep"))
+
+
+def remove_cached(directory: Path) -> None:
+    """Remove a directory of the cache, and nothing that is elsewhere."""
+    if cache_directory() in directory.parents:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def cached(name: str, key: str, make: Callable[[Path], None]) -> Path:
@@ -144,6 +151,8 @@ def download(url: str, checksum: str, instead: str) -> Path:
     LockstepError
         If the download fails or the checksum differs; nothing half-downloaded is kept.
     """
+    import pooch
+
     try:
         name = url.rsplit("/", 1)[-1]
         return Path(pooch.retrieve(url, checksum, name, cache_directory() / "downloads", progressbar=True))

@@ -1,12 +1,14 @@
 """The frameworks that are compared: the one list of them, from which all others are made.
 
-Of the standard library only: the Makefile and the checks of the code read it too. What a framework's documentation
-writes is in `shared.recipes`; a framework that has no values there has no idiomatic recipe.
+It imports nothing of other packages: the Makefile and the checks of the code read it too. What a framework's
+documentation writes is in `shared.recipes`; a framework that has no values there has no idiomatic recipe.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from shared.errors import LockstepError, did_you_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,3 +88,13 @@ REFERENCE = "reference"
 def framework_named(name: str) -> Framework:
     """Return a framework by its name; raises KeyError if there is none such."""
     return {framework.name: framework for framework in REGISTRY}[name]
+
+
+def module_name(framework: str) -> str:
+    """Return the package of a framework's implementation, or raise a LockstepError that lists them."""
+    if framework == REFERENCE:
+        return "shared.reference"
+    if framework not in FRAMEWORKS:
+        guess = did_you_mean(framework, FRAMEWORKS)
+        raise LockstepError(f"unknown framework {framework!r}: choose among {', '.join(FRAMEWORKS)}{guess}")
+    return framework_named(framework).module

@@ -16,6 +16,7 @@ from shared.differences import is_finite, refuse_non_finite
 from shared.errors import LockstepError
 from shared.files import read_bytes, reading
 from shared.metrics import accuracy, log_loss
+from shared.resuming import Keeper, State, filed, folder
 from shared.specification import Specification
 
 # Both one-cycle schedules warm up over a quarter of the steps, as fastai's does (Smith 2018): one in a straight line to
@@ -226,7 +227,8 @@ STEPS_BETWEEN_SNAPSHOTS = 10
 class Recorder:
     """Keeps the history of one training, the same way for every framework.
 
-    Call `start_epoch`, then `coming` before and `step` after every optimizer step, then `end_epoch`.
+    Call `start_epoch`, then `coming` before and `step` after every optimizer step, then `end_epoch`. Before all that
+    `resume` may go on from a training that was killed: with the epoch `epoch`, of which `begun` batches are done.
 
     Parameters
     ----------
@@ -264,12 +266,92 @@ class Recorder:
         self.steps_per_epoch = steps_per_epoch
         self.validation_labels = validation_labels
         self.progress = progress
+        self.keeper: Keeper | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        """Set the figures of an epoch to nothing."""
+        self._loss = self._correct = self._learning_rate = self._seconds = 0.0
+        self._reviews = 0
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that are done: the number of the one that comes, or is under way, from 0."""
+        return len(self.history.epochs)
+
+    @property
+    def begun(self) -> int:
+        """Batches of that epoch that are done."""
+        return len(self.history.step_losses) - self.epoch * self.steps_per_epoch
+
+    def resume(
+        self,
+        keeper: Keeper | None,
+        export_optimizer: Callable[[], dict[str, np.ndarray]],
+        load_optimizer: Callable[[dict[str, np.ndarray]], None],
+    ) -> None:
+        """Go on from the state that is kept of this training, if there is one, and have it kept from now on.
+
+        Parameters
+        ----------
+        keeper : Keeper or None
+            None neither has nor keeps one.
+        export_optimizer, load_optimizer : callables
+            Read and set whatever the optimizer's next step depends on beside the canonical weights.
+
+        Raises
+        ------
+        LockstepError
+            If the state lacks something.
+        """
+        self.keeper, self.export_optimizer = keeper, export_optimizer
+        state = keeper.state if keeper else None
+        if keeper is None or state is None:
+            return
+        with reading(keeper.path, "the state of a training", "the same command begins anew"):
+            self.load(folder("weights", state.arrays))
+            load_optimizer(folder("optimizer", state.arrays))
+            self._restore(state)
+        self.progress.message(f"goes on after step {state.step:,} of {self.steps:,}, from {keeper.path}")
+
+    def _restore(self, state: State) -> None:
+        arrays, notes = state.arrays, state.notes
+        self.history.step_losses += arrays["step_losses"].tolist()
+        self.history.epochs += [Epoch(**epoch) for epoch in notes["epochs"]]
+        self.history.reviews = notes["reviews"]
+        self.averaged, self.snapshots = folder("averaged", arrays), notes["snapshots"]
+        accuracy, loss = arrays["best"].tolist()
+        self.best, self.best_weights = (accuracy, loss), folder("best_weights", arrays)
+        self.epochs_since_best, self.reduced = notes["epochs_since_best"], notes["reduced"]
+        self._loss, self._correct, self._reviews, self._learning_rate, self._seconds = notes["of_epoch"]
+
+    def _state(self) -> State:
+        """Return what `_restore` takes; floats are exact in JSON, but for the infinite."""
+        arrays = {
+            **filed("weights", self.export()),
+            **filed("optimizer", self.export_optimizer()),
+            **filed("averaged", self.averaged),
+            **filed("best_weights", self.best_weights),
+            "best": np.array(self.best),
+            "step_losses": np.array(self.history.step_losses),
+        }
+        notes = {
+            "epochs": [asdict(epoch) for epoch in self.history.epochs],
+            "reviews": self.history.reviews,
+            "snapshots": self.snapshots,
+            "epochs_since_best": self.epochs_since_best,
+            "reduced": self.reduced,
+            "of_epoch": [self._loss, self._correct, self._reviews, self._learning_rate, self._seconds],
+        }
+        return State(len(self.history.step_losses), arrays, notes)
+
+    def _keep(self) -> None:
+        """Have the state kept if it is time."""
+        if self.keeper is not None and self.keeper.is_due(len(self.history.step_losses), self.steps_per_epoch):
+            self.keeper.keep(self._state())
 
     def start_epoch(self) -> None:
         """Start the clock."""
-        self._loss = self._correct = 0.0
-        self._reviews = 0
-        self._learning_rate = 0.0
         self._started = time.perf_counter()
 
     def coming(self) -> Step:
@@ -302,6 +384,10 @@ class Recorder:
         )
 
         self._average(len(history.step_losses))
+        if self.begun < self.steps_per_epoch:  # after an epoch's last step its end is still to come
+            self._seconds += time.perf_counter() - self._started
+            self._keep()  # the clock stands still
+            self._started = time.perf_counter()
 
     def _average(self, step: int) -> None:
         """Take the weights into their mean, every so many of the last steps (Polyak & Juditsky 1992)."""
@@ -356,7 +442,7 @@ class Recorder:
         last = len(self.history.step_losses) == self.steps
         if self.snapshots and last:
             self.load({name: mean.astype(np.float32) for name, mean in self.averaged.items()})
-        seconds = time.perf_counter() - self._started
+        seconds = self._seconds + time.perf_counter() - self._started
         probabilities = predict_validation()
         self._check("probabilities of the validation reviews", probabilities)
         for name, array in self.export().items() if last else ():
@@ -379,3 +465,5 @@ class Recorder:
             f"validation loss {epoch.validation_loss:.4f}, validation accuracy {epoch.validation_accuracy:.4f}, "
             f"{self._reviews / seconds:,.0f} reviews/s"
         )
+        self._begin()
+        self._keep()

@@ -58,18 +58,33 @@ class LoadMeter:
     """
 
     load: Load
+    # What was measured of the same work before, by a process that has ended; it counts too.
+    earlier: Snapshot | None = None
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
 
     def __enter__(self) -> LoadMeter:
-        self.before = snapshot()
+        now = snapshot()
+        self.before = now if self.earlier is None else _less(now, self.earlier)
         return self
+
+    def so_far(self) -> Snapshot:
+        """Return what has passed in the block, as `earlier` takes it."""
+        return _less(snapshot(), self.before)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.load = load_between(self.before, snapshot(), self.threads)
+
+
+def _less(now: Snapshot, earlier: Snapshot) -> Snapshot:
+    """Return the clocks and counters less others: what passed, or when it would have begun in one piece."""
+    busy = None
+    if now.busy is not None and earlier.busy is not None and now.cores == earlier.cores:
+        busy = now.busy - earlier.busy
+    return Snapshot(now.wall - earlier.wall, now.processor - earlier.processor, busy, now.cores, earlier.load_average)
 
 
 def snapshot() -> Snapshot:

@@ -62,6 +62,10 @@ class NativeModel:
         return self.specification.classes(len(self.weights["head.bias"]))
 
 
+# As Keras and PyTorch pack. Another method can ask for a gigabyte before the first byte comes out.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
 @contextmanager
 def opening(path: Path, what: str, advice: str) -> Iterator[None]:
     """As `shared.files.reading`, for a plain file: a refusal gets the path, damage gets the advice too."""
@@ -86,8 +90,11 @@ def read_archive(path: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         claimed, size = sum(member.file_size for member in members), path.stat().st_size
-        if claimed > LARGEST_EXPANSION * size:
+        # What they take in the file counts too: so much memory is asked for before it is read.
+        if claimed > LARGEST_EXPANSION * size or sum(member.compress_size for member in members) > size:
             raise LockstepError(f"claims {claimed:,} bytes in a file of {size:,}; save the model again, uncompressed")
+        if any(member.compress_type not in METHODS for member in members):
+            raise LockstepError("damaged, or packed as no framework packs; save the model again")
         if len({member.filename for member in members}) < len(members):
             raise LockstepError("damaged: a name stands twice in its archive; save the model again")
         return {member.filename: archive.read(member) for member in members}

@@ -9,24 +9,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
-from tqdm import tqdm
 
 from shared.data.encoded import EncodedReviews, encode_texts
-from shared.data.forms import open_table
-from shared.data.lines import without_end
-from shared.data.meaning import LABEL_COLUMNS, TEXT_COLUMNS, Classes, Meaning
-from shared.data.reviews import Reading, Reviews
-from shared.data.sources import load_reviews
+from shared.data.labels import Classes
 from shared.errors import LockstepError
 from shared.output import Output
-from shared.predictions import PROBABILITY
-from shared.tables import check_ending, table_writer
-from shared.terminal import say
+from shared.terminal import progress_bar, say
 from shared.weights import Checkpoint
+
+# A text that is typed must not wait for what only files need: that is imported where it is used.
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from shared.data.reviews import Reading, Reviews
 
 TEXTS_AT_ONCE = 8_192
 LETTERS_AT_ONCE = 50_000_000  # of them; long texts come fewer at a time
@@ -50,8 +48,9 @@ class Questions:
 
     Attributes
     ----------
-    fields : pyarrow.Schema
-        Columns of the input, which the output keeps, and what a Parquet file says of them.
+    fields : pyarrow.Schema, or sequence of str
+        Columns of the input, which the output keeps, and what a Parquet file says of them; of columns of texts, their
+        names.
     rows : iterator of Question
         In the order of the input.
     described : () -> list of str
@@ -62,7 +61,7 @@ class Questions:
         What they mean (see `shared.data.reviews.Reading`).
     """
 
-    fields: pa.Schema
+    fields: pa.Schema | Sequence[str]
     rows: Iterator[Question]
     described: Callable[[], list[str]] = field(default=list)
     label_column: str = ""
@@ -92,7 +91,7 @@ class Outcome:
 
 def questions_of_texts(texts: Iterator[str]) -> Questions:
     """Take texts that were typed or piped in."""
-    return Questions(pa.schema([pa.field("text", pa.string())]), (Question(text, None, (text,)) for text in texts))
+    return Questions(["text"], (Question(text, None, (text,)) for text in texts))
 
 
 def questions_of_source(source: str, reading: Reading) -> Questions:
@@ -103,13 +102,15 @@ def questions_of_source(source: str, reading: Reading) -> Questions:
     LockstepError
         If it is of no such form, has no text column, or cannot be read.
     """
+    from shared.data.forms import open_table
+    from shared.data.meaning import Meaning
+    from shared.data.sources import load_reviews
+
     if not Path(source).expanduser().exists() and _names_a_source(source):
         return _questions_of_reviews(load_reviews(source, reading))
     table = open_table(Path(source), reading)
     meaning = Meaning.of(table, reading, "predict")
-    fields = table.schema
-    if fields is None:
-        fields = pa.schema([pa.field(one, pa.string()) for one in table.columns])
+    fields = table.columns if table.schema is None else table.schema
     rows = (Question(meaning.text(row), meaning.label(row), row.values) for row in table.rows)
     return Questions(fields, rows, lambda: meaning.described(source), meaning.columns.get("label", ""), reading.labels)
 
@@ -126,8 +127,7 @@ def _questions_of_reviews(reviews: Reviews) -> Questions:
             name = reviews.class_names[label] if label >= 0 else None
             yield Question(text, name, (review_id, text, name))
 
-    fields = pa.schema([pa.field(name, pa.string()) for name in ("review_id", "text", "label")])
-    account = reviews.account
+    account, fields = reviews.account, ["review_id", "text", "label"]
     return Questions(fields, rows(), lambda: [account.paragraph()] if account else [], "label")
 
 
@@ -139,6 +139,8 @@ def lines_of_standard_input() -> Iterator[str]:
     LockstepError
         If they are not UTF-8, there are none, or they are a CSV or a JSON file.
     """
+    from shared.data.lines import without_end
+
     if sys.stdin.isatty():
         say("type a review a line, end with Ctrl-D", aside=True)
     number = 0
@@ -156,6 +158,8 @@ def lines_of_standard_input() -> Iterator[str]:
 
 def _refuse_table(line: str) -> None:
     """Refuse a first line that is the header of a CSV file or the beginning of a JSON file."""
+    from shared.data.meaning import LABEL_COLUMNS, TEXT_COLUMNS
+
     advice = "save it and pass it with --input FILE; a line of standard input is a text"
     if line.strip() in ("{", "[") or _is_json(line):
         raise LockstepError(f"standard input looks like JSON, not like a text a line: {advice}")
@@ -173,7 +177,7 @@ def _is_json(line: str) -> bool:
         return False
 
 
-def check_columns(fields: pa.Schema, class_names: Sequence[str]) -> pa.Schema:
+def check_columns(fields: pa.Schema | Sequence[str], class_names: Sequence[str]) -> pa.Schema:
     """Return the columns of the output: those of the input, the prediction, a probability of each class.
 
     Raises
@@ -181,6 +185,12 @@ def check_columns(fields: pa.Schema, class_names: Sequence[str]) -> pa.Schema:
     LockstepError
         If the input has a column of the name of one that is added.
     """
+    import pyarrow as pa
+
+    from shared.predictions import PROBABILITY
+
+    if not isinstance(fields, pa.Schema):
+        fields = pa.schema([pa.field(name, pa.string()) for name in fields])
     added = [PREDICTION, *(f"{PROBABILITY}{name}" for name in class_names)]
     taken = [one.name for one in fields if one.name in added]
     if taken:
@@ -225,10 +235,12 @@ def predict_all(
     with ExitStack() as stack:
         write = None
         if place is not None:
+            from shared.tables import check_ending, table_writer
+
             fields = check_columns(questions.fields, checkpoint.class_names)
             temporary = stack.enter_context(place.written())
             write = stack.enter_context(table_writer(temporary, check_ending(place.path), fields))
-        bar = stack.enter_context(tqdm(desc="predicting", unit=" texts", disable=None, leave=False))
+        bar = stack.enter_context(progress_bar(desc="predicting", unit=" texts", leave=False))
         for some in _some_at_once(questions.rows):
             encoded = encode_texts([one.text for one in some], checkpoint.vocabulary, checkpoint.specification)
             probabilities = predict(encoded)  # [texts, classes]

@@ -136,7 +136,9 @@ class Record(_Strict):
     training, None in records of earlier versions. ``latency_ms`` are percentiles of what the answer about a single
     review takes, in milliseconds: of a network from its word ids, of a baseline from its text. ``inputs`` has the
     SHA-256 of the files that the specification names, ``files`` that of every file of the run, by its path
-    there, and ``checksum`` that of the record itself.
+    there, and ``checksum`` that of the record itself. ``resumed`` is how often the training went on from a state that
+    was kept of it: its seconds and its load are then of all parts together, without what was lost between a state and
+    the end of its process; the other seconds and the memory are those of the last process.
     """
 
     record_version: Literal[1, 2] = 2
@@ -158,6 +160,7 @@ class Record(_Strict):
     load: Load | None = None
     device: str
     threads: Annotated[int, Field(ge=1)]
+    resumed: Count = 0
     machine: Machine
     commit: str
     inputs: dict[str, str] = {}

@@ -503,15 +503,31 @@ def add_field_flags(parser: argparse.ArgumentParser, names: Sequence[str]) -> No
         assert isinstance(field.json_schema_extra, dict)
         title = str(field.json_schema_extra["group"])
         if title not in groups:
-            groups[title] = parser.add_argument_group(f"{title} (default: as the preset says)")
+            groups[title] = parser.add_argument_group(
+                f"{title} (in brackets: the preset {DEFAULT_PRESET}, and what others have)"
+            )
         group = groups[title]
-        flag = "--" + name.replace("_", "-")
+        flag, said = "--" + name.replace("_", "-"), f"{field.description} ({by_preset(name)})".replace("%", "%%")
         if field.annotation is bool:
-            group.add_argument(flag, default=None, action=argparse.BooleanOptionalAction, help=field.description)
+            group.add_argument(flag, default=None, action=argparse.BooleanOptionalAction, help=said)
             continue
         choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
         metavar = "|".join(choices) if choices else name.upper().split("_")[-1]
-        group.add_argument(flag, metavar=metavar, help=field.description)
+        group.add_argument(flag, metavar=metavar, help=said)
+
+
+def by_preset(name: str) -> str:
+    """Return in words which value a field has in the presets, such as ``64, smoke: 32``."""
+    values = {preset: _as_typed(getattr(specification, name)) for preset, specification in PRESETS.items()}
+    usual = values[DEFAULT_PRESET]
+    others = [f"{preset}: {value}" for preset, value in values.items() if value != usual]
+    return ", ".join([usual, *others])
+
+
+def _as_typed(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "all" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def flags_of(values: Mapping[str, object]) -> list[str]:

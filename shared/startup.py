@@ -17,6 +17,15 @@ from typing import TextIO
 
 OLDEST = (3, 11)  # of the Pythons that pyproject.toml allows
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# Which extra of pyproject.toml brings a package that is no framework and that the base does without.
+EXTRAS = {
+    **dict.fromkeys(("altair", "jinja2", "matplotlib", "statsmodels", "vl_convert"), "report"),
+    **dict.fromkeys(("mlflow", "tensorboard"), "track"),
+    "transformers": "flair",
+    "onnx": "onnx",
+    "ray": "ray",
+    "gensim": "vectors",
+}
 EXIT_NO_ENVIRONMENT = 2  # as of any other thing that a user can mend
 EXIT_INTERRUPTED = 130
 INTERRUPTED = "interrupted: nothing half-written was left"
@@ -93,17 +102,25 @@ def _explain(kind: type[BaseException], error: BaseException, trace: TracebackTy
     if ours or package in sys.stdlib_module_names:
         sys.__excepthook__(kind, error, trace)
     else:
-        _refuse(f"this Python has no package {package!r}")
+        _refuse(f"this Python has no package {package!r}", _extra_of(package))
 
 
-def _refuse(reason: str) -> None:
+def _extra_of(package: str) -> str:
+    from shared.frameworks import REGISTRY  # only here: this Python is new enough for it
+
+    return next((one.name for one in REGISTRY if package in one.imports), EXTRAS.get(package, "all"))
+
+
+def _refuse(reason: str, extra: str = "all") -> None:
     if sys.stderr:
-        print(f"error: {reason}; {_advice()}", file=sys.stderr)
+        print(f"error: {reason}; {_advice(extra)}", file=sys.stderr)
     raise SystemExit(EXIT_NO_ENVIRONMENT)
 
 
-def _advice() -> str:
+def _advice(extra: str) -> str:
     """Return what to do: the environment that make builds, if it is not this one, or pip."""
+    if not os.path.exists(os.path.join(ROOT, "pyproject.toml")) and not os.path.exists(os.path.join(ROOT, "Makefile")):
+        return f"install it: `python -m pip install 'lockstep[{extra}]'`"
     environment = os.path.join(ROOT, ".venv")
     typed = ".venv" if os.path.samefile(os.curdir, ROOT) else shlex.quote(environment)
     another = os.path.realpath(sys.prefix) != os.path.realpath(environment)

@@ -7,12 +7,12 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from shared.errors import LockstepError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # Puts some more rows of columns after those that are there.
 Write = Callable[[Sequence[Sequence[Any]]], None]
@@ -73,6 +73,9 @@ def _save_json_lines(path: Path, fields: Sequence[pa.Field]) -> Iterator[Write]:
 
 @contextmanager
 def _save_parquet(path: Path, fields: Sequence[pa.Field]) -> Iterator[Write]:
+    import pyarrow as pa  # a CSV file does without it
+    import pyarrow.parquet as pq
+
     schema = fields if isinstance(fields, pa.Schema) else pa.schema(fields)
     with path.open("xb") as file, pq.ParquetWriter(file, schema) as writer:  # a path need not be UTF-8
 

@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+if TYPE_CHECKING:
+    from rich.console import Console
+    from tqdm import tqdm
+
+# How much is said, and by which variable the processes that a command starts learn of it.
+QUIET, VERBOSE = "quiet", "verbose"
+VERBOSITY = "LOCKSTEP_VERBOSITY"
+# What is said however quiet a command is told to be.
+ALWAYS = ("error: ", "warning: ", "interrupted: ")
+
+
+def is_quiet() -> bool:
+    """Return whether nothing but answers, warnings and errors is to be said (``--quiet``)."""
+    return os.environ.get(VERBOSITY) == QUIET
+
+
+def is_verbose() -> bool:
+    """Return whether an error is to be shown with its traceback, and what libraries say too (``--verbose``)."""
+    return os.environ.get(VERBOSITY) == VERBOSE
 
 
 def printable(text: str) -> str:
@@ -25,8 +46,10 @@ def say(text: str, *, aside: bool = False) -> None:
     text : str
         The line.
     aside : bool, default False
-        On standard error: what is no part of the answer.
+        On standard error: what is no part of the answer. With ``--quiet`` only warnings and errors are printed.
     """
+    if aside and is_quiet() and not text.startswith(ALWAYS):
+        return
     print(printable(text), file=sys.stderr if aside else sys.stdout, flush=aside)
 
 
@@ -40,7 +63,26 @@ def console(*, aside: bool = False, width: int | None = None) -> Console:
     width : int, optional
         Columns where there is no terminal.
     """
-    made = Console(stderr=aside, markup=False, emoji=False, highlight=False)
+    from rich.console import Console  # only here: it takes a tenth of a second to import
+
+    made = Console(stderr=aside, markup=False, emoji=False, highlight=False, quiet=aside and is_quiet())
     if width and not made.is_terminal:
         made.width = width
     return made
+
+
+def progress_bar(iterable: Iterable[Any] | None = None, *, hidden: bool | None = None, **options: Any) -> tqdm:
+    """Return a bar on standard error, of `tqdm`; there is none where nobody looks at a terminal, or with ``--quiet``.
+
+    Parameters
+    ----------
+    iterable : iterable, optional
+        What is gone through.
+    hidden : bool, optional
+        Whether to show none; by default that follows from where standard error goes.
+    **options
+        As `tqdm.tqdm` takes them.
+    """
+    from tqdm import tqdm  # only here: it takes a tenth of a second to import
+
+    return tqdm(iterable, disable=True if is_quiet() else hidden, **options)

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compare.studies import benchmark
+from compare.names import NO_FRAMEWORK
+from compare.proofs.parity import PROBABILITIES
+from compare.studies import answering_speed, benchmark
 from compare.studies.benchmark import (
     MEASURED,
     PARTS,
@@ -19,7 +21,7 @@ from compare.studies.benchmark import (
     share_of_products,
     training_operations,
 )
-from compare.studies.tables import reading_table, speed_table
+from compare.studies.tables import answering_table, reading_table, speed_table
 from compare.tables import as_markdown
 from shared.errors import LockstepError
 from shared.files import seal
@@ -101,6 +103,7 @@ def test_a_small_benchmark_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     small = MEASURED.replaced(reviews=300, max_length=20, hidden_size=4, embedding_size=4, data="packaged")
     monkeypatch.setattr(benchmark, "MEASURED", small)
     monkeypatch.setattr(benchmark, "RATE_SECONDS", 0.01)
+    monkeypatch.setattr(answering_speed, "ANSWERING", small)
     monkeypatch.setattr(benchmark, "LEARNING", benchmark.LEARNING.replaced(reviews=300, vectors="random"))
     monkeypatch.setattr(benchmark, "LENGTHS_READ", (5, 10))
     monkeypatch.setattr(benchmark, "ACCURACIES", (0.1, 1.0))
@@ -129,6 +132,14 @@ def test_a_small_benchmark_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [row["texts"] for row in predicted] == [200, 2_000]
     assert all(row["peak_memory_mb"] > 10 for row in predicted)
     assert "| encoding IMDB, warm | 25,000 |" in as_markdown(reading_table(found))
+    rows = {row["name"]: row for row in found["answering"]["rows"]}
+    assert list(rows) == [NO_FRAMEWORK, "pytorch"]
+    assert rows[NO_FRAMEWORK]["difference"] == 0
+    assert rows["pytorch"]["difference"] <= PROBABILITIES
+    assert rows["pytorch"]["peak_memory_mb"] > rows[NO_FRAMEWORK]["peak_memory_mb"], "PyTorch alone is larger"
+    ratio = rows["pytorch"]["first_answer"][0] / rows[NO_FRAMEWORK]["first_answer"][0]
+    (line,) = [one for one in as_markdown(answering_table(found)).splitlines() if one.startswith("| PyTorch |")]
+    assert f"(× {ratio:.2g})" in line
 
 
 def test_parts_that_are_not_measured_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

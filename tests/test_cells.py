@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from compare.grid.cells import Setting, finished_records, given_of, own_code, place_of, seconds_of, train_settings
+from compare.grid.executors import LocalExecutor
 from shared.errors import LockstepError
 from shared.output import is_claimed
 from shared.recipes import DOCUMENTED, documented
@@ -32,7 +33,7 @@ def setting(**changes: object) -> Setting:
 def trained(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the settings of seeds 0 and 1."""
     folder = tmp_path_factory.mktemp("cells")
-    found = train_settings(folder, [setting(), setting(seed=1), setting()], 1, MACHINE)
+    found = train_settings(folder, [setting(), setting(seed=1), setting()], LocalExecutor(1, MACHINE))
     assert list(found) == [setting(), setting(seed=1)]
     assert None not in found.values()
     return folder
@@ -51,7 +52,7 @@ def test_only_what_is_unfinished_is_trained(trained: Path, tmp_path: Path, capsy
     folder = shutil.copytree(trained, tmp_path / "cells")
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("record.json")}
     asked = [setting(), setting(learning_rate=0.01), setting(seed=1)]
-    found = train_settings(folder, asked, 2, MACHINE, titles={asked[1]: "faster"})
+    found = train_settings(folder, asked, LocalExecutor(2, MACHINE), titles={asked[1]: "faster"})
     said = capsys.readouterr().err
     assert said.count("finished before") == 2
     assert "faster: done in" in said
@@ -67,7 +68,7 @@ def test_only_what_is_unfinished_is_trained(trained: Path, tmp_path: Path, capsy
 def test_what_fails_has_no_record_and_a_log(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = shutil.copytree(trained, tmp_path / "cells")
     asked = [setting(), setting(recipe="idiomatic")]  # which the reference has not
-    found = train_settings(folder, asked, 1, MACHINE)
+    found = train_settings(folder, asked, LocalExecutor(1, MACHINE))
     assert found[asked[0]] is not None
     assert found[asked[1]] is None
     assert "1 failed" in capsys.readouterr().err
@@ -81,26 +82,26 @@ def test_another_run_in_a_settings_place_is_refused(trained: Path, tmp_path: Pat
     shutil.copytree(place_of(folder, setting()), place_of(folder, setting(hidden_size=9)))
     assert finished_records(folder, [setting(hidden_size=9)]) == {}
     with pytest.raises(LockstepError, match="made with hidden_size 8, not 9; remove it, or choose another --runs"):
-        train_settings(folder, [setting(seed=5), setting(hidden_size=9)], 1, MACHINE, elsewhere="--runs")
+        train_settings(folder, [setting(seed=5), setting(hidden_size=9)], LocalExecutor(1, MACHINE), elsewhere="--runs")
     assert not place_of(folder, setting(seed=5)).exists(), "nothing was trained"
     place = place_of(folder, setting())
     data = read_record(place / "record.json").data.model_dump()
     reseal_run(place, data={**data, "fingerprint": "0" * 64})
     with pytest.raises(LockstepError, match="made with data fingerprint '00000000"):
-        train_settings(folder, [setting()], 1, MACHINE)
+        train_settings(folder, [setting()], LocalExecutor(1, MACHINE))
 
 
 def test_a_damaged_run_is_no_record(trained: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(trained, tmp_path / "cells")
     history = place_of(folder, setting()) / "history.csv"
     history.write_text(history.read_text().replace("1,", "2,", 1))
-    found = train_settings(folder, [setting(), setting(seed=1)], 1, MACHINE)
+    found = train_settings(folder, [setting(), setting(seed=1)], LocalExecutor(1, MACHINE))
     assert found[setting()] is None
     assert found[setting(seed=1)] is not None
 
 
 def test_nothing_is_trained_of_no_settings(tmp_path: Path) -> None:
-    assert train_settings(tmp_path / "cells", [], 1, MACHINE) == {}
+    assert train_settings(tmp_path / "cells", [], LocalExecutor(1, MACHINE)) == {}
     assert not (tmp_path / "cells").exists()
 
 

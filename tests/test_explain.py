@@ -18,7 +18,6 @@ from scipy.stats import t
 from compare.explain import budget as budgets
 from compare.explain.answer import complete_seeds, explained
 from compare.explain.budget import estimated, kept_plan, key_of, planned, save_plan
-from compare.explain.durations import duration
 from compare.explain.ends import End, read_ends
 from compare.explain.figures import waterfall_figure
 from compare.explain.form import Explained, read_explained
@@ -35,6 +34,7 @@ from compare.explain.shapley import (
 )
 from compare.explain.words import explanation_table, sentences, waterfall_table
 from compare.grid.cells import Setting
+from shared.durations import duration
 from shared.errors import LockstepError
 from shared.runs import Data, Machine, Parameters, Record, Seconds
 from shared.specification import ARCHITECTURES, Specification, specification_of

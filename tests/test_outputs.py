@@ -56,6 +56,7 @@ PROGRAMS: dict[str, tuple[Callable[[], argparse.ArgumentParser], Callable[[list[
 NEEDED = {
     "keras_impl train": ["--preset", "smoke"],
     "keras_impl predict": ["--checkpoint", "nowhere", "a review"],
+    "compare predict": ["nowhere", "a review"],
     "compare benchmark": [],
     "compare parity": [],
     "compare witnesses": [],
@@ -72,6 +73,7 @@ NEEDED = {
 # Of these the name's ending is looked at too.
 SUFFIX = {
     "keras_impl predict": ".csv",
+    "compare predict": ".csv",
     "shared.data describe": ".png",
     "shared.vectors plot": ".png",
     "compare convert output": ".onnx",

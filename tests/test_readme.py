@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from compare.__main__ import _command_first as command_first
+from compare.__main__ import _names_a_framework as names_a_framework
 from compare.__main__ import main as lockstep
 from compare.published import TABLES, documents, filled, marks_of
 from shared.command_line import _parser as framework_parser
 from shared.contract import FRAMEWORKS
 from shared.files import seal
 from shared.specification import specification_from_flags
+from tests import fuzz, soak
 from tests.attack.__main__ import _parser as attack_parser
 from tests.attack.commands import actions, commands_of, parser_of, runnable_modules
 from tests.conftest import ROOT
@@ -65,10 +68,13 @@ def inline(page: Path) -> Iterator[str]:
 ALL_COMMANDS = [(name(page), line) for page in PAGES for line in commands(page)]
 
 
+OF_TESTS = {"tests.attack": attack_parser, "tests.soak": soak._parser, "tests.fuzz": fuzz._parser}
+
+
 def parser_for(module: str) -> argparse.ArgumentParser:
     if module in {f"{framework}_impl" for framework in FRAMEWORKS} | {"shared.reference"}:
         return framework_parser(module.removesuffix("_impl").removeprefix("shared."))
-    return attack_parser() if module == "tests.attack" else parser_of(module)
+    return OF_TESTS[module]() if module in OF_TESTS else parser_of(module)
 
 
 def parsed(command: str) -> argparse.Namespace | None:
@@ -83,11 +89,13 @@ def parsed(command: str) -> argparse.Namespace | None:
         return None
     if words == ["python", "-m", "tests.parity"]:
         return None
+    if words == ["lockstep", "--version"]:
+        return None
     if words[0] == "lockstep":
-        words = ["python", "-m", "compare", *words[1:]]
+        words = ["python", "-m", "compare", *command_first(words[1:])]
     assert words[:2] == ["python", "-m"], command
     module, given = words[2], words[3:]
-    if module == "compare" and given[0] in ("train", "predict"):
+    if module == "compare" and (given[0] == "train" or (given[0] == "predict" and names_a_framework(given[1:]))):
         verb, framework, *rest = given
         module, given = f"{framework}_impl", [verb, *rest]
     return parser_for(module).parse_args(given)
@@ -136,7 +144,7 @@ def test_commands_flags_and_paths_in_the_text_exist(page: Path) -> None:
         if words[0] == "lockstep" and len(words) > 1:
             assert words[1] in verbs, span
         if words[:2] == ["python", "-m"]:
-            assert words[2] in runnable_modules() | {"tests.attack", "tests.parity"}, span
+            assert words[2] in runnable_modules() | {*OF_TESTS, "tests.parity"}, span
         if words[0] == "make" and len(words) > 1:
             assert words[1] in targets | {".venv/ready"}, span
         for flag in re.findall(r"(?<!\S)--[a-z][a-z0-9-]*", span):
@@ -149,7 +157,7 @@ MADE = ("runs", "reports", "build")
 
 
 def attack_flags() -> set[str]:
-    return {flag for action in attack_parser()._actions for flag in action.option_strings}
+    return {flag for made in OF_TESTS.values() for action in made()._actions for flag in action.option_strings}
 
 
 def anchor(heading: str) -> str:

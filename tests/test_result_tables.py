@@ -19,10 +19,13 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from compare.__main__ import main as lockstep
+from compare.formats import Portability
+from compare.names import NO_FRAMEWORK
 from compare.published import TABLES, filled, marks_of
 from compare.report.form import Interval, Pair, Statistics
 from compare.report.reading import read_statistics, statistics_of
 from compare.report.tables import accuracy_table, tables_of, tables_of_both
+from compare.report.verdict import portability_holds
 from compare.tables import (
     LATEX,
     WRITERS,
@@ -427,6 +430,36 @@ def test_proofs_show_what_is_not_allowed(sample: Statistics) -> None:
     assert cells_shown(found["parity"], "Keras") == ["2e-07"]
     assert cells_shown(found["portability-lstm"], "Keras") == ["0", "5e-01 ✗"]
     assert cells_shown(found["portability-gru"], "PyTorch") == ["not a number ✗", "0"]
+
+
+def test_what_answers_without_a_framework_stands_beside_the_frameworks(sample: Statistics) -> None:
+    assert sample.portability
+    assert NO_FRAMEWORK not in [column.title for column in tables_of(sample)["portability-lstm"].columns]
+    latency = {"p50": 0.5, "p95": 1.0, "p99": 2.0}
+    measured = {
+        name: {"differences": differences, "reviews_per_second": 5_000.0, "latency_ms": latency}
+        for name, differences in (("lstm", [1e-7, 0.5]), ("gru", [None, 0.0]))
+    }
+    values = {**sample.portability.model_dump(), "without_framework": measured}
+    found = sample.model_copy(update={"portability": Portability.model_validate(values)})
+    assert found.portability
+    assert not portability_holds(found.portability)
+    tables = tables_of(found)
+    assert cells_shown(tables["portability-lstm"], NO_FRAMEWORK) == ["1e-07", "5e-01 ✗"]
+    assert cells_shown(tables["portability-gru"], NO_FRAMEWORK) == ["not a number ✗", "0"]
+    cost = tables["cost"]
+    assert [row.cells[0].text for row in cost.rows[-2:]] == ["LSTM, no framework", "GRU, no framework"]
+    rate = [column.name for column in cost.columns].index("prediction_rate")
+    assert cost.rows[-1].cells[rate].text == "5,000"
+    assert cells_shown(cost, "Latency, p95")[-1] == "1.00"
+    assert cells_shown(cost, "Peak memory")[-1] == "–"
+    assert "opened in NumPy alone" in " ".join(cost.sentences)
+    with pytest.raises(ValueError, match="are not 2"):
+        Portability.model_validate(
+            {**values, "without_framework": {**measured, "gru": {**measured["gru"], "differences": []}}}
+        )
+    with pytest.raises(ValueError, match="its architectures"):
+        Portability.model_validate({**values, "without_framework": {"lstm": measured["lstm"]}})
 
 
 def test_witnesses_that_are_not_alike_have_a_cross(sample: Statistics) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from compare.__main__ import main as lockstep
 from compare.formats import Witnesses
 from compare.grid.cells import Setting, given_of
+from compare.grid.executors import LocalExecutor
 from compare.intervals import OverSeeds, over_seeds
 from compare.proofs import witnesses
 from compare.proofs.tables import witnesses_table
@@ -222,7 +223,7 @@ def test_all_is_well_if_none_is_different_and_all_were_trained(
     monkeypatch.setattr(witnesses, "train_settings", lambda folder, settings, *_, **__: dict(records))
     with Output(tmp_path / "witnesses.json", PAGE) as place:
         told = run_witnesses(
-            tmp_path / "runs", Specification(), ("keras", "pytorch"), (0, 1, 2), place, jobs=1, machine=()
+            tmp_path / "runs", Specification(), ("keras", "pytorch"), (0, 1, 2), place, executor=LocalExecutor()
         )
     assert told is fine
     assert (tmp_path / "witnesses.json").exists()

@@ -96,6 +96,7 @@ SAME = (
         )
         for name in ("export_gradients", "count_trainable")
     ),
+    Same(tuple(f"{framework.module}/__init__.py" for framework in REGISTRY), "every room offers the same estimator"),
     Same(
         tuple(f"{framework.module}/__main__.py::load" for framework in REGISTRY if framework.name in DOCUMENTED),
         "every room fills in the same contract; one without documented values has nothing native",

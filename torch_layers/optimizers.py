@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from shared.history import Step
 from shared.specification import Specification
-from torch_layers.weights import Parts
+from torch_layers.weights import Parts, array
 
 
 def make_optimizer(parts: Parts, specification: Specification) -> torch.optim.Optimizer:
@@ -50,6 +51,26 @@ def set_step(optimizer: torch.optim.Optimizer, step: Step) -> None:
             group["betas"], group["eps"] = (step.momentum, group["betas"][1]), step.epsilon
         else:
             group["momentum"] = step.momentum
+
+
+def export_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, np.ndarray]:
+    """Return what the optimizer keeps of each parameter, by ``<number of the parameter>.<name>``."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{number}.{name}": array(value)
+        for number, values in state.items()
+        for name, value in values.items()
+        if value is not None  # as SGD has it where there is no momentum
+    }
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, arrays: dict[str, np.ndarray]) -> None:
+    """Set what :func:`export_optimizer` returned."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, values in arrays.items():
+        number, _, kind = name.partition(".")
+        state.setdefault(int(number), {})[kind] = torch.tensor(values)
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
 class _PlacesApart:

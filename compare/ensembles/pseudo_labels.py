@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from compare.ensembles.ensemble import group_weights, grouped, pooled
 from compare.grid.baselines import BASELINE, LINEAR, fit_baseline
@@ -17,6 +16,7 @@ from shared.output import Output
 from shared.predictions import Predictions, save_predictions
 from shared.runs import read_runs
 from shared.specification import from_record
+from shared.terminal import progress_bar
 
 
 def write_pseudo_labels(experiment: Path, place: Output) -> None:
@@ -50,7 +50,7 @@ def write_pseudo_labels(experiment: Path, place: Output) -> None:
     weights = group_weights(groups)
     frameworks = sorted({run.record.framework for run in runs} - {BASELINE})
     means = np.zeros((len(groups), len(corpus.unlabelled), len(corpus.class_names)))  # [groups, reviews, classes]
-    with Workers(frameworks) as ask, tqdm(total=sum(map(len, groups.values())), unit=" models", disable=None) as bar:
+    with Workers(frameworks) as ask, progress_bar(total=sum(map(len, groups.values())), unit=" models") as bar:
         for (name, group), mean in zip(groups.items(), means, strict=True):
             for run in group:
                 bar.set_description(name)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from compare.explain.durations import in_words
 from compare.explain.question import USUAL_PAIRS, Question
 from compare.formats import Form
 from compare.grid.cells import Setting, place_of
+from shared.durations import in_words
 from shared.errors import LockstepError
 from shared.files import digest, read_json, save_page
 from shared.output import PAGE, written

@@ -6,16 +6,15 @@ import argparse
 from contextlib import ExitStack
 from typing import Any
 
-from compare.choices import refuse_doubles
-from compare.explain.durations import duration
+from compare.choices import add_executor_flags, refuse_doubles
 from shared.command_line import (
     FolderPath,
     InputPath,
     add_machine_flags,
     natural,
     output,
-    positive,
 )
+from shared.durations import duration
 from shared.output import PAGE
 from shared.recipes import DOCUMENTED
 from shared.specification import add_specification_flags, given_flags
@@ -72,7 +71,7 @@ def register(commands: Any) -> None:
     )
     explain.add_argument("--overwrite", action="store_true", help="replace files of these names that it did not make")
     add_machine_flags(explain)
-    explain.add_argument("--jobs", type=positive, default=1, metavar="N", help="trainings side by side; default: 1")
+    add_executor_flags(explain, "trainings")
     add_specification_flags(explain, without=("seed",))
     explain.set_defaults(run=_explain)
     _register_diff(commands)
@@ -109,15 +108,13 @@ def _explain(arguments: argparse.Namespace) -> int:
     from compare.explain.ends import read_ends
     from compare.explain.explain import FILES, Means, explain, save_explained, tell_explained
     from compare.explain.question import asked
-    from compare.grid.driver import machine_flags
+    from compare.grid.executors import executor_of
 
     refuse_doubles("--seeds", arguments.seeds)
-    machine = machine_flags(arguments.device, arguments.threads, arguments.jobs)
-    means = Means(
-        arguments.runs, arguments.out, tuple(arguments.seeds), arguments.jobs, tuple(machine), arguments.budget
-    )
     question = asked(*read_ends(arguments.first, arguments.second, given_flags(arguments)), arguments.together)
     with ExitStack() as stack:
+        executor = stack.enter_context(executor_of(arguments))
+        means = Means(arguments.runs, arguments.out, tuple(arguments.seeds), executor, arguments.budget)
         places = {name: stack.enter_context(output(arguments, arguments.out / name, PAGE)) for name in FILES}
         found = explain(question, means)
         if found is None:

@@ -15,6 +15,7 @@ from compare.explain.form import Explained
 from compare.explain.question import USUAL_PAIRS, Question
 from compare.explain.words import explanation_table, fields_table, sentences, waterfall_table
 from compare.grid.cells import Setting, finished_records, place_of, seconds_of, train_settings
+from compare.grid.executors import Executor
 from compare.tables import as_markdown, escaped, print_table
 from shared.files import save_page
 from shared.output import Output
@@ -36,10 +37,8 @@ class Means:
         Holds the plan of a budget, beside what is written.
     seeds : tuple of int
         Those that were asked for.
-    jobs : int
-        Trainings side by side.
-    machine : tuple of str
-        Flags about the machine, passed on to each training.
+    executor : Executor
+        Trains them.
     budget : float or None
         Seconds that all may take.
     """
@@ -47,8 +46,7 @@ class Means:
     runs: Path
     pages: Path
     seeds: tuple[int, ...]
-    jobs: int
-    machine: tuple[str, ...]
+    executor: Executor
     budget: float | None = None
 
 
@@ -106,14 +104,14 @@ def _plan(question: Question, means: Means) -> Plan | None:
         return None
     if plan is None:
         left = None if means.budget is None else max(0.0, means.budget - (time.monotonic() - started))
-        plan = planned(question, means.seeds, means.runs, seconds, means.jobs, left)
+        plan = planned(question, means.seeds, means.runs, seconds, means.executor.jobs, left)
         if key:
             plan = plan.model_copy(update={"key": key})
             save_plan(means.pages, plan)
     settings = question.settings(plan.seeds, plan.pairs)
     orders = "all orders" if question.exact else f"{2 * plan.pairs} orders"
     seeds = f"{len(plan.seeds)} of {len(means.seeds)} seeds"
-    expected = estimated(settings, means.runs, seconds, means.jobs)
+    expected = estimated(settings, means.runs, seconds, means.executor.jobs)
     count = len(question.players)
     say(f"{count} change{'' if count == 1 else 's'} in {orders}, {seeds}: {expected}", aside=True)
     return plan
@@ -134,7 +132,7 @@ def _seconds(question: Question, means: Means) -> dict[str, float] | None:
         if len(found) < len(needed):
             return None
         known = seconds_of(found)
-        each = (time.monotonic() - started) * min(means.jobs, count) / count
+        each = (time.monotonic() - started) * min(means.executor.jobs, count) / count
         around = max(0.0, each - sum(known.values()) / len(known))
     return {framework: seconds + around for framework, seconds in known.items()}
 
@@ -146,7 +144,7 @@ def _train(question: Question, settings: Sequence[Setting], means: Means) -> dic
         if len(found) == len(settings):
             return dict(found)
     titles = {one: _title(question, one) for one in settings}
-    return train_settings(means.runs, settings, means.jobs, means.machine, titles=titles, elsewhere="--runs")
+    return train_settings(means.runs, settings, means.executor, titles=titles, elsewhere="--runs")
 
 
 def _title(question: Question, setting: Setting) -> str:

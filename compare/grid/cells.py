@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compare.grid.driver import Cell, network_cell, run_cells
+from compare.grid.executors import Executor
 from compare.grid.reuse import compared_fields
 from shared.errors import LockstepError
 from shared.recipes import DOCUMENTED, documented
@@ -54,8 +55,7 @@ def own_code(framework: str, specification: Specification) -> Setting:
 def train_settings(
     folder: Path,
     settings: Iterable[Setting],
-    jobs: int,
-    machine: Sequence[str],
+    executor: Executor,
     *,
     titles: Mapping[Setting, str] | None = None,
     elsewhere: str = "--out",
@@ -70,10 +70,8 @@ def train_settings(
         Holds the runs, each where `place_of` says.
     settings : iterable of Setting
         In the order in which they start; one that stands twice is trained once.
-    jobs : int
-        How many train side by side.
-    machine : sequence of str
-        Flags about the machine, as `compare.grid.driver.machine_flags` makes them.
+    executor : Executor
+        Trains them.
     titles : mapping, optional
         What the progress calls a setting; one that is not in it has framework, architecture and seed.
     elsewhere : str
@@ -93,8 +91,8 @@ def train_settings(
     asked = list(dict.fromkeys(settings))
     if asked:
         named = titles or {}
-        cells = [_cell(folder, setting, named.get(setting, ""), machine) for setting in asked]
-        run_cells(folder, asked[0].specification, cells, jobs, elsewhere)
+        cells = [_cell(folder, setting, named.get(setting, ""), executor.flags) for setting in asked]
+        run_cells(folder, asked[0].specification, cells, executor, elsewhere)
     found = finished_records(folder, asked)
     return {setting: found.get(setting) for setting in asked}
 

@@ -7,15 +7,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from compare.choices import COMPARED_ARCHITECTURES, check_names, refuse_doubles
+from compare.choices import COMPARED_ARCHITECTURES, add_executor_flags, check_names, refuse_doubles
 from shared.command_line import (
     FolderPath,
+    add_checkpoint_flag,
     add_machine_flags,
     add_output,
     announce,
     natural,
     output,
-    positive,
 )
 from shared.contract import FRAMEWORKS
 from shared.errors import LockstepError
@@ -34,13 +34,7 @@ def register(commands: Any) -> None:
     _add_grid_flags(run)
     run.add_argument("--experiment", metavar="NAME", help="default: <preset>, or <preset>-idiomatic")
     run.add_argument("--runs", type=FolderPath, default=FolderPath("runs"), metavar="DIR", help="default: runs")
-    run.add_argument(
-        "--jobs",
-        type=positive,
-        default=1,
-        metavar="N",
-        help="networks side by side, sharing the cores; default: 1 (of baselines, one for each core)",
-    )
+    add_executor_flags(run, "networks")
     run.add_argument("--no-baselines", action="store_true", help="leave the baselines out")
     run.set_defaults(run=_run)
 
@@ -57,6 +51,7 @@ def register(commands: Any) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from compare.grid.driver import run_grid
+    from compare.grid.executors import executor_of
 
     check_names(arguments.frameworks, arguments.architectures)
     refuse_doubles("--seeds", arguments.seeds)
@@ -64,18 +59,18 @@ def _run(arguments: argparse.Namespace) -> int:
     name = arguments.experiment or experiment_name(specification.recipe, arguments.preset, arguments.task)
     if name in (".", "..") or Path(name).name != name:
         raise LockstepError(f"--experiment: {name!r} is no name of a folder in --runs; leave out what leads to it")
-    failed = run_grid(
-        arguments.runs / name,
-        specification,
-        arguments.frameworks,
-        arguments.architectures,
-        arguments.seeds,
-        device=arguments.device,
-        threads=arguments.threads,
-        jobs=arguments.jobs,
-        baselines=not arguments.no_baselines,
-        given=given_flags(arguments),
-    )
+    with executor_of(arguments) as executor:
+        failed = run_grid(
+            arguments.runs / name,
+            specification,
+            arguments.frameworks,
+            arguments.architectures,
+            arguments.seeds,
+            executor=executor,
+            baselines=not arguments.no_baselines,
+            given=given_flags(arguments),
+            checkpoint_every=arguments.checkpoint_every,
+        )
     _print_results(arguments.runs / name)
     return 1 if failed else 0
 
@@ -112,4 +107,5 @@ def _add_grid_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seeds", nargs="+", type=natural, default=[0], metavar="N", help="default: 0")
     add_machine_flags(parser)
+    add_checkpoint_flag(parser, "10m; off in the idiomatic recipe")
     add_specification_flags(parser, without=("architecture", "seed"))

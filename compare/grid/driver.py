@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections import defaultdict
@@ -15,33 +10,38 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from compare.grid.baselines import BASELINE, BASELINES
+from compare.grid.executors import CHECKPOINT_EVERY, STOPPED, Ending, Executor, LocalExecutor, State
 from compare.grid.reuse import DATA_FIELDS, compared_fields, refuse_other
 from shared.cell import inputs_of, tell_accounts
 from shared.command_line import EXIT_BUSY
-from shared.contract import module_name
+from shared.configuration import NO_FILE
+from shared.contract import module_name, refuse_interval
 from shared.data.corpus import describe_sizes
+from shared.durations import Interval
 from shared.errors import LockstepError
 from shared.files import save_page
 from shared.loading import load_corpus
 from shared.output import PAGE, check_folder, clear_leftovers, is_claimed, remove_page, written
 from shared.runs import Run, is_finished, read_run, run_directory
 from shared.specification import Specification, flags_of, specification_of
-from shared.startup import EXIT_INTERRUPTED, SIGNALS
 from shared.terminal import console, printable
 
-# How a cell ends that was stopped, by this process or by the keyboard.
-STOPPED = {*(-number for number in SIGNALS), EXIT_INTERRUPTED}
-# A cell that does not stop when told to is killed.
-SECONDS_TO_STOP = 30
 SECONDS_BETWEEN_LOOKS = 0.5
-LARGEST_LOG = 1_000_000  # bytes, the last ones
+# Of a cell that is killed, or whose machine goes away.
+TRIES = 3
+# Of a cell that is killed so much is lost; most cells are shorter, and keep nothing.
+USUAL_INTERVAL = "10m"
+
+
+# A cell is told everything: what a file says was told to the driver.
+NO_CONFIGURATION = ("--config", NO_FILE)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def cells_of_grid(
     for name in reversed(BASELINES) if baselines else ():
         asked = specification.replaced(seed=0)
         directory = run_directory(experiment, BASELINE, name, asked.seed)
-        command = ("-m", "compare", "baseline", name, *flags, "--out", str(directory))
+        command = ("-m", "compare", "baseline", name, *NO_CONFIGURATION, *flags, "--out", str(directory))
         compared = frozenset(compared_fields(BASELINE, asked.recipe, given))
         cells.append(Cell(f"baseline {name}", directory, command, BASELINE, name, asked, compared))
     for seed in seeds:
@@ -135,7 +135,11 @@ def network_cell(
         What it is told about the machine.
     """
     architecture, seed = specification.architecture, str(specification.seed)
-    command = ("-m", module_name(framework), "train", "--progress", "json", *flags_of(given), *machine_flags)
+    # A framework's own code cannot go on in the middle.
+    usual = CHECKPOINT_EVERY not in machine_flags and specification.recipe == "lockstep"
+    kept = (CHECKPOINT_EVERY, USUAL_INTERVAL) if usual else ()
+    flags = ("--progress", "json", *NO_CONFIGURATION, *flags_of(given), *machine_flags, *kept)
+    command = ("-m", module_name(framework), "train", *flags)
     chosen = ("--architecture", architecture, "--seed", seed, "--out", str(directory))
     compared = frozenset(compared_fields(framework, specification.recipe, given))
     return Cell(title, directory, (*command, *chosen), framework, architecture, specification, compared)
@@ -148,11 +152,10 @@ def run_grid(
     architectures: Sequence[str],
     seeds: Sequence[int],
     *,
-    device: str,
-    threads: int | None,
-    jobs: int,
+    executor: Executor,
     baselines: bool,
     given: Mapping[str, object],
+    checkpoint_every: Interval | None = None,
 ) -> int:
     """Run all cells that are not finished.
 
@@ -164,16 +167,15 @@ def run_grid(
         Of all cells, but for architecture and seed.
     frameworks, architectures, seeds : sequences
         The grid.
-    device : str
-        Passed on to each cell.
-    threads : int or None
-        Of each cell; None shares the cores among the jobs.
-    jobs : int
-        Cells that run side by side. What they take is then not the time of a machine of their own.
+    executor : Executor
+        Trains them. What cells that run side by side take is not the time of a machine of their own.
     baselines : bool
         Run the linear baselines too.
     given : mapping
         What makes the specification, passed on to each cell: ``preset``, and fields that are not the preset's.
+    checkpoint_every : Interval, optional
+        How often a cell keeps its state, to go on there if it is killed; default in the lockstep recipe: every
+        `USUAL_INTERVAL`.
 
     Returns
     -------
@@ -183,31 +185,18 @@ def run_grid(
     Raises
     ------
     LockstepError
-        If a finished run is not what is asked for; nothing was trained then.
+        If a finished run is not what is asked for, or the recipe cannot keep a state; nothing was trained then.
     """
-    flags = machine_flags(device, threads, jobs)
-    cells = cells_of_grid(experiment, specification, frameworks, architectures, seeds, given, flags, baselines)
-    return run_cells(experiment, specification, cells, jobs)
-
-
-def machine_flags(device: str, threads: int | None, jobs: int = 1) -> list[str]:
-    """Return what every cell is told about the machine; no number of threads is an equal share of the cores.
-
-    Raises
-    ------
-    LockstepError
-        If there are to be no jobs.
-    """
-    if jobs < 1:
-        raise LockstepError("--jobs: at least 1")
-    return ["--device", device, "--threads", str(threads or max(1, (os.cpu_count() or 1) // jobs))]
+    refuse_interval(checkpoint_every, specification)
+    cells = cells_of_grid(experiment, specification, frameworks, architectures, seeds, given, executor.flags, baselines)
+    return run_cells(experiment, specification, cells, executor)
 
 
 def run_cells(
     experiment: Path,
     specification: Specification,
     cells: Sequence[Cell],
-    jobs: int = 1,
+    executor: Executor | None = None,
     elsewhere: str = "--experiment",
 ) -> int:
     """Run the cells that are not finished, and return how many failed.
@@ -220,8 +209,8 @@ def run_cells(
         The data and text fields that all cells share: the reviews are encoded before the first.
     cells : sequence of Cell
         In the order in which they start. One that another process is at is waited for when the others are done.
-    jobs : int
-        Networks that run side by side; of baselines, one for each core.
+    executor : Executor, optional
+        Runs them; by default one after the other, on this machine.
     elsewhere : str
         The flag that names another place, for messages.
 
@@ -230,6 +219,7 @@ def run_cells(
     LockstepError
         If a finished run is not what is asked for; nothing was trained then.
     """
+    executor = executor or LocalExecutor()
     clear_leftovers(experiment)
     check_folder(experiment)
     shown = console(aside=True)
@@ -241,20 +231,24 @@ def run_cells(
         run = _readable(cell)
         if run is not None:
             asked.refuse_other(cell, run)
-    tell_accounts(corpus, lambda text: shown.print(printable(text), soft_wrap=True))
-    del corpus
-    shown.print(printable(title), soft_wrap=True)
+            executor.learn(run.record)
+
+    def tell(text: str) -> None:
+        shown.print(printable(text), soft_wrap=True)
+
+    tell_accounts(corpus, tell)
+    tell(title)
     started = time.monotonic()
-    with _Display(shown, cells, jobs) as display:
-        driver = _Driver(display, asked)
-        baselines = [cell for cell in cells if cell.framework == BASELINE]
-        networks = [cell for cell in cells if cell.framework != BASELINE]
-        # A baseline is busy in one thread.
-        outcomes = driver.run_all(driver.run, baselines, max(jobs, os.cpu_count() or 1))
-        outcomes += driver.run_all(driver.run, networks, jobs)
-        busy = [cell for cell, outcome in zip([*baselines, *networks], outcomes, strict=True) if outcome is None]
-        outcomes += driver.run_all(driver.wait_and_run, busy, jobs)
-    finished = outcomes.count(True)
+    outcomes: dict[Path, bool | None] = {}
+    with executor.opened(experiment, corpus, tell), _Display(shown, cells, executor.jobs) as display:
+        del corpus
+        driver = _Driver(display, asked, executor)
+        rounds = executor.rounds(cells)
+        for some, at_once in rounds:
+            outcomes |= driver.run_all(driver.run, some, at_once)
+        busy = [cell for some, _ in rounds for cell in some if outcomes[cell.directory] is None]
+        outcomes |= driver.run_all(driver.wait_and_run, busy, executor.jobs)
+    finished = list(outcomes.values()).count(True)
     minutes = (time.monotonic() - started) / 60
     failed = len(cells) - finished
     shown.print(f"{finished} cells are finished, {failed} failed; {minutes:.1f} minutes")
@@ -299,21 +293,23 @@ def _data_of(specification: Specification) -> tuple[object, ...]:
 
 
 class _Driver:
-    """Runs cells, in as many threads as there are jobs."""
+    """Has cells run, so many at once, and says what comes of them."""
 
-    def __init__(self, display: _Display, asked: _Asked) -> None:
-        self.display, self.asked = display, asked
-        self.processes: set[subprocess.Popen[str]] = set()
+    def __init__(self, display: _Display, asked: _Asked, executor: Executor) -> None:
+        self.display, self.asked, self.executor = display, asked, executor
         self.stopping = threading.Event()
 
-    def run_all(self, run: Callable[[Cell], bool | None], cells: Sequence[Cell], jobs: int) -> list[bool | None]:
-        """Run cells, so many at once, and return what came of each; stop all if one is interrupted."""
-        with ThreadPoolExecutor(jobs) as pool:
+    def run_all(
+        self, run: Callable[[Cell], bool | None], cells: Sequence[Cell], at_once: int
+    ) -> dict[Path, bool | None]:
+        """Run cells and return what came of each, by its directory; stop all if one is interrupted."""
+        with ThreadPoolExecutor(at_once) as pool:
             try:
-                return list(pool.map(run, cells))
+                return dict(zip([cell.directory for cell in cells], pool.map(run, cells), strict=True))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
-                self.stop()
+                self.stopping.set()
+                self.executor.stop()
                 raise
 
     def run(self, cell: Cell) -> bool | None:
@@ -322,24 +318,32 @@ class _Driver:
             return self._take(cell, "finished before")
         if is_claimed(cell.directory):
             return None
-        self.display.start(cell)
-        started = time.monotonic()
         try:
-            with tempfile.TemporaryFile() as log:
-                code = self._follow(cell, log)
-                said = _last_part(log)
-        except OSError as error:
-            return self._fail(cell, f"{error.strerror or error}")
-        seconds = f"{time.monotonic() - started:.0f} s"
+            ending = self._tried(cell)
+        except (OSError, LockstepError) as error:
+            return self._fail(cell, f"{getattr(error, 'strerror', None) or error}")
+        seconds = f"{self.display.seconds(cell):.0f} s"
         if is_finished(cell.directory):
-            return self._take(cell, f"done in {seconds}" if code == 0 else "finished meanwhile")
-        if code == EXIT_BUSY:
+            return self._take(cell, f"done in {seconds}" if ending.code == 0 else "finished meanwhile")
+        if ending.code == EXIT_BUSY:
             self.display.put_off(cell)
             return None
-        if code in STOPPED:
+        if self.stopping.is_set() or (ending.code in STOPPED and not ending.lost):
             self.display.finish(cell, f"stopped after {seconds}; the same command goes on")
             return False
-        return self._fail(cell, f"after {seconds}: {_reason(code, said)} ({_keep_log(cell, said)})")
+        why = f"{ending.lost}, {TRIES} times" if ending.lost else _reason(ending)
+        return self._fail(cell, f"after {seconds}: {why} ({_keep_log(cell, ending.said)})")
+
+    def _tried(self, cell: Cell) -> Ending:
+        """Run a cell, and again if it was lost on the way."""
+        for attempt in range(1, TRIES + 1):
+            ending = self.executor.run(cell, partial(self.display.update, cell))
+            if not ending.lost or self.stopping.is_set() or is_finished(cell.directory):
+                break
+            if attempt < TRIES:
+                self.display.put_off(cell)
+                self.display.say(f"{cell.title}: {ending.lost}; it is tried again ({attempt + 1} of {TRIES})")
+        return ending
 
     def wait_and_run(self, cell: Cell) -> bool:
         """Wait while another process is at a cell; run it if that one does not finish it."""
@@ -352,19 +356,6 @@ class _Driver:
             self.stopping.wait(SECONDS_BETWEEN_LOOKS)
         return False
 
-    def stop(self) -> None:
-        """Stop what still runs; a cell that is stopped leaves nothing half-written."""
-        self.stopping.set()
-        for process in list(self.processes):
-            process.terminate()
-        killer = threading.Timer(SECONDS_TO_STOP, self._kill)
-        killer.daemon = True
-        killer.start()
-
-    def _kill(self) -> None:
-        for process in list(self.processes):
-            process.kill()
-
     def _take(self, cell: Cell, how: str) -> bool:
         """Count a run that is there, if it is what was asked for."""
         try:
@@ -372,6 +363,7 @@ class _Driver:
             self.asked.refuse_other(cell, run)
         except LockstepError as error:
             return self._fail(cell, f"({how}): {error}")
+        self.executor.learn(run.record)
         _remove_log(cell)
         self.display.finish(cell, f"{how}, test accuracy {run.record.metrics['test']['accuracy']:.4f}")
         return True
@@ -380,37 +372,13 @@ class _Driver:
         self.display.finish(cell, f"FAILED {why}")
         return False
 
-    def _follow(self, cell: Cell, log: IO[bytes]) -> int:
-        """Run a cell's process, show each line of its progress, and return its exit code."""
-        command = [sys.executable, *cell.command]
-        pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
-        with subprocess.Popen(
-            command, stdin=nothing, stdout=pipe, stderr=log, text=True, encoding="utf-8", errors="replace"
-        ) as process:
-            # First it is counted in, then the question is asked, so that `stop` misses none.
-            self.processes.add(process)
-            if self.stopping.is_set():
-                process.terminate()
-            assert process.stdout is not None
-            for line in process.stdout:
-                if line.startswith('{"done"'):  # frameworks print too
-                    self.display.update(cell, json.loads(line))
-            code = process.wait()
-            self.processes.discard(process)
-        return code
 
-
-def _last_part(log: IO[bytes]) -> str:
-    log.seek(max(0, log.seek(0, os.SEEK_END) - LARGEST_LOG))
-    return log.read().decode("utf-8", errors="replace")
-
-
-def _reason(code: int, said: str) -> str:
-    if code == 0:
+def _reason(ending: Ending) -> str:
+    if ending.code == 0:
         return "it ended well and left no run"
-    if code < 0:
-        return f"it was killed by {signal.Signals(-code).name}"
-    lines = said.strip().splitlines()
+    if ending.code < 0:
+        return f"it was killed by {signal.Signals(-ending.code).name}"
+    lines = ending.said.strip().splitlines()
     return lines[-1] if lines else "it said nothing"
 
 
@@ -465,21 +433,25 @@ class _Display:
         """Print a line above the bars."""
         self.console.print(printable(text), soft_wrap=True)
 
-    def start(self, cell: Cell) -> None:
-        """Show a cell as running."""
-        bar = self.progress.add_task(printable(cell.title), total=None, note="starting")
-        self.bars[cell.directory] = bar, time.monotonic()
+    def update(self, cell: Cell, state: State) -> None:
+        """Show a cell as running, and how far it has come."""
+        if cell.directory not in self.bars:
+            bar = self.progress.add_task(printable(cell.title), total=None, note="starting")
+            self.bars[cell.directory] = bar, time.monotonic()
+        if state:
+            note = f"epoch {state['epoch']:.0f}, loss {state['loss']:.4f}"
+            self.progress.update(self.bars[cell.directory][0], completed=state["done"], total=state["total"], note=note)
 
-    def update(self, cell: Cell, state: dict[str, float]) -> None:
-        """Show how far a cell has come."""
-        note = f"epoch {state['epoch']:.0f}, loss {state['loss']:.4f}"
-        self.progress.update(self.bars[cell.directory][0], completed=state["done"], total=state["total"], note=note)
+    def seconds(self, cell: Cell) -> float:
+        """Return for how many seconds a cell has been running."""
+        return time.monotonic() - self.bars[cell.directory][1] if cell.directory in self.bars else 0.0
 
     def put_off(self, cell: Cell) -> float:
         """Show a cell as not running any more; return for how many seconds it did."""
-        bar, started = self.bars.pop(cell.directory)
-        self.progress.remove_task(bar)
-        return time.monotonic() - started
+        seconds = self.seconds(cell)
+        if cell.directory in self.bars:
+            self.progress.remove_task(self.bars.pop(cell.directory)[0])
+        return seconds
 
     def finish(self, cell: Cell, outcome: str) -> None:
         """Show a cell's outcome, and how long the others may take."""

@@ -6,7 +6,7 @@ import argparse
 from contextlib import ExitStack
 from typing import Any
 
-from compare.choices import check_names, refuse_doubles
+from compare.choices import add_executor_flags, check_names, refuse_doubles
 from shared.command_line import (
     FolderPath,
     InputPath,
@@ -69,7 +69,7 @@ def register(commands: Any) -> None:
     )
     add_output(witnesses, "default: runs/witnesses.json", default=OutputPath("runs/witnesses.json"))
     add_machine_flags(witnesses)
-    witnesses.add_argument("--jobs", type=positive, default=1, metavar="N", help="trainings side by side; default: 1")
+    add_executor_flags(witnesses, "trainings")
     add_specification_flags(witnesses, without=("recipe", "like", "seed"))
     witnesses.set_defaults(run=_witnesses)
 
@@ -108,7 +108,7 @@ def _portability(arguments: argparse.Namespace) -> int:
 
 
 def _witnesses(arguments: argparse.Namespace) -> int:
-    from compare.grid.driver import machine_flags
+    from compare.grid.executors import executor_of
     from compare.proofs.witnesses import run_witnesses
 
     check_names(arguments.frameworks, ())
@@ -118,15 +118,9 @@ def _witnesses(arguments: argparse.Namespace) -> int:
             flag = name.replace("_", "-")
             raise LockstepError(f"--{flag}: here each framework's documentation decides on it; leave it out")
     specification = specification_from_flags(arguments)
-    with output(arguments, arguments.out, PAGE) as place:
+    with output(arguments, arguments.out, PAGE) as place, executor_of(arguments) as executor:
         same = run_witnesses(
-            arguments.runs,
-            specification,
-            arguments.frameworks,
-            arguments.seeds,
-            place,
-            jobs=arguments.jobs,
-            machine=machine_flags(arguments.device, arguments.threads, arguments.jobs),
+            arguments.runs, specification, arguments.frameworks, arguments.seeds, place, executor=executor
         )
     return 0 if same else 1
 

@@ -1,7 +1,8 @@
-"""Whether a checkpoint opens everywhere: trained in each, opened in each, the NumPy reference among them."""
+"""Whether a checkpoint opens everywhere: trained in each, opened in each, in the reference, and without a framework."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -12,8 +13,11 @@ from rich.table import Table
 
 from compare import workers
 from compare.grid.driver import run_grid
+from compare.grid.executors import LocalExecutor, machine_flags
+from compare.names import NO_FRAMEWORK
 from compare.proofs.parity import PROBABILITIES
-from compare.workers import Ask, Workers
+from compare.workers import Workers
+from shared.cell import measure_latency
 from shared.contract import FRAMEWORKS, REFERENCE
 from shared.data.encoded import EncodedReviews
 from shared.differences import largest, largest_difference, refuse_non_finite, within
@@ -22,11 +26,13 @@ from shared.files import save_page
 from shared.loading import load_corpus
 from shared.output import Output
 from shared.predictions import Predictions, read_predictions
+from shared.predictor import Predictor
 from shared.runs import Record, read_runs, run_directory, this_commit, this_machine
 from shared.specification import ARCHITECTURES, Specification, from_record
 from shared.terminal import console, say
 
 EVERYONE = (*FRAMEWORKS, REFERENCE)
+TIMED = 5  # passes over the reviews without a framework, of which the median is taken
 
 
 def run_portability(experiment: Path, reviews: int, place: Output, train: bool = True) -> bool:
@@ -66,26 +72,37 @@ def run_portability(experiment: Path, reviews: int, place: Output, train: bool =
     first = next(record for record in records if record.architecture in seeds)
     test = load_corpus(from_record(first.specification)).test
     test = test.take(np.arange(min(reviews, len(test))))
-    matrices = {}
+    matrices: dict[str, list[list[float]]] = {}
+    without: dict[str, dict[str, Any]] = {}
     with Workers(names) as ask:
         for architecture, seed in seeds.items():
-            rows = [
-                _differences(ask, names, run_directory(experiment, trained_in, architecture, seed), test)
-                for trained_in in names
+            runs = [run_directory(experiment, trained_in, architecture, seed) for trained_in in names]
+            matrices[architecture] = [
+                [
+                    _difference(run, f"opened in {name}", ask(workers.predict_with_checkpoint, name, run, test), test)
+                    for name in names
+                ]
+                for run in runs
             ]
-            matrices[architecture] = rows
-            shown.print(_table(architecture, names, rows))
+            without[architecture] = _without_framework(runs, test)
+            shown.print(_table(architecture, names, matrices[architecture], without[architecture]["differences"]))
     measured = {
         "names": names,
         "reviews": len(test),
         "tolerance": PROBABILITIES,
         "matrices": matrices,
+        "without_framework": without,
         "machine": this_machine().model_dump(),
         "commit": this_commit(),
     }
     with place.written() as temporary:
         save_page(temporary, measured)
-    difference = largest(value for rows in matrices.values() for row in rows for value in row)
+    difference = largest(
+        value
+        for architecture, rows in matrices.items()
+        for row in [*rows, without[architecture]["differences"]]
+        for value in row
+    )
     fine = within(difference, PROBABILITIES)
     verdict = "within" if fine else "OUT OF"
     shown.print(f"largest difference of a probability {difference:.1e}, {verdict} the tolerance {PROBABILITIES:.0e}")
@@ -132,9 +149,7 @@ def _train_missing(experiment: Path, given: Mapping[str, Any], architectures: Se
         EVERYONE,
         architectures,
         [seed],
-        device="cpu",
-        threads=None,
-        jobs=1,
+        executor=LocalExecutor(flags=machine_flags("cpu", None)),
         baselines=False,
         given=given,
     )
@@ -142,26 +157,41 @@ def _train_missing(experiment: Path, given: Mapping[str, Any], architectures: Se
         raise LockstepError(f"{failed} cells could not be trained; see the logs named above")
 
 
-def _differences(ask: Ask, names: Sequence[str], run: Path, test: EncodedReviews) -> list[float]:
-    """How far each one's probabilities are from those that the trainer itself gave."""
+def _without_framework(runs: Sequence[Path], test: EncodedReviews) -> dict[str, Any]:
+    """Open checkpoints in NumPy alone: each one's difference, and of the first how fast it answers."""
+    predictors = [Predictor.load(run) for run in runs]
+    answers = [predictor.probabilities(test) for predictor in predictors]
+    seconds = []
+    for _ in range(TIMED):
+        started = time.perf_counter()
+        predictors[0].probabilities(test)
+        seconds.append(time.perf_counter() - started)
+    return {
+        "differences": [
+            _difference(run, "opened without a framework", answer, test)
+            for run, answer in zip(runs, answers, strict=True)
+        ],
+        "reviews_per_second": len(test) / float(np.median(seconds)),
+        "latency_ms": measure_latency(lambda row: predictors[0].probabilities(test.take(np.array([row]))), len(test)),
+    }
+
+
+def _difference(run: Path, how: str, probabilities: np.ndarray, test: EncodedReviews) -> float:
+    """How far probabilities under a run's checkpoint are from those that the trainer itself gave."""
     path = run / "predictions.parquet"
     stored = read_predictions(path)
     if not np.isin(test.review_ids.astype(object), stored.review_ids).all():
         raise LockstepError(f"{path}: was made of other test reviews; train the experiment again")
-    found = []
-    for opened_in in names:
-        probabilities = ask(workers.predict_with_checkpoint, opened_in, run, test)
-        refuse_non_finite(f"{run / 'checkpoint'}: the probabilities, opened in {opened_in}", probabilities)
-        predicted = Predictions.of(test, probabilities, stored.class_names)
-        rows = np.searchsorted(stored.review_ids, predicted.review_ids)
-        found.append(largest_difference(predicted.probabilities, stored.probabilities[rows]))
-    return found
+    refuse_non_finite(f"{run / 'checkpoint'}: the probabilities, {how}", probabilities)
+    predicted = Predictions.of(test, probabilities, stored.class_names)
+    rows = np.searchsorted(stored.review_ids, predicted.review_ids)
+    return largest_difference(predicted.probabilities, stored.probabilities[rows])
 
 
-def _table(architecture: str, names: Sequence[str], rows: Sequence[Sequence[float]]) -> Table:
+def _table(architecture: str, names: Sequence[str], rows: Sequence[Sequence[float]], without: Sequence[float]) -> Table:
     table = Table("trained in", title=f"{architecture}: largest difference of a probability, by where it is opened")
-    for name in names:
+    for name in (*names, NO_FRAMEWORK):
         table.add_column(name, justify="right")
-    for name, row in zip(names, rows, strict=True):
-        table.add_row(name, *(f"{value:.0e}" for value in row))
+    for name, row, difference in zip(names, rows, without, strict=True):
+        table.add_row(name, *(f"{value:.0e}" for value in (*row, difference)))
     return table

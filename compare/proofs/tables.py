@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from compare.formats import Parity, Portability, Witness, Witnesses
-from compare.names import ARCHITECTURE_TITLES, TITLES
+from compare.names import ARCHITECTURE_TITLES, NO_FRAMEWORK, TITLES
 from compare.tables import Cell, Column, Row, Table
 from shared.differences import largest, within
 
@@ -62,23 +62,25 @@ def judged(value: float | None, allowed: float) -> str:
 def portability_tables(portability: Portability) -> list[Table]:
     """Largest difference of a probability, trained in by opened in: a table for each architecture."""
     return [
-        _opened(portability, f"portability-{architecture}", f"{ARCHITECTURE_TITLES[architecture]}: ", [matrix])
-        for architecture, matrix in portability.matrices.items()
+        _opened(portability, f"portability-{architecture}", f"{ARCHITECTURE_TITLES[architecture]}: ", [architecture])
+        for architecture in portability.matrices
     ]
 
 
 def portability_table(portability: Portability) -> Table:
     """Largest difference of a probability over all architectures, trained in by opened in."""
-    return _opened(portability, "portability", "", list(portability.matrices.values()))
+    return _opened(portability, "portability", "", list(portability.matrices))
 
 
-def _opened(
-    portability: Portability, name: str, about: str, matrices: Sequence[Sequence[Sequence[float | None]]]
-) -> Table:
+def _opened(portability: Portability, name: str, about: str, architectures: Sequence[str]) -> Table:
+    matrices = [portability.differences(architecture) for architecture in architectures]
+    opened_in = [Column(one, TITLES[one], form=".0e") for one in portability.names]
+    if portability.without_framework:
+        opened_in.append(Column("no_framework", NO_FRAMEWORK, form=".0e"))
     rows = []
     for row, trained_in in enumerate(portability.names):
         entries = []
-        for column in range(len(portability.names)):
+        for column in range(len(opened_in)):
             found = [matrix[row][column] for matrix in matrices]
             known = [value for value in found if value is not None]
             worst = largest(known) if len(known) == len(found) else None
@@ -89,7 +91,7 @@ def _opened(
         f"{about}largest difference of a probability, by where a checkpoint was trained and where it was opened",
         (
             Column("trained_in", "Trained in ↓, opened in →", "text"),
-            *(Column(one, TITLES[one], form=".0e") for one in portability.names),
+            *opened_in,
         ),
         rows,
         (

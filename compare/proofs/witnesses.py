@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from compare.formats import Witnesses
 from compare.grid.cells import Setting, own_code, train_settings
+from compare.grid.executors import Executor
 from compare.intervals import OverSeeds, over_seeds
 from compare.proofs.tables import witnesses_table
 from compare.tables import print_table
@@ -72,8 +73,7 @@ def run_witnesses(
     seeds: Sequence[int],
     place: Output,
     *,
-    jobs: int,
-    machine: Sequence[str],
+    executor: Executor,
 ) -> bool:
     """Train what is not finished, print the table of who acts like whom and write the numbers.
 
@@ -89,10 +89,8 @@ def run_witnesses(
         Differences are taken seed by seed.
     place : Output
         A JSON file.
-    jobs : int
-        Trainings side by side.
-    machine : sequence of str
-        Flags about the machine.
+    executor : Executor
+        Trains them.
 
     Returns
     -------
@@ -109,7 +107,7 @@ def run_witnesses(
     titles = {
         setting: _title(*pair, setting) for of_seed in by_seed for pair, setting in zip(asked, of_seed, strict=True)
     }
-    records = train_settings(folder, titles, jobs, machine, titles=titles)
+    records = train_settings(folder, titles, executor, titles=titles)
     found = summarised(asked, records)
     with place.written() as temporary:
         save_page(temporary, found.model_dump())

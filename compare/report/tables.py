@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from compare.names import ARCHITECTURE_TITLES, TITLES
+from compare.names import ARCHITECTURE_TITLES, NO_FRAMEWORK, TITLES
 from compare.proofs.tables import parity_table, portability_tables, witnesses_table
 from compare.report.columns import (
     COMMON_SEEDS,
@@ -55,6 +55,10 @@ from shared.specification import ARCHITECTURES
 
 SHOWN_EPOCHS = 10
 LATENCY_NOTE = "Latency is the time of one review alone: of a network from its word ids, of a baseline from its text."
+WITHOUT_NOTE = (
+    "No framework: a checkpoint of the first framework opened in NumPy alone, on all cores; measured by lockstep "
+    "portability, on fewer reviews."
+)
 PUBLISHED_NOTE = f"{NOTE} They were not trained here."
 
 
@@ -364,6 +368,15 @@ def cost_table(statistics: Statistics) -> Table:
         )
         for cell in cells
     ]
+    without = statistics.portability.without_framework if statistics.portability else {}
+    for architecture, found in without.items():
+        known = {"prediction_rate": found.reviews_per_second} | {
+            f"latency_{name}": milliseconds for name, milliseconds in found.latency_ms.items()
+        }
+        entries = [column.cell(known.get(column.name)) for column, _ in read]
+        title = Entry(f"{ARCHITECTURE_TITLES[architecture]}, {NO_FRAMEWORK}")
+        about = {"architecture": architecture, "group": "network"}
+        rows.append(Row((title, Entry("–"), *entries, Entry("not measured")), about))
     threads = listed([str(one) for one in statistics.threads], "or")
     return Table(
         "cost",
@@ -380,6 +393,7 @@ def cost_table(statistics: Statistics) -> Table:
             "Busy with other programs: seeds in whose training these used the processor, so that its times are too "
             "long.",
             LATENCY_NOTE,
+            *([WITHOUT_NOTE] if without else []),
             f"{threads} thread{'' if statistics.threads == (1,) else 's'} a model.",
         ),
     )

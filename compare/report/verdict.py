@@ -188,8 +188,8 @@ def portability_holds(portability: Portability) -> bool:
     """Whether every checkpoint gives the same probabilities wherever it is opened."""
     return all(
         value is not None and within(value, portability.tolerance)
-        for rows in portability.matrices.values()
-        for row in rows
+        for architecture in portability.matrices
+        for row in portability.differences(architecture)
         for value in row
     )
 

@@ -21,12 +21,14 @@ from threadpoolctl import threadpool_limits
 from compare import workers
 from compare.formats import Values
 from compare.proofs.parity import random_reviews, random_weights
+from compare.studies.answering_speed import answering_part
 from compare.studies.figures import growth_figure
 from compare.studies.reading_speed import TEXTS, reading_part
-from compare.studies.tables import growth_table, learning_table, reading_table, speed_table
+from compare.studies.tables import answering_table, growth_table, learning_table, reading_table, speed_table
 from compare.tables import print_table
 from compare.workers import Ask, Workers
 from shared.command_line import announce
+from shared.configuration import NO_FILE
 from shared.contract import module_name
 from shared.data.batches import Batches
 from shared.errors import LockstepError
@@ -212,8 +214,24 @@ def _reading_part(plan: Plan, console: Console) -> dict[str, Any]:
     return reading_part(plan.texts, console)
 
 
-MEASURE = {"speed": _speed_part, "learning": _learning_part, "growth": _growth_part, "reading": _reading_part}
-TABLES = {"speed": speed_table, "learning": learning_table, "growth": growth_table, "reading": reading_table}
+def _answering_part(plan: Plan, console: Console) -> dict[str, Any]:
+    return answering_part(plan.frameworks, plan.repeats, console)
+
+
+MEASURE = {
+    "speed": _speed_part,
+    "learning": _learning_part,
+    "growth": _growth_part,
+    "reading": _reading_part,
+    "answering": _answering_part,
+}
+TABLES = {
+    "speed": speed_table,
+    "learning": learning_table,
+    "growth": growth_table,
+    "reading": reading_table,
+    "answering": answering_table,
+}
 PARTS = tuple(MEASURE)
 
 
@@ -457,7 +475,17 @@ def _trained(framework: str, flags: Sequence[str]) -> Iterator[Path]:
     """Train in a process of its own and yield the run."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "run"
-        command = [sys.executable, "-m", module_name(framework), "train", *flags, "--out", str(target)]
+        command = [
+            sys.executable,
+            "-m",
+            module_name(framework),
+            "train",
+            "--config",
+            NO_FILE,
+            *flags,
+            "--out",
+            str(target),
+        ]
         done = subprocess.run([*command, "--progress", "none"], capture_output=True, text=True)
         if done.returncode:
             raise LockstepError(f"{framework} failed: {done.stderr.strip().splitlines()[-1]}")

@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import Any
 
-from compare.choices import COMPARED_ARCHITECTURES, check_names, refuse_doubles
+from compare.choices import COMPARED_ARCHITECTURES, add_executor_flags, check_names, refuse_doubles
 from shared.command_line import (
     FolderPath,
     OutputPath,
@@ -47,7 +47,7 @@ def register(commands: Any) -> None:
             help="of the runs, which all studies share, and of what is written; default: runs/studies",
         )
         add_machine_flags(study)
-        study.add_argument("--jobs", type=positive, default=1, metavar="N", help="rungs side by side; default: 1")
+        add_executor_flags(study, "rungs")
         add_specification_flags(study, without=("recipe", "seed"))
         study.set_defaults(run=_ladder, study=name)
 
@@ -70,7 +70,7 @@ def register(commands: Any) -> None:
         "--parts",
         nargs="+",
         metavar="NAME",
-        help="speed, learning (needs --data), growth, reading; default: all. What --out has of other parts stays",
+        help="speed, learning (needs --data), growth, reading, answering; default: all. What --out has of others stays",
     )
     benchmark.add_argument("--repeats", type=positive, default=3, metavar="N", help="pairs of measurements; default: 3")
     benchmark.add_argument(
@@ -96,7 +96,7 @@ def register(commands: Any) -> None:
 
 
 def _ladder(arguments: argparse.Namespace) -> int:
-    from compare.grid.driver import machine_flags
+    from compare.grid.executors import executor_of
     from compare.grid.reuse import DATA_FIELDS
     from compare.studies.ladder import run_ladder
     from compare.studies.rungs import DEFAULTS, ablation, rungs_of
@@ -112,16 +112,11 @@ def _ladder(arguments: argparse.Namespace) -> int:
     # Of the data the table has a line of its own.
     chosen = {name: value for name, value in given_flags(arguments).items() if name not in DATA_FIELDS}
     study = study.from_there(flags_of(chosen))
-    failed = run_ladder(
-        arguments.out,
-        study,
-        specification,
-        arguments.framework,
-        arguments.seeds,
-        rungs_of(specification, arguments.framework, arguments.rungs, study),
-        machine=machine_flags(arguments.device, arguments.threads, arguments.jobs),
-        jobs=arguments.jobs,
-    )
+    rungs = rungs_of(specification, arguments.framework, arguments.rungs, study)
+    with executor_of(arguments) as executor:
+        failed = run_ladder(
+            arguments.out, study, specification, arguments.framework, arguments.seeds, rungs, executor=executor
+        )
     return 1 if failed else 0
 
 

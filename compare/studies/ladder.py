@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from compare.grid.cells import Setting, place_of, train_settings
+from compare.grid.executors import Executor
 from compare.studies.figures import ladder_figure
 from compare.studies.ladder_statistics import summarise_ladder
 from compare.studies.ladder_tables import rungs_table, switches_table
@@ -26,8 +27,7 @@ def run_ladder(
     seeds: Sequence[int],
     rungs: Sequence[Rung],
     *,
-    machine: Sequence[str],
-    jobs: int,
+    executor: Executor,
 ) -> int:
     """Train what is not finished, print the table, and write it as ``.json``, ``.md`` and ``.svg``.
 
@@ -45,10 +45,8 @@ def run_ladder(
         Rungs are compared seed by seed.
     rungs : sequence of Rung
         As `compare.studies.rungs.rungs_of` gives them.
-    machine : sequence of str
-        Flags about the machine, passed on to each cell.
-    jobs : int
-        Cells that run side by side.
+    executor : Executor
+        Trains them.
 
     Returns
     -------
@@ -66,7 +64,7 @@ def run_ladder(
         for rung in rungs
     }
     titles = {setting: f"{name} seed {seed}" for (name, seed), setting in settings.items()}
-    records = train_settings(folder, settings.values(), jobs, machine, titles=titles)
+    records = train_settings(folder, settings.values(), executor, titles=titles)
     found = {
         rung.name: {seed: record for seed in seeds if (record := records[settings[rung.name, seed]])} for rung in rungs
     }

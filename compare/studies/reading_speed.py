@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -16,6 +16,7 @@ from typing import IO, Any
 import numpy as np
 from rich.console import Console
 
+from shared.configuration import NO_FILE
 from shared.contract import module_name
 from shared.data.sources import load_reviews
 from shared.errors import LockstepError
@@ -125,7 +126,19 @@ def _training_starts(table: Path, cache: Path) -> tuple[float, float]:
 
 def _prediction(table: Path, checkpoint: Path, out: Path) -> tuple[float, float]:
     """Seconds and peak memory, in MB, of a prediction, its start included."""
-    command = _command("predict", "--checkpoint", str(checkpoint), "--input", str(table), "--output", str(out))
+    return run_watched(
+        _command("predict", "--checkpoint", str(checkpoint), "--input", str(table), "--output", str(out))
+    )
+
+
+def run_watched(command: Sequence[str]) -> tuple[float, float]:
+    """Run a command and return its seconds, from its start to its end, and its peak memory in MB.
+
+    Raises
+    ------
+    LockstepError
+        If it fails.
+    """
     peak = 0.0
     with _started(command, None) as (process, started, log):
         while process.poll() is None:
@@ -138,7 +151,8 @@ def _prediction(table: Path, checkpoint: Path, out: Path) -> tuple[float, float]
 
 
 def _command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", module_name(FRAMEWORK), *arguments]
+    command, *flags = arguments
+    return [sys.executable, "-m", module_name(FRAMEWORK), command, "--config", NO_FILE, *flags]
 
 
 def _environment(cache: Path | None) -> Mapping[str, str]:
@@ -146,7 +160,7 @@ def _environment(cache: Path | None) -> Mapping[str, str]:
 
 
 @contextmanager
-def _started(command: list[str], cache: Path | None) -> Iterator[tuple[subprocess.Popen[str], float, IO[str]]]:
+def _started(command: Sequence[str], cache: Path | None) -> Iterator[tuple[subprocess.Popen[str], float, IO[str]]]:
     """Start a process and kill it at the end; what it says aside is in a file."""
     with tempfile.TemporaryFile("w+") as log:
         started = time.perf_counter()

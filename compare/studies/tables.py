@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
-from compare.names import ARCHITECTURE_TITLES, TITLES
+from compare.names import ARCHITECTURE_TITLES, NO_FRAMEWORK, TITLES
 from compare.tables import Cell, Column, Row, Table
 
 CELL_TITLE = Column("model", "Model", "text")
@@ -162,6 +163,49 @@ def reading_table(benchmark: dict[str, Any]) -> Table:
             )
             for row in benchmark["reading"]["rows"]
         ],
+    )
+
+
+def answering_table(benchmark: dict[str, Any]) -> Table:
+    """First answer from a cold start, memory and rate of each framework, and how many times those of no framework."""
+    rows = {row["name"]: row for row in benchmark["answering"]["rows"]}
+    columns = {
+        "first_answer": Column("first_answer", "first answer", better="lower", unit="s", form=".2f"),
+        "peak_memory_mb": Column("peak_memory", "peak memory of it", better="lower", unit="MB", form=",.0f"),
+        "reviews_per_second": Column("rate", "in batches", better="higher", unit="reviews/s", form=",.0f"),
+        "latency_ms": Column("latency", "one review", better="lower", unit="ms", form=".1f"),
+    }
+    difference = Column("difference", "largest difference of a probability", form=".0e")
+
+    def entry(kind: str, row: dict[str, Any]) -> Cell:
+        """Return the median, and the median of the rounds' ratios to no framework."""
+        if None in (*row[kind], *rows[NO_FRAMEWORK][kind]):
+            return columns[kind].cell(None)
+        ratios = [own / without for own, without in zip(row[kind], rows[NO_FRAMEWORK][kind], strict=True)]
+        note = "" if row["name"] == NO_FRAMEWORK else f"× {median(ratios):.2g}"
+        return columns[kind].cell(median(row[kind]), note=note)
+
+    return Table(
+        "answering",
+        "How soon and how fast a trained model answers",
+        (Column("framework", "the full LSTM, opened in", "text"), *columns.values(), difference),
+        [
+            Row(
+                (
+                    Cell(TITLES.get(name, name)),
+                    *(entry(kind, row) for kind in columns),
+                    difference.cell(row["difference"]),
+                ),
+                {} if name == NO_FRAMEWORK else {"framework": name},
+            )
+            for name, row in rows.items()
+        ],
+        (
+            "Medians of rounds in which each is measured in turn; in brackets, how many times that of "
+            f"{NO_FRAMEWORK} in the same round.",
+            "First answer: from the start of the process to its end. In batches, and one review alone: the model is "
+            f"loaded and warm, and reads word ids; {benchmark['answering']['reviews']:,} reviews.",
+        ),
     )
 
 

@@ -171,9 +171,9 @@ class Batches:
         tokens, labels = self.tokens(epoch, number), self.reviews.labels[self.rows(epoch, number)]
         return Batch(tokens, labels.astype(np.int64), self.masks(epoch, number, tokens))
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        """Yield the batches of one epoch in order."""
-        for number in range(len(self)):
+    def epoch(self, epoch: int, begun: int = 0) -> Iterator[Batch]:
+        """Yield the batches of one epoch in order, but for the first ones that are done."""
+        for number in range(begun, len(self)):
             yield self.batch(epoch, number)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from shared.data.account import Account
 from shared.data.encoded import EncodedReviews, as_array, head_tokens
-from shared.data.encoding import encode
+from shared.data.encoding import Encoded, encode, encode_in_memory
 from shared.data.groups import hashes_of
 from shared.data.reviews import SPLITS, TEST, TRAIN, UNLABELLED, VALIDATION, Reading, Reviews, taken
 from shared.data.sources import load_reviews, load_unlabelled
@@ -126,7 +126,47 @@ def read_corpus(specification: Specification, progress: bool = False) -> Corpus:
         accounts += () if others.account is None else (others.account,)
         reviews, splits = _with_unlabelled(reviews, splits, others)
     fingerprint = _fingerprint(reviews, splits)
-    encoded = encode(reviews.texts, (splits == TRAIN) | (splits == UNLABELLED), fingerprint, specification, progress)
+    encoded = encode(reviews.texts, _counted(splits), fingerprint, specification, progress)
+    return _put_together(reviews, splits, accounts, encoded, fingerprint, specification)
+
+
+def corpus_of(reviews: Reviews, specification: Specification, vocabulary: Vocabulary | None = None) -> Corpus:
+    """Split and encode labelled texts that are in memory, as :func:`read_corpus` does those of a source.
+
+    Nothing is held out for testing, and nothing of the texts is kept in the cache.
+
+    Parameters
+    ----------
+    reviews : Reviews
+        All of them have a label.
+    specification : Specification
+        ``validation_fraction``, ``split_seed`` and the text fields are used.
+    vocabulary : Vocabulary, optional
+        Of a model that is trained on; a new one is made of the training texts otherwise.
+
+    Raises
+    ------
+    LockstepError
+        If they are too few to be split.
+    """
+    splits = split(reviews, specification, held_out=(VALIDATION,))
+    encoded = encode_in_memory(reviews.texts, _counted(splits), specification, vocabulary)
+    return _put_together(reviews, splits, (), encoded, _fingerprint(reviews, splits), specification)
+
+
+def _counted(splits: np.ndarray) -> np.ndarray:
+    """Which texts the vocabulary is made of, ``<bool>[reviews]``."""
+    return (splits == TRAIN) | (splits == UNLABELLED)
+
+
+def _put_together(
+    reviews: Reviews,
+    splits: np.ndarray,
+    accounts: tuple[Account, ...],
+    encoded: Encoded,
+    fingerprint: str,
+    specification: Specification,
+) -> Corpus:
     everything = EncodedReviews(
         as_array(reviews.review_ids),
         reviews.labels,

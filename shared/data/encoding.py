@@ -1,4 +1,7 @@
-"""Texts as word ids and the vocabulary that they make: once, cached by content, memory-mapped by every process."""
+"""Texts as word ids and the vocabulary that they make.
+
+Those of a source are encoded once, cached by content, and memory-mapped by every process.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ class Encoded(NamedTuple):
     Attributes
     ----------
     tokens : <int32>[total]
-        Ids of all words, text after text (memory-mapped), and one more at the end.
+        Ids of all words, text after text, and one more at the end. From the cache they are memory-mapped.
     boundaries : <int64>[texts + 1]
         Where each text begins and ends.
     vocabulary : Vocabulary
@@ -61,7 +64,7 @@ def encode(
     words = (specification.cleaning, specification.vocabulary_size, specification.minimum_count)
 
     def make(directory: Path) -> None:
-        _encode(directory, texts, counted, specification, progress)
+        _save(directory, encode_in_memory(texts, counted, specification, progress=progress))
 
     place = cached("encoded", digest(fingerprint, repr((rules, words))), make)
     return Encoded(
@@ -72,10 +75,20 @@ def encode(
     )
 
 
-def _encode(
-    directory: Path, texts: Sequence[str], counted: np.ndarray, specification: Specification, progress: bool
-) -> None:
-    """Save ids, boundaries, the vocabulary, and which share of the characters is in no token."""
+def encode_in_memory(
+    texts: Sequence[str],
+    counted: np.ndarray,
+    specification: Specification,
+    vocabulary: Vocabulary | None = None,
+    progress: bool = False,
+) -> Encoded:
+    """Encode texts, and keep nothing of them in the cache; parameters as of :func:`encode`.
+
+    Parameters
+    ----------
+    vocabulary : Vocabulary, optional
+        One that is there already; then nothing is counted.
+    """
     clean = Pipeline.parse(specification.cleaning)
     provisional: defaultdict[str, int] = defaultdict(lambda: len(provisional))  # in order of first sight
     seen = array("i")
@@ -90,10 +103,21 @@ def _encode(
     flat = np.frombuffer(seen, np.int32) if seen else np.zeros(0, np.int32)
     words = list(provisional)
     held = np.bincount(flat, minlength=len(words)) @ np.array([len(word) for word in words], np.int64)
-    counts = np.bincount(flat[np.repeat(counted, sizes)], minlength=len(words))
-    vocabulary = Vocabulary.from_counts(words, counts, specification.vocabulary_size, specification.minimum_count)
-    vocabulary.save(directory / "vocabulary.txt")
-    # One id more than there are words, so that the array is never empty and can be mapped.
-    np.save(directory / "tokens.npy", np.append(vocabulary.encode(words)[flat], np.int32(PADDING_ID)))
-    np.save(directory / "boundaries.npy", np.concatenate([[0], np.cumsum(sizes)]))
-    save_json(directory / "counts.json", {"lost_share": max(0.0, 1 - int(held) / max(1, visible))})
+    if vocabulary is None:
+        counts = np.bincount(flat[np.repeat(counted, sizes)], minlength=len(words))
+        vocabulary = Vocabulary.from_counts(words, counts, specification.vocabulary_size, specification.minimum_count)
+    return Encoded(
+        # One id more than there are words, so that the array is never empty and can be mapped.
+        np.append(vocabulary.encode(words)[flat], np.int32(PADDING_ID)),
+        np.concatenate([[0], np.cumsum(sizes)]),
+        vocabulary,
+        max(0.0, 1 - int(held) / max(1, visible)),
+    )
+
+
+def _save(directory: Path, encoded: Encoded) -> None:
+    """Put what :func:`encode` reads into a new directory."""
+    encoded.vocabulary.save(directory / "vocabulary.txt")
+    np.save(directory / "tokens.npy", encoded.tokens)
+    np.save(directory / "boundaries.npy", encoded.boundaries)
+    save_json(directory / "counts.json", {"lost_share": encoded.lost_share})

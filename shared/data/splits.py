@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def sample(reviews: Reviews, size: int | None, seed: int) -> Reviews:
     return reviews.take(np.sort(np.argsort(place, kind="stable")[:size]))
 
 
-def split(reviews: Reviews, specification: Specification) -> np.ndarray:
+def split(reviews: Reviews, specification: Specification, held_out: Sequence[int] = (TEST, VALIDATION)) -> np.ndarray:
     """Say for each review whether it is for training, validation or test.
 
     Parameters
@@ -56,6 +57,8 @@ def split(reviews: Reviews, specification: Specification) -> np.ndarray:
     specification : Specification
         ``test_fraction`` and ``validation_fraction`` (of what the source itself does not hold out: an official
         split stays as it is), and ``split_seed``.
+    held_out : sequence of int
+        What there has to be beside training reviews; who has the test reviews elsewhere asks for `VALIDATION` alone.
 
     Returns
     -------
@@ -71,39 +74,38 @@ def split(reviews: Reviews, specification: Specification) -> np.ndarray:
     """
     # The folds are scikit-learn's, whose import alone takes a second.
     if not reviews.in_folds and len(np.unique(reviews.groups)) < GROUPS_CACHED:
-        return _split(reviews, specification)
+        return _split(reviews, specification, held_out)
 
     def make(directory: Path) -> None:
-        np.save(directory / "splits.npy", _split(reviews, specification))
+        np.save(directory / "splits.npy", _split(reviews, specification, held_out))
 
     official = b"" if reviews.official is None else reviews.official.tobytes()
     chosen = (specification.test_fraction, specification.validation_fraction, specification.split_seed)
-    rules = (SPLIT_VERSION, version("scikit-learn"), np.__version__, reviews.in_folds)
+    rules = (SPLIT_VERSION, version("scikit-learn"), np.__version__, reviews.in_folds, tuple(held_out))
     key = digest(repr((rules, chosen)), reviews.labels.tobytes(), reviews.groups.tobytes(), official)
     return np.load(cached("splits", key, make) / "splits.npy")
 
 
-def _split(reviews: Reviews, specification: Specification) -> np.ndarray:
+def _split(reviews: Reviews, specification: Specification, held_out: Sequence[int]) -> np.ndarray:
     splits = np.full(len(reviews), TRAIN, np.int8) if reviews.official is None else reviews.official.copy()
-    missing = [which for which in (TEST, VALIDATION) if not (splits == which).any()]
+    missing = [which for which in held_out if not (splits == which).any()]
     _check_classes(reviews, np.flatnonzero(splits == TRAIN), parts=1 + len(missing))
     fractions = {TEST: specification.test_fraction, VALIDATION: specification.validation_fraction}
     for place, which in enumerate(missing):
         rest = np.flatnonzero(splits == TRAIN)
         least_kept = len(missing) - place  # groups of every class: one for training, one for each split that is left
-        held_out = _held_out(reviews, rest, fractions[which], specification.split_seed, least_kept)
-        splits[rest[held_out]] = which
+        splits[rest[_held_out(reviews, rest, fractions[which], specification.split_seed, least_kept)]] = which
     untrained = np.setdiff1d(reviews.labels, reviews.labels[splits == TRAIN])
     if len(untrained):
         raise LockstepError(
             f"{reviews.source}: {_names(reviews, untrained)}: every text of it is held out, none is left to train on; "
             "add some, or leave the class out with --labels"
         )
-    for which, name in enumerate(SPLITS):
+    for which in sorted((TRAIN, *held_out)):
         classes = np.unique(reviews.labels[splits == which])
         if len(classes) < 2:
             raise LockstepError(
-                f"{reviews.source}: the {name} split has {_names(reviews, classes)} only: "
+                f"{reviews.source}: the {SPLITS[which]} split has {_names(reviews, classes)} only: "
                 f"{np.count_nonzero(splits == which):,} of {len(reviews):,} texts; add others"
             )
     return splits

@@ -14,6 +14,7 @@ from shared.errors import LockstepError
 from shared.history import History, Progress, Recorder, Step, epsilon_at, momentum_at
 from shared.reference.model import SentimentClassifier, softmax
 from shared.reference.weights import export_weights, load_weights
+from shared.resuming import Keeper, filed, folder
 from shared.specification import Specification
 from shared.weights import Weights
 
@@ -32,6 +33,7 @@ def train(
     validation_reviews: EncodedReviews,
     specification: Specification,
     progress: Progress,
+    keeper: Keeper | None = None,
 ) -> History:
     """Train in place (see `shared.contract`)."""
     batches = Batches(train_reviews, specification)
@@ -41,10 +43,11 @@ def train(
     optimizer = OPTIMIZERS[specification.optimizer](
         {name: array for name, array in model.weights.items() if name not in frozen}, specification
     )
+    recorder.resume(keeper, partial(export_optimizer, optimizer), partial(load_optimizer, optimizer))
     weights = class_weights(specification, train_reviews.labels, model.classes)
-    for epoch in range(batches.epochs):
+    for epoch in range(recorder.epoch, batches.epochs):
         recorder.start_epoch()
-        for batch in batches.epoch(epoch):
+        for batch in batches.epoch(epoch, recorder.begun):
             logits, loss, gradients = model.loss_and_gradients(batch.tokens, batch.labels, batch.masks, weights)
             squares = {"embedding": model.squares_of_places()} if specification.repeated_words == "apart" else {}
             if specification.loss_reduction == "sum":
@@ -144,6 +147,24 @@ class Adam(SGD):
 
 
 OPTIMIZERS: dict[str, type[SGD]] = {"sgd": SGD, "adam": Adam, "adamw": Adam}
+
+
+def export_optimizer(optimizer: SGD) -> Weights:
+    """Return steps, moments, and the weights too: canonical ones are rounded to float32."""
+    arrays = {
+        **filed("weights", optimizer.weights),
+        **filed("first", optimizer.first),
+        **filed("second", optimizer.second),
+    }
+    return {**arrays, "steps": np.array(optimizer.steps)}
+
+
+def load_optimizer(optimizer: SGD, arrays: Weights) -> None:
+    """Set what :func:`export_optimizer` returned."""
+    optimizer.steps = int(arrays["steps"])
+    for name in optimizer.weights:
+        optimizer.weights[name][...] = folder("weights", arrays)[name]
+        optimizer.first[name], optimizer.second[name] = (folder(each, arrays)[name] for each in ("first", "second"))
 
 
 def forward_and_backward(

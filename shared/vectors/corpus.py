@@ -7,13 +7,13 @@ from pathlib import Path
 from sys import intern
 
 import numpy as np
-from tqdm import tqdm
 
 from shared.data.corpus import Corpus, read_and_split
 from shared.data.reviews import TEST, Reading, taken
 from shared.data.sources import load_unlabelled
 from shared.files import cached, digest
 from shared.specification import Specification
+from shared.terminal import progress_bar
 from shared.text import UNKNOWN_ID, Pipeline, tokenize
 from shared.text.tokens import TEXT_RULES_VERSION, UNICODE_TABLES
 from shared.vectors.pretrained import VectorTable, load_vectors
@@ -54,7 +54,7 @@ def training_texts(specification: Specification, progress: bool = False) -> list
     texts = list(taken(reviews.texts, np.flatnonzero(splits != TEST)))
     if specification.unlabelled != "none":
         texts += load_unlabelled(specification.unlabelled, Reading.of(specification)).texts
-    shown = tqdm(texts, "words", unit=" texts", disable=not progress, leave=False)
+    shown = progress_bar(texts, desc="words", unit=" texts", hidden=not progress, leave=False)
     return [words for words in (words_of(text, clean) for text in shown) if tuple(words) not in test]
 
 

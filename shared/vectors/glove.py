@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from tqdm import tqdm
+
+from shared.terminal import progress_bar
 
 # Pairs of words in one step: enough that NumPy's overhead does not count, few enough that an epoch
 # has hundreds of steps.
@@ -169,7 +170,7 @@ def train_glove(
     pairs = Cooccurrences(matrix.row.astype(np.int32), matrix.col.astype(np.int32), matrix.data.astype(np.float32))
     batches = _batches(pairs, generator)
     costs = []
-    for _ in tqdm(range(epochs), "GloVe", unit=" epochs", disable=not progress, leave=False):
+    for _ in progress_bar(range(epochs), desc="GloVe", unit=" epochs", hidden=not progress, leave=False):
         total = 0.0
         for chosen in generator.permutation(len(batches)):
             cost, gradient = cost_and_gradient(parameters, batches[chosen], x_max, alpha)

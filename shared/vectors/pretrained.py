@@ -16,10 +16,10 @@ from typing import IO
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from shared.errors import LockstepError
 from shared.files import cached, check_regular, digest, download, reading
+from shared.terminal import progress_bar
 from shared.text import Vocabulary
 from shared.vectors.space import WordVectors
 from shared.vectors.text_format import LONGEST_LINE, numbers_of, refuse_second, vector_lines
@@ -227,7 +227,7 @@ def member_lines(path: Path, member: str, progress: bool = False) -> Iterator[by
 
 
 def _with_bar(file: IO[bytes], size: int, progress: bool) -> Iterator[bytes]:
-    with tqdm(total=size, unit="B", unit_scale=True, desc="vectors", disable=not progress, leave=False) as bar:
+    with progress_bar(total=size, unit="B", unit_scale=True, desc="vectors", hidden=not progress, leave=False) as bar:
         # A longer line comes in pieces, and is refused by whoever splits it.
         for line in iter(partial(file.readline, LONGEST_LINE + 1), b""):
             bar.update(len(line))

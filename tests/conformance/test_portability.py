@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from compare.formats import Portability
-from compare.names import ARCHITECTURE_TITLES
+from compare.names import ARCHITECTURE_TITLES, NO_FRAMEWORK
 from compare.proofs.parity import PROBABILITIES
 from compare.proofs.portability import EVERYONE
 from shared.contract import REFERENCE
@@ -46,6 +46,11 @@ def test_every_checkpoint_opens_everywhere(opened: Path, architecture: str) -> N
         assert len(row) == len(EVERYONE)
         assert within(largest(row), PROBABILITIES)
     assert any(value > 0 for row in matrix for value in row), "float32 and float64 cannot agree in every digit"
+    without = found["without_framework"][architecture]
+    assert len(without["differences"]) == len(EVERYONE)
+    assert within(largest(without["differences"]), PROBABILITIES)
+    assert without["reviews_per_second"] > 0
+    assert 0 < without["latency_ms"]["p50"] <= without["latency_ms"]["p99"]
 
 
 def test_the_report_shows_the_matrices(opened: Path, tmp_path: Path) -> None:
@@ -57,6 +62,8 @@ def test_the_report_shows_the_matrices(opened: Path, tmp_path: Path) -> None:
             title = ARCHITECTURE_TITLES[architecture]
             assert f"{title}: largest difference of a probability, by where a checkpoint was trained" in text
         assert text.count("NumPy reference") > len(ARCHITECTURES)
+        for architecture in ARCHITECTURES:
+            assert f"{ARCHITECTURE_TITLES[architecture]}, {NO_FRAMEWORK}" in text, "in the table of costs"
         assert "a model trained in one framework opens in every other and gives the same probabilities" in text
 
 
@@ -79,7 +86,9 @@ def test_so_does_every_checkpoint_of_other_classes(
     assert done.returncode == 0, done.stderr
     done = command("compare", "portability", tmp_path / "x", "--reviews", 100)
     assert done.returncode == 0, done.stdout + done.stderr
-    (matrix,) = json.loads((tmp_path / "x" / "portability.json").read_text())["matrices"].values()
+    found = Portability.model_validate(json.loads((tmp_path / "x" / "portability.json").read_text()))
+    matrix = found.matrices[architecture]
+    assert within(largest(found.without_framework[architecture].differences), PROBABILITIES)
     assert [len(row) for row in matrix] == [len(EVERYONE)] * len(EVERYONE)
     assert within(largest(value for row in matrix for value in row), PROBABILITIES)
     for run in read_runs(tmp_path / "x"):

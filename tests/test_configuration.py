@@ -1,0 +1,131 @@
+"""``lockstep.toml``: it says what flags would, never more, and never without a word."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compare.__main__ import _parser, main
+from compare.command_list import COMMANDS
+from shared.command_line import command_parsers, parse
+from shared.configuration import NAME, described, find_configuration, flags_by_name, toml
+from shared.errors import LockstepError
+from shared.specification import Specification
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def parsed(*typed: str) -> dict[str, object]:
+    return vars(parse(_parser(typed[:1]), typed, list(COMMANDS)))
+
+
+def test_typed_flags_come_before_the_file_and_the_file_before_the_preset(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / NAME).write_text(
+        'preset = "smoke"\nthreads = 1\n[run]\nseeds = [3, 4]\nno-baselines = true\njobs = 2\n'
+        '[results]\nformat = "csv"\n'
+    )
+    found = parsed("run", "--jobs", "1", "--threads", "2")
+    asked = {"preset": "smoke", "threads": 2, "seeds": [3, 4], "no_baselines": True, "jobs": 1, "hidden_size": None}
+    assert {name: found[name] for name in asked} == asked
+    # What holds is said, and what was typed instead is not.
+    assert capsys.readouterr().err == "lockstep.toml: --preset smoke, --seeds 3 4, --no-baselines true\n"
+    assert parsed("results", "runs/x")["format"] == "csv"
+
+
+def test_another_file_or_none_can_be_named(folder: Path) -> None:
+    (folder / NAME).write_text('[results]\nformat = "csv"\n')
+    (folder / "mine.toml").write_text('[results]\nformat = "json"\n')
+    assert parsed("results", "x", "--config", "mine.toml")["format"] == "json"
+    assert parsed("results", "x", "--config=none")["format"] == "table"
+
+
+@pytest.mark.parametrize(
+    ("text", "command", "said"),
+    [
+        ('presett = "smoke"', "run", "presett is no flag of all commands; did you mean preset?"),
+        ("jobs = 2", "run", "a flag of one command stands in that command's table"),
+        ("[rnu]\njobs = 2", "run", "[rnu] is the name of no command; did you mean run?"),
+        ("[run]\njobz = 2", "run", "[run]: there is no flag jobz; did you mean jobs?"),
+        ("[run]\njobs = true", "run", "jobs: takes a value, not true"),
+        ("[run]\njobs = 0", "run", "jobs: '0' is not a whole number above 0"),
+        ("[run]\njobs = [1, 2]", "run", "jobs: takes one value, not a list"),
+        ("[run]\nseeds = [true]", "run", "seeds: takes values, not true"),
+        ("[run]\nno_baselines = 1", "run", "no_baselines: is true or false, not 1"),
+        ('[results]\nformat = "cvs"', "results", "did you mean csv?"),
+        ("[run]\nepochs = 2026-11-26", "run", "epochs is neither text, number"),
+        ("[run]\nepochs = {a = 1}", "run", "epochs is neither text, number"),
+        ('[run]\nconfig = "x"', "run", "config can only be typed"),
+        ("[run", "run", "not a configuration file in TOML"),
+        ("\ud800", "run", "not a configuration file in TOML"),
+    ],
+)
+def test_what_no_flag_can_say_is_refused_in_one_line(
+    text: str, command: str, said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / NAME).write_bytes(text.encode("utf-8", "surrogatepass"))
+    assert main([command, "nowhere"] if command == "results" else [command]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {NAME}: ")
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_a_file_that_is_named_must_be_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--config", "nowhere.toml"]) == 2
+    assert capsys.readouterr().err.startswith("error: nowhere.toml: ")
+
+
+def test_every_flag_of_every_command_can_stand_in_a_file(folder: Path) -> None:
+    """What ``lockstep config COMMAND`` prints is such a file, and without the comments' marks it is read again."""
+    root = _parser()
+    for command, parser in command_parsers(root).items():
+        lines = [*described(parser, command, find_configuration(["--config", "none"]))]
+        text = "\n".join(line.removeprefix("# ") for line in lines)
+        assert set(tomllib.loads(text)[command]) == set(flags_by_name(parser)), command
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.one_of(
+        st.text(), st.integers(), st.booleans(), st.floats(allow_nan=False, allow_infinity=False), st.lists(st.text())
+    )
+)
+def test_values_are_written_as_toml_reads_them(value: object) -> None:
+    assert tomllib.loads(f"a = {toml(value)}")["a"] == value
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.dictionaries(st.sampled_from(sorted(Specification.model_fields)), st.integers(1, 9) | st.text(max_size=5)))
+def test_a_value_is_what_the_flag_would_have_made_of_it(values: dict[str, object]) -> None:
+    fields = {name: value for name, value in values.items() if Specification.model_fields[name].annotation is not bool}
+    flags = flags_by_name(command_parsers(_parser(["run"]))["run"])
+    fields = {name: value for name, value in fields.items() if name in flags}
+    Path(NAME).write_text("[run]\n" + "\n".join(f"{name} = {toml(value)}" for name, value in fields.items()))
+    typed = [f"--{name.replace('_', '-')}={value}" for name, value in fields.items()]
+    assert parsed("run") == parsed("run", "--config", "none", *typed) | {"config": None}
+
+
+def test_lockstep_config_prints_the_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / NAME).write_text('preset = "smoke"\n[run]\nno-baselines = true\n')
+    assert main(["config"]) == 0
+    assert tomllib.loads(capsys.readouterr().out) == {"preset": "smoke", "run": {"no_baselines": True}}
+    assert main(["config", "run"]) == 0
+    assert tomllib.loads(capsys.readouterr().out) == {"run": {"preset": "smoke", "no_baselines": True}}
+    assert main(["config", "rnu"]) == 2
+    assert "did you mean run?" in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_looked_at_is_an_error(folder: Path) -> None:
+    (folder / NAME).mkdir()
+    with pytest.raises(LockstepError, match=NAME):
+        find_configuration([])
