@@ -36,6 +36,7 @@ from shared.errors import LockstepError
 from shared.history import Epoch, History, read_history
 from shared.native import opening, read_archive
 from shared.predictions import Predictions, read_predictions, save_predictions
+from shared.resuming import State, read_state, save_state
 from shared.runs import read_record
 from shared.specification import preset
 from shared.terminal import printable, say
@@ -146,6 +147,12 @@ def _saved(save: Callable[[Path], object]) -> bytes:
         return Path(name, "file").read_bytes()
 
 
+def _states() -> list[bytes]:
+    notes = {"training": {"seed": 0}, "resumed": 0, "measured": {"wall": 1.5}}
+    arrays = {"model/embedding": np.ones((2, 3), np.float32), "optimizer/step": np.array([3.0])}
+    return [_saved(lambda path: save_state(path, State(3, arrays, notes)))]
+
+
 def _history() -> list[bytes]:
     return [_saved(History([Epoch(1, 0.7, 0.5, 0.6, 0.6, 0.01, 1.5), Epoch(2, 0.5, 0.8, 0.5, 0.7, 0.005, 1.4)]).save)]
 
@@ -225,6 +232,7 @@ TARGETS = {
     "zip": Target(lambda: [_zip(_members()), _zip({"reviews.csv": _csv()})], _table("reviews.zip")),
     "archive": Target(lambda: [_zip({"config.json": b"{}", "a.h5": b"\x89HDF"})], _file("model.keras", _archive)),
     "vectors": Target(lambda: [VECTORS], _file("vectors.txt", lambda path: read_vectors(str(path)))),
+    "state": Target(_states, _file("state", read_state)),
     "configuration": Target(lambda: [CONFIGURATION], _file("lockstep.toml", read_configuration)),
 }
 

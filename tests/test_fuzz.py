@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.fuzz import TARGETS, check, mutated
 
 # Of each target: enough for a reader that lets through a whole kind of error, few enough for a suite.
-EXAMPLES = 60
+EXAMPLES = 24
 
 
 @pytest.mark.parametrize("name", TARGETS)

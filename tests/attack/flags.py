@@ -71,6 +71,7 @@ BASES: dict[tuple[str, str], tuple[str, ...]] = {
     ("shared.vectors", "plot"): (
         *("shared.vectors", "plot", "--vectors", "vectors.txt", "--count", "6", "--out", "made.svg"),
     ),
+    ("compare", "predict"): ("compare", "predict", "model", "a great film"),
     ("compare", "report"): ("compare", "report", "experiment", "--out", "made"),
     ("compare", "ensemble"): ("compare", "ensemble", "experiment", "--out", "made.json"),
     ("compare", "label"): ("compare", "label", "experiment", "--out", "made.parquet"),

@@ -53,6 +53,7 @@ LABEL = Reader(("compare", "label", "experiment", "--out", "made.parquet"), ("ma
 PORTABILITY = Reader(("compare", "portability", "experiment"), ("experiment/portability.json",), True)
 PREDICTION = Reader((*PREDICT, "--input", "reviews.csv", "--output", "made.parquet"), ("made.parquet",))
 PREDICT_LINES = Reader((*PREDICT, "a great film", "an awful film"))
+WITHOUT_FRAMEWORK = Reader(("compare", "predict", RUN, "a great film", "an awful film"))
 COPY = Reader(
     ("compare", "convert", RUN, "made"), ("made/weights.safetensors", "made/vocabulary.txt", "made/model.json")
 )
@@ -79,7 +80,7 @@ NEIGHBOURS = Reader(("shared.vectors", "neighbours", "great", "--vectors", "vect
 
 # Which of a run's files each command holds against its checksum; the others are not looked at.
 EXPERIMENT_READERS = (REPORT, ENSEMBLE, LABEL, PORTABILITY)
-CHECKPOINT_READERS = (PREDICTION, PREDICT_LINES, COPY, ONNX, START)
+CHECKPOINT_READERS = (PREDICTION, PREDICT_LINES, WITHOUT_FRAMEWORK, COPY, ONNX, START)
 
 # A damaged one can only be told by its form: any damage that leaves it well-formed is another input.
 UNSEALED = {"reviews.csv", "extra.txt", "vectors.txt", "reviews.parquet", "pseudo.parquet", "experiment/parity.json"}

@@ -97,6 +97,7 @@ WRITERS = (
     ),
     Writer("pytorch_impl.pretraining", "", "--out", (*TRAINING, "--out", "OUT"), DIRECTORY, own="model", quick=False),
     Writer("compare", "baseline", "--out", ("majority", *TRAINING, "--out", "OUT"), DIRECTORY, own=BASELINE_RUN),
+    Writer("compare", "predict", "--output", (RUN, "--input", "reviews.csv", "--output", "OUT"), suffix=".parquet"),
     Writer("compare", "convert", "output", (RUN, "OUT"), DIRECTORY, own="model"),
     Writer("compare", "label", "--out", ("experiment", "--out", "OUT"), suffix=".parquet"),
     Writer("compare", "ensemble", "--out", ("experiment", "--out", "OUT"), suffix=".json"),
