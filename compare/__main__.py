@@ -15,19 +15,11 @@ from pathlib import Path
 
 from compare.command_list import COMMANDS, overview
 from shared import __version__
-from shared.command_line import (
-    FilledPath,
-    InputPath,
-    Parser,
-    add_common_flags,
-    add_predict,
-    command_parsers,
-    guarded,
-    parse,
-)
+from shared.command_line import FilledPath, InputPath, Parser, add_common_flags, command_parsers, guarded, parse
 from shared.errors import LockstepError, did_you_mean
 from shared.frameworks import FRAMEWORKS, REFERENCE, module_name
 from shared.terminal import say
+from shared.train_and_predict import add_predict
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -138,7 +130,7 @@ def _implementation_command(given: list[str]) -> int:
     if framework.startswith("-"):
         say(f"usage: lockstep {command} {{{','.join(FRAMEWORKS)}}} … (each has its own --help)")
         return 0 if framework in ("-h", "--help") else 2
-    return importlib.import_module("shared.command_line").main(
+    return importlib.import_module("shared.train_and_predict").main(
         framework, importlib.import_module(f"{module_name(framework)}.__main__").load, [command, *rest]
     )
 
@@ -180,7 +172,7 @@ def _complete_parser(command: str) -> argparse.ArgumentParser:
     """Return a parser that has all flags of a command, those of ``train`` as every framework has them."""
     if command != "train":
         return _parser([command])
-    from shared.command_line import _parser as of_framework
+    from shared.train_and_predict import _parser as of_framework
 
     return of_framework(FRAMEWORKS[0])
 

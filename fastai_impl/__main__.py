@@ -9,8 +9,8 @@ if __name__ == "__main__":  # before the imports that take time
 
 import sys
 
-from shared.command_line import main
 from shared.contract import Implementation, Native
+from shared.train_and_predict import main
 
 
 def load() -> Implementation:

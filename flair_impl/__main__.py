@@ -11,8 +11,8 @@ import os
 import sys
 import warnings
 
-from shared.command_line import main
 from shared.contract import Implementation, Native
+from shared.train_and_predict import main
 
 
 def load() -> Implementation:

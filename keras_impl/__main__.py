@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
-from shared.command_line import main
 from shared.contract import Implementation, Native
 from shared.terminal import is_verbose
+from shared.train_and_predict import main
 
 
 def load() -> Implementation:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from compare.__main__ import main as lockstep
-from shared.command_line import describe, main
 from shared.contract import Implementation
+from shared.train_and_predict import describe, main
 from shared.vectors import load_vectors
 from shared.weights import Checkpoint, initialise, save_checkpoint
 from tests.conftest import CLASS_NAMES, Command

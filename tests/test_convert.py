@@ -20,7 +20,6 @@ from compare.__main__ import main as lockstep
 from compare.exchange.convert import Wishes, read_words
 from compare.exchange.onnx_export import onnx_model, write_onnx
 from compare.proofs.parity import PROBABILITIES, random_weights
-from shared.command_line import main
 from shared.data.corpus import Corpus
 from shared.data.encoded import EncodedReviews, encode_texts
 from shared.errors import LockstepError
@@ -30,6 +29,7 @@ from shared.reference.model import SentimentClassifier, build, softmax
 from shared.reference.training import predict_probabilities
 from shared.specification import ARCHITECTURES, POOLINGS, Specification
 from shared.text import Vocabulary
+from shared.train_and_predict import main
 from shared.weights import Checkpoint, read_checkpoint, save_checkpoint
 from tests.conformance.native_jobs import convert
 from tests.conftest import Command

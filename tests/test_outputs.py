@@ -23,8 +23,8 @@ from pathlib import Path
 import pytest
 
 import compare.__main__
-import shared.command_line
 import shared.data.__main__
+import shared.train_and_predict
 import shared.vectors.__main__
 from shared.command_line import FilledPath, FolderPath, InputPath, OutputPath
 from shared.contract import Implementation
@@ -45,8 +45,8 @@ def no_framework() -> Implementation:
 # How each program is started in this process. PyTorch's pre-training alone needs its framework to be imported.
 PROGRAMS: dict[str, tuple[Callable[[], argparse.ArgumentParser], Callable[[list[str]], int]]] = {
     "keras_impl": (
-        lambda: shared.command_line._parser("keras"),
-        lambda given: shared.command_line.main("keras", no_framework, given),
+        lambda: shared.train_and_predict._parser("keras"),
+        lambda given: shared.train_and_predict.main("keras", no_framework, given),
     ),
     "compare": (compare.__main__._parser, compare.__main__.main),
     "shared.data": (shared.data.__main__._parser, shared.data.__main__.main),

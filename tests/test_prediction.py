@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import shared.prediction
-from shared.command_line import main
 from shared.reference.__main__ import load
 from shared.specification import Specification
 from shared.text import Vocabulary
+from shared.train_and_predict import main
 from shared.vectors import load_vectors
 from shared.weights import Checkpoint, initialise, save_checkpoint
 from tests.conftest import Command

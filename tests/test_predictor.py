@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_info
 import shared.predictor
 from compare.__main__ import main as lockstep
 from compare.proofs.parity import random_reviews, random_weights
-from shared import command_line
+from shared import train_and_predict
 from shared.data.encoded import EncodedReviews, encode_texts
 from shared.errors import LockstepError
 from shared.frameworks import REGISTRY
@@ -220,7 +220,7 @@ def test_the_command_answers_as_a_framework_does(tmp_path: Path, capsys: pytest.
     table.write_text("id,text,label\n1,w1 w2,kind 0\n2,w3,kind 1\n3,,kind 1\n")
 
     def in_reference(*arguments: str) -> int:
-        return command_line.main("reference", reference.load, ["predict", "--checkpoint", *arguments])
+        return train_and_predict.main("reference", reference.load, ["predict", "--checkpoint", *arguments])
 
     said: list[tuple[str, str]] = []
     inputs, answers = [], []

@@ -19,10 +19,10 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from compare.__main__ import main as lockstep
-from shared.command_line import main
 from shared.files import manifest, seal
 from shared.reference.__main__ import load
 from shared.runs import FILES, run_directory
+from shared.train_and_predict import main
 from tests.sealed import reseal_run
 
 TINY = shlex.split(

@@ -16,10 +16,10 @@ from compare.__main__ import _command_first as command_first
 from compare.__main__ import _names_a_framework as names_a_framework
 from compare.__main__ import main as lockstep
 from compare.published import TABLES, documents, filled, marks_of
-from shared.command_line import _parser as framework_parser
 from shared.contract import FRAMEWORKS
 from shared.files import seal
 from shared.specification import specification_from_flags
+from shared.train_and_predict import _parser as framework_parser
 from tests import fuzz, soak
 from tests.attack.__main__ import _parser as attack_parser
 from tests.attack.commands import actions, commands_of, parser_of, runnable_modules

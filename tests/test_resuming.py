@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from shared.cell import code_checksum, training_of
-from shared.command_line import EXIT_BAD_INPUT, EXIT_BUSY, main
+from shared.command_line import EXIT_BAD_INPUT, EXIT_BUSY
 from shared.contract import refuse_interval
 from shared.durations import Interval, interval
 from shared.errors import LockstepError
@@ -25,6 +25,7 @@ from shared.resuming import ENDING, Keeper, State, read_state
 from shared.runs import RUN, read_run
 from shared.specification import Specification
 from shared.startup import EXIT_INTERRUPTED
+from shared.train_and_predict import main
 
 SMALL = (
     *("--vectors", "random", "--embedding-size", "8", "--hidden-size", "4", "--max-length", "6", "--batch-size", "16"),
@@ -58,7 +59,7 @@ def train(texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train
             if done == interrupted_in:
                 raise by or KeyboardInterrupt
 
-        monkeypatch.setattr("shared.command_line.JsonProgress.update", update)
+        monkeypatch.setattr("shared.train_and_predict.JsonProgress.update", update)
         kept = ["--checkpoint-every", every] if every else []
         return main("reference", load, ["train", "--data", str(texts), *SMALL, *kept, "--out", str(place), *flags])
 

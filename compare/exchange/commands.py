@@ -6,14 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from shared.command_line import (
-    FolderPath,
-    InputPath,
-    add_output,
-    announce,
-    output,
-    positive,
-)
+from shared.command_line import FolderPath, InputPath, add_output, announce, output, positive
 from shared.errors import LockstepError
 from shared.specification import (
     POOLINGS,

@@ -7,13 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from compare.choices import add_executor_flags, refuse_doubles
-from shared.command_line import (
-    FolderPath,
-    InputPath,
-    add_machine_flags,
-    natural,
-    output,
-)
+from shared.command_line import FolderPath, InputPath, add_machine_flags, natural, output
 from shared.durations import duration
 from shared.output import PAGE
 from shared.recipes import DOCUMENTED

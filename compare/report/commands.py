@@ -7,15 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from shared.command_line import (
-    FolderPath,
-    InputPath,
-    OutputPath,
-    add_output,
-    announce,
-    natural,
-    output,
-)
+from shared.command_line import FolderPath, InputPath, OutputPath, add_output, announce, natural, output
 from shared.errors import LockstepError
 from shared.output import PAGE, STANDARD_OUTPUT
 from shared.terminal import say

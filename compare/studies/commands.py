@@ -7,15 +7,7 @@ import os
 from typing import Any
 
 from compare.choices import COMPARED_ARCHITECTURES, add_executor_flags, check_names, refuse_doubles
-from shared.command_line import (
-    FolderPath,
-    OutputPath,
-    add_machine_flags,
-    add_output,
-    natural,
-    output,
-    positive,
-)
+from shared.command_line import FolderPath, OutputPath, add_machine_flags, add_output, natural, output, positive
 from shared.contract import FRAMEWORKS, module_name
 from shared.errors import LockstepError
 from shared.output import PAGE

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from shared.files import cached, digest, save_json
 from shared.specification import Specification
+from shared.terminal import progress_bar
 from shared.text import PADDING_ID, Pipeline, Vocabulary, tokenize
 from shared.text.tokens import TEXT_RULES_VERSION, UNICODE_TABLES, visible_characters
 
@@ -94,7 +94,7 @@ def encode_in_memory(
     seen = array("i")
     sizes = np.zeros(len(texts), np.int64)
     visible = 0
-    for row, text in enumerate(tqdm(texts, "encoding", unit=" texts", disable=not progress, leave=False)):
+    for row, text in enumerate(progress_bar(texts, desc="encoding", unit=" texts", hidden=not progress, leave=False)):
         cleaned = clean(text)
         tokens = tokenize(cleaned)
         seen.extend(map(provisional.__getitem__, tokens))

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from shared.data.account import Account
 from shared.data.forms import Table
@@ -22,6 +21,7 @@ from shared.data.meaning import Classes, Meaning, Purpose
 from shared.data.reviews import SPLITS, TRAIN, UNLABELLED, Reading, Reviews, Texts, split_of
 from shared.errors import LockstepError
 from shared.files import save_json
+from shared.terminal import progress_bar
 
 ROWS = 8_192  # in memory at once
 LETTERS = 50_000_000  # of their texts
@@ -271,7 +271,7 @@ def _contradicted(hashes: np.ndarray, labels: np.ndarray) -> int:
 
 def _save_blocks(path: Path, blocks: Iterator[list[bytes]], table: Table) -> None:
     """Put texts one after the other into a new file, and show how far their table is read."""
-    with path.open("xb") as file, tqdm(desc="reading", unit_scale=True, disable=None, leave=False) as bar:
+    with path.open("xb") as file, progress_bar(desc="reading", unit_scale=True, leave=False) as bar:
         for block in blocks:
             file.write(b"".join(block))
             bar.unit, bar.total = table.gauges[0].unit, sum(gauge.total for gauge in table.gauges)

@@ -31,8 +31,8 @@ class _Found(Exception):  # noqa: N818 (no error)
 def main_of(module: str) -> Callable[[list[str]], int]:
     """Return what ``python -m <module>`` runs."""
     if module == "shared.reference":
-        from shared.command_line import main
         from shared.reference.__main__ import load
+        from shared.train_and_predict import main
 
         return lambda given: main("reference", load, given)
     package = ROOT.joinpath(*module.split(".")).is_dir()

@@ -10,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from compare.workers import implementation
-from shared.command_line import main
 from shared.contract import Implementation, load_implementation
 from shared.data.encoded import EncodedReviews
 from shared.durations import interval
 from shared.history import Progress, Silent
 from shared.resuming import ENDING, Keeper, State
 from shared.specification import Specification
+from shared.train_and_predict import main
 from shared.weights import Weights
 
 

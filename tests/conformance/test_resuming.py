@@ -147,7 +147,7 @@ KILLED_IN, KEPT = 68, 65
 # The command, in a process that ends in a step as `kill -9` ends one.
 DYING = """
 import os, runpy, signal, sys
-from shared.command_line import JsonProgress
+from shared.train_and_predict import JsonProgress
 JsonProgress.update = lambda self, done, *_: done != {step} or os.kill(os.getpid(), signal.SIGKILL)
 runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
 """
