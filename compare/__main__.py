@@ -12,10 +12,20 @@ import importlib
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import cast
 
 from compare.command_list import COMMANDS, overview
 from shared import __version__
-from shared.command_line import FilledPath, InputPath, Parser, add_common_flags, command_parsers, guarded, parse
+from shared.command_line import (
+    FilledPath,
+    InputPath,
+    Parser,
+    add_common_flags,
+    check_file,
+    command_parsers,
+    guarded,
+    parse,
+)
 from shared.errors import LockstepError, did_you_mean
 from shared.frameworks import FRAMEWORKS, REFERENCE, module_name
 from shared.terminal import say
@@ -26,24 +36,43 @@ SHELLS = ("bash", "zsh", "fish")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    given = _command_first(list(sys.argv[1:] if arguments is None else arguments))
-    if not given or given[0] in ("-h", "--help"):
+    flags, given = _common_flags(list(sys.argv[1:] if arguments is None else arguments))
+    if not given or given[0] in ("-h", "--help", "help"):
         return guarded(lambda: _answer(overview(__version__)))
-    if given[0] == "--version":
+    if given[0] in ("--version", "version"):
         return guarded(lambda: _answer(f"lockstep {__version__}"))
-    if given[0] not in COMMANDS:
-        guess = did_you_mean(given[0], COMMANDS)
-        say(f"error: there is no command {given[0]!r}{guess}; lockstep --help lists them", aside=True)
+    command, *rest = given
+    if command not in COMMANDS:
+        what, known = ("flag", FLAGS) if command.startswith("-") else ("command", COMMANDS)
+        guess = did_you_mean(command, known) if command != "--config" else ", which names a file, alone"
+        say(f"error: there is no {what} {command!r}{guess}; lockstep --help lists them", aside=True)
         return 2
-    if given[0] == "train" or (given[0] == "predict" and _names_a_framework(given[1:])):
-        return guarded(lambda: _implementation_command(given))
-    return guarded(lambda: _run(given))
+    if command == "train" or (command == "predict" and _names_a_framework(rest)):
+        return guarded(lambda: _implementation_command(command, [*flags, *rest]))
+    return guarded(lambda: _run([command, *flags, *rest]))
+
+
+FLAGS = ("--quiet", "--verbose", "--config", "--version", "--help")
+
+
+def _common_flags(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the flags of every command that stand at the beginning, and what follows."""
+    place = 0
+    while place < len(words):
+        if words[place] in ("--quiet", "--verbose") or words[place].startswith("--config="):
+            place += 1
+        elif words[place] == "--config" and place + 1 < len(words):
+            place += 2
+        else:
+            break
+    return [*words[:place]], [*words[place:]]
 
 
 def _names_a_framework(words: Sequence[str]) -> bool:
     """Whether a prediction is asked of a framework; without one a checkpoint stands in its place."""
+    first = _common_flags(words)[1][:1]
     flagged = any(word.partition("=")[0] == "--checkpoint" for word in words)
-    return flagged or bool({*words[:1]} & {*FRAMEWORKS, REFERENCE})
+    return flagged or bool({*first} & {*FRAMEWORKS, REFERENCE})
 
 
 def _command_first(given: list[str]) -> list[str]:
@@ -64,9 +93,13 @@ def _answer(text: str) -> int:
 
 
 def _run(given: Sequence[str]) -> int:
-    parsed = parse(_parser(given[:1]), given, list(COMMANDS))
+    parsed = parse(_parser(given[:1]), given, list(COMMANDS), OF_A_FRAMEWORK if given[0] == "predict" else ())
     code: int = parsed.run(parsed)
     return code
+
+
+# What `predict` in a framework has, and without one has not.
+OF_A_FRAMEWORK = ("device", "checkpoint")
 
 
 def _parser(names: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
@@ -125,13 +158,20 @@ def _register_own(commands: argparse._SubParsersAction[Parser]) -> None:
     completion.set_defaults(run=_completion)
 
 
-def _implementation_command(given: list[str]) -> int:
-    command, framework, *rest = given if len(given) > 1 else [*given, "--help"]
-    if framework.startswith("-"):
+def _implementation_command(command: str, words: list[str]) -> int:
+    flags, rest = _common_flags(words)
+    if rest[:1] in (["-h"], ["--help"]):
         say(f"usage: lockstep {command} {{{','.join(FRAMEWORKS)}}} … (each has its own --help)")
-        return 0 if framework in ("-h", "--help") else 2
+        return 0
+    if not rest or rest[0].startswith("-"):
+        without = ", or without one: lockstep predict CHECKPOINT …" if command == "predict" else ""
+        raise LockstepError(f"in which framework? lockstep {command} {'|'.join(FRAMEWORKS)} …{without}")
+    framework, *rest = rest
+    flagged = any(word.partition("=")[0] == "--checkpoint" for word in rest)
+    if command == "predict" and not flagged and not {"-h", "--help"} & {*rest} and Path(framework).exists():
+        raise LockstepError(f"{framework} is a framework, which needs --checkpoint; for the folder write ./{framework}")
     return importlib.import_module("shared.train_and_predict").main(
-        framework, importlib.import_module(f"{module_name(framework)}.__main__").load, [command, *rest]
+        framework, importlib.import_module(f"{module_name(framework)}.__main__").load, [command, *flags, *rest]
     )
 
 
@@ -187,24 +227,64 @@ def complete(line: str) -> None:
     """
     import argcomplete
 
-    words = line.split()
-    command = words[1] if len(words) > 1 else ""
+    words = _common_flags(line.split()[1:])[1]
+    command = words[0] if words else ""
     parser = _parser([command] if command in COMMANDS else [])
     one = command_parsers(parser).get(command)
-    if one and command == "train":
-        frameworks = one.add_subparsers()
-        flags = command_parsers(_complete_parser(command))[command]
-        for name in FRAMEWORKS:
-            frameworks.add_parser(name, parents=[flags], add_help=False)
+    in_framework = command == "train" or (command == "predict" and words[1:2] and words[1] in FRAMEWORKS)
+    if one and in_framework:
+        one = _offer_frameworks(parser, command)
     if one:
         add_common_flags(one)
+        for action in one._actions:
+            _offer_values(action)
     argcomplete.autocomplete(parser)
 
 
-def _config(arguments: argparse.Namespace) -> int:
-    from shared.configuration import NAME, described, find_configuration, written_as_toml
+def _offer_frameworks(parser: argparse.ArgumentParser, command: str) -> Parser:
+    """Put a framework's name between a command and its flags."""
+    from shared.train_and_predict import _parser as of_framework
 
-    configuration = find_configuration(["--config", arguments.config] if arguments.config else [])
+    flags = command_parsers(of_framework(FRAMEWORKS[0]))[command]
+    for action in flags._actions:
+        _offer_values(action)
+    between = Parser(f"lockstep {command}", add_help=False)
+    frameworks = between.add_subparsers()
+    for name in FRAMEWORKS:
+        frameworks.add_parser(name, parents=[cast(Parser, flags)], add_help=False)
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            action.choices[command] = between  # type: ignore[index]
+    return between
+
+
+def _offer_values(action: argparse.Action) -> None:
+    """Let a flag complete what it takes, where its parser checks that later or not at all."""
+    from argcomplete.completers import ChoicesCompleter
+
+    from shared.specification import ARCHITECTURES, PRESETS
+
+    names = {
+        **dict.fromkeys(("framework", "frameworks", "like"), FRAMEWORKS),
+        "architectures": ARCHITECTURES,
+        "preset": tuple(PRESETS),
+        "command": tuple(COMMANDS),
+    }
+    choices = names.get(action.dest, ())
+    if not choices and isinstance(action.metavar, str) and "|" in action.metavar:
+        choices = tuple(action.metavar.split("|"))
+    if choices and not action.choices:
+        action.completer = ChoicesCompleter(list(choices))  # type: ignore[attr-defined, arg-type]
+
+
+def _config(arguments: argparse.Namespace) -> int:
+    from shared.configuration import NAME, configure_flags, described, find_configuration, written_as_toml
+
+    configuration = find_configuration(["--config", str(arguments.config)] if arguments.config else [])
+    check_file(configuration, "", list(COMMANDS))
+    for name in ("train", *configuration.commands):  # a training has the flags that stand above all tables
+        own = command_parsers(_complete_parser(name))[name]
+        configure_flags(own, name, configuration, OF_A_FRAMEWORK if name == "predict" else ())
     if arguments.command is None:
         if configuration.path is None:
             say(f"there is no {NAME} in this folder; lockstep config COMMAND prints what it may say", aside=True)

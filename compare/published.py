@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from compare import formats
-from compare.explain.form import read_explained
-from compare.explain.words import explanation_table
 from compare.grid.cost import cluster_table
 from compare.proofs.tables import parity_table, portability_table, witnesses_table
 from compare.report.form import Ensemble, Interval, Statistics
@@ -109,7 +107,6 @@ TABLES: dict[str, tuple[str, Make]] = {
     ),
     "cluster": ("cluster.json", _measured(cluster_table)),
     "witnesses": ("witnesses.json", lambda path: witnesses_table(read_json(path, WHAT, formats.Witnesses, ADVICE))),
-    "explain": ("explain.json", lambda path: explanation_table(read_explained(path))),
     "commands": ("commands.json", _made(formats.Commands, commands_table)),
     "parts": ("training_time.json", _measured(parts_table)),
     "longest": ("training_time.json", _measured(longest_table)),

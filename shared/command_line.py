@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PosixPath
 from threading import Timer, main_thread
@@ -102,7 +102,10 @@ def command_parsers(parser: argparse.ArgumentParser) -> dict[str, argparse.Argum
 
 
 def parse(
-    parser: argparse.ArgumentParser, given: Sequence[str], commands: Sequence[str] | None = None
+    parser: argparse.ArgumentParser,
+    given: Sequence[str],
+    commands: Sequence[str] | None = None,
+    others: Collection[str] = (),
 ) -> argparse.Namespace:
     """Parse what was typed, with what a configuration file says in place of what was not.
 
@@ -114,6 +117,8 @@ def parse(
         What was typed, a command first.
     commands : sequence of str, optional
         All that a file may have a table for; by default it may have more than are known here.
+    others : collection of str
+        As `shared.configuration.configure_flags` has it.
 
     Raises
     ------
@@ -126,8 +131,8 @@ def parse(
     command = given[0] if given else ""
     if command in parsers and not {"-h", "--help"} & set(given):
         configuration = find_configuration(given)
-        _check_configuration(configuration, command, commands)
-        configured = configure_flags(parsers[command], command, configuration)
+        check_file(configuration, command, commands)
+        configured = configure_flags(parsers[command], command, configuration, others)
         parsed = parser.parse_args(given)
         _set_verbosity(parsed)
         said = [words for name, (words, value) in configured.items() if getattr(parsed, name) is value]
@@ -137,12 +142,13 @@ def parse(
     return parser.parse_args(given)
 
 
-def _check_configuration(configuration: Configuration, command: str, commands: Sequence[str] | None) -> None:
+def check_file(configuration: Configuration, command: str, commands: Sequence[str] | None) -> None:
+    """Refuse a file that has a name which no command has (see `shared.configuration.check_names`)."""
     if configuration.path is None:
         return
     from shared.specification import Specification
 
-    everywhere = ("task", "preset", "like", "device", "threads", "quiet", "verbose", *Specification.model_fields)
+    everywhere = ("task", "preset", "like", "device", "threads", *Specification.model_fields)
     known = commands or (*(name for name in configuration.commands if not did_you_mean(name, [command])), command)
     check_configuration(configuration, everywhere, known)
 

@@ -7,8 +7,9 @@ said, so that no file in a folder changes what is trained without a word.
 from __future__ import annotations
 
 import argparse
+import os
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ NAME = "lockstep.toml"
 NO_FILE = "none"
 LARGEST = 1_000_000  # bytes
 # Flags that say how this command is told things: a file cannot say them.
-OF_THE_COMMAND_LINE = {"help", "config", "version"}
+OF_THE_COMMAND_LINE = {"help", "config", "version", "quiet", "verbose"}
 ADVICE = "see lockstep config"
 
 
@@ -58,13 +59,15 @@ def find_configuration(arguments: Sequence[str]) -> Configuration:
     Raises
     ------
     LockstepError
-        If the file that is named is not there, or a file is not TOML, or not of flags.
+        If two are named, the file is not there, or it is not TOML, or not of flags.
     """
     named = [*_named(arguments)]
+    if len(named) > 1:
+        raise LockstepError("--config: is given twice; name one file")
     if named:
         return Configuration() if named[-1] == NO_FILE else read_configuration(Path(named[-1]))
     here = Path(NAME)
-    return read_configuration(here) if here.exists() else Configuration()
+    return read_configuration(here) if os.path.lexists(here) else Configuration()  # a broken link is an error
 
 
 def _named(arguments: Sequence[str]) -> Iterator[str]:
@@ -88,29 +91,33 @@ def read_configuration(path: Path) -> Configuration:
     values = _parsed(path)
     tables = {name: value for name, value in values.items() if isinstance(value, dict)}
     everywhere = {name: value for name, value in values.items() if name not in tables}
-    for place, table in [(str(path), everywhere), *((f"{path}: [{name}]", one) for name, one in tables.items())]:
-        for name, value in table.items():
-            _check(place, name, value)
-    return Configuration(path, _plain(everywhere), {name: _plain(table) for name, table in tables.items()})
+    plain = {name: _plain(f"{path}: [{name}]", table) for name, table in tables.items()}
+    return Configuration(path, _plain(str(path), everywhere), plain)
 
 
 def _parsed(path: Path) -> dict[str, Any]:
     from shared.files import read_bytes, reading  # only here: most commands find no file
 
     with reading(path, "a configuration file in TOML", f"mend it, or go without it: --config {NO_FILE}"):
-        return tomllib.loads(read_bytes(path, "a configuration file", LARGEST).decode("utf-8"))
+        return tomllib.loads(read_bytes(path, "a configuration file", LARGEST).decode("utf-8-sig"))
 
 
-def _check(place: str, name: str, value: object) -> None:
-    values = value if isinstance(value, list) else [value]
-    if not all(isinstance(one, (str, int, float, bool)) for one in values):
-        raise LockstepError(f"{place}: {name} is neither text, number, true, false nor a list of these")
-    if name.replace("-", "_") in OF_THE_COMMAND_LINE:
-        raise LockstepError(f"{place}: {name} can only be typed")
-
-
-def _plain(table: Mapping[str, Any]) -> dict[str, Any]:
-    return {name.replace("-", "_"): value for name, value in table.items()}
+def _plain(place: str, table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table with underscores in its names; an empty text is as if the line were not there."""
+    found: dict[str, Any] = {}
+    for name, value in table.items():
+        plain = name.replace("-", "_")
+        values = value if isinstance(value, list) else [value]
+        if values and all(isinstance(one, dict) for one in values):
+            raise LockstepError(f"{place}: write [{name}], not [[{name}]], and no table within a table")
+        if not all(isinstance(one, (str, int, float, bool)) for one in values):
+            raise LockstepError(f"{place}: {name} is neither text, number, true, false nor a list of these")
+        if plain in OF_THE_COMMAND_LINE:
+            raise LockstepError(f"{place}: {name} can only be typed")
+        if plain in found:
+            raise LockstepError(f"{place}: {name} stands there twice, with - and with _")
+        found[plain] = value
+    return {name: value for name, value in found.items() if value != ""}
 
 
 def check_names(configuration: Configuration, everywhere: Sequence[str], commands: Sequence[str]) -> None:
@@ -137,12 +144,12 @@ def check_names(configuration: Configuration, everywhere: Sequence[str], command
             )
     for name in configuration.everywhere:
         if name not in everywhere:
-            guess = did_you_mean(name, everywhere) or "; a flag of one command stands in that command's table, as [run]"
-            raise LockstepError(f"{configuration.path}: {name} is no flag of all commands{guess}; {ADVICE}")
+            guess = did_you_mean(name, everywhere) or "; put it into one, such as [run]"
+            raise LockstepError(f"{configuration.path}: {name} cannot stand above all tables{guess}; {ADVICE}")
 
 
 def configure_flags(
-    parser: argparse.ArgumentParser, command: str, configuration: Configuration
+    parser: argparse.ArgumentParser, command: str, configuration: Configuration, others: Collection[str] = ()
 ) -> dict[str, tuple[str, Any]]:
     """Have a command's flags default to what a file says, and return that by destination: as typed, and the value.
 
@@ -154,6 +161,8 @@ def configure_flags(
         Its name.
     configuration : Configuration
         What the file says.
+    others : collection of str
+        Flags that this form of the command does not have and another one has: they are passed over.
 
     Raises
     ------
@@ -165,8 +174,9 @@ def configure_flags(
     said = {}
     for name, value in configuration.of(command).items():
         if name not in flags:
-            if name in own:
-                guess = did_you_mean(name, flags)
+            if name in own and name not in others:
+                positive = name.removeprefix("no_")
+                guess = f"; write {positive} = false" if positive in flags else did_you_mean(name, flags)
                 raise LockstepError(f"{configuration.path}: [{command}]: there is no flag {name}{guess}")
             continue
         flag = flags[name]

@@ -63,4 +63,6 @@ def interval(text: str) -> Interval:
     try:
         return Interval(text, seconds=duration(text))
     except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(f"{text!r:.80} is no interval; write 10m, 1h, 500steps or 1epoch") from error
+        raise argparse.ArgumentTypeError(
+            f"{text!r:.80} is no interval; write a number with its unit: 30s, 10m, 1h30m, 500steps or 1epoch"
+        ) from error

@@ -394,8 +394,26 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
         if self.class_weight is not None:
             fields["class_weights"] = self.class_weight
         fields["seed"] = self._seed()
+        self._check_kinds(fields)
         plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in fields.items()}
         return set(plain), specification_of({**plain, **IN_MEMORY, "preset": self.preset, "like": self.like})
+
+    def _check_kinds(self, fields: Mapping[str, Any]) -> None:
+        """Refuse what Python would take for something else: ``"no"`` is true, and ``True`` is 1."""
+        if not isinstance(self.warm_start, (bool, np.bool_)):
+            raise InputError(f"warm_start: True or False, not {self.warm_start!r:.40}")
+        if not isinstance(self.verbose, (bool, np.bool_, int, np.integer)):
+            raise InputError(f"verbose: True, False or a number, not {self.verbose!r:.40}")
+        whole = isinstance(self.threads, (int, np.integer)) and not isinstance(self.threads, bool)
+        if self.threads is not None and not whole:
+            raise InputError(f"threads: a whole number, not {self.threads!r:.40}")
+        for field, value in fields.items():
+            kind = Specification.model_fields[field].annotation
+            name = "random_state" if field == "seed" else field
+            if isinstance(value, (bool, np.bool_)) != (kind is bool):
+                raise InputError(f"{name}: {value!r:.40} is not what it takes: {_taken(kind)}")
+            if isinstance(value, str) and kind in (int, float):
+                raise InputError(f"{name}: a number, not the text {value!r:.40}")
 
     def _seed(self) -> int:
         if self.random_state is None or isinstance(self.random_state, np.random.RandomState):
@@ -623,3 +641,7 @@ def _unpacked(values: Mapping[str, Any]) -> Checkpoint:
     weights, specification = load(values["weights"]), from_record(values["specification"])
     check(weights, specification)
     return Checkpoint(specification, Vocabulary(values["vocabulary"]), dict(weights), tuple(values["class_names"]))
+
+
+def _taken(kind: object) -> str:
+    return "True or False" if kind is bool else "a number" if kind in (int, float) else "another kind of value"

@@ -96,7 +96,8 @@ class Soak:
         seeds = map(str, range(self.seeds))
         return self.start(
             *("run", "--no-baselines", "--frameworks", "pytorch", "--architectures", *ARCHITECTURES, "--jobs", "2"),
-            *("--runs", str(self.runs), "--experiment", "soak", *MODEL, "--seeds", *seeds),
+            *("--runs", str(self.runs), "--experiment", "soak", *MODEL, "--checkpoint-every", "2steps"),
+            *("--seeds", *seeds),
         )
 
     def workers(self) -> list[int]:
@@ -200,7 +201,7 @@ def report_on_a_full_disk(soak: Soak, driver: subprocess.Popen[str]) -> None:
     with _full(soak.disk / "filler", soak.random.choice(LEFT_ON_A_FULL_DISK)):
         soak.end(soak.start(*arguments))
     after = page.read_bytes() if page.exists() else None
-    if before is not None and (after is None or not after.rstrip().endswith(b"</html>")):
+    if before is not None and (after is None or b"</html>" not in after[-200:]):
         raise Wrong("a report that was there is not whole any more")
 
 
@@ -291,9 +292,9 @@ def finish(soak: Soak) -> None:
         raise Wrong(f"left: {', '.join(left)}")
 
 
-def train_again(soak: Soak) -> int:
+def train_again(soak: Soak, most: int = TRAINED_AGAIN) -> int:
     """Train some cells elsewhere, undisturbed, and hold weights and predictions against the soak's, bit by bit."""
-    chosen = soak.random.sample(sorted(soak.finished), min(TRAINED_AGAIN, len(soak.finished)))
+    chosen = soak.random.sample(sorted(soak.finished), min(most, len(soak.finished)))
     for number, path in enumerate(chosen):
         place = soak.folder / f"again-{number}"
         words = ["--architecture", path.parent.name, "--seed", path.name.removeprefix("seed-"), "--preset", "quick"]
@@ -345,6 +346,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m tests.soak", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of troubles and moments; default: 0")
     parser.add_argument("--cells", type=int, default=300, metavar="N", help="to train; default: 300")
+    parser.add_argument("--again", type=int, default=TRAINED_AGAIN, metavar="N", help="to train twice; default: 4")
     parser.add_argument("--round", type=int, default=10, metavar="N", help="new cells in a round; default: 10")
     return parser
 
@@ -360,7 +362,7 @@ def main() -> int:
             say("no file system can be mounted here: full and read-only disks are left out", aside=True)
         try:
             came = soak_for(soak, arguments.cells, arguments.round)
-            again = train_again(soak)
+            again = train_again(soak, arguments.again)
         except Wrong as wrong:
             say(f"WRONG, seed {arguments.seed}: {printable(str(wrong))}")
             return 1

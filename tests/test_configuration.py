@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compare.__main__ import _parser, main
+from compare.__main__ import OF_A_FRAMEWORK, _parser, main
 from compare.command_list import COMMANDS
 from shared.command_line import command_parsers, parse
 from shared.configuration import NAME, described, find_configuration, flags_by_name, toml
@@ -52,8 +52,12 @@ def test_another_file_or_none_can_be_named(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "command", "said"),
     [
-        ('presett = "smoke"', "run", "presett is no flag of all commands; did you mean preset?"),
-        ("jobs = 2", "run", "a flag of one command stands in that command's table"),
+        ('presett = "smoke"', "run", "presett cannot stand above all tables; did you mean preset?"),
+        ("jobs = 2", "run", "jobs cannot stand above all tables; put it into one, such as [run]"),
+        ("[run]\nbatch-size = 8\nbatch_size = 16", "run", "batch_size stands there twice, with - and with _"),
+        ("quiet = true", "run", "quiet can only be typed"),
+        ("[run]\nno-header = true", "run", "write header = false"),
+        ("[[run]]\nepochs = 1", "run", "write [run], not [[run]]"),
         ("[rnu]\njobs = 2", "run", "[rnu] is the name of no command; did you mean run?"),
         ("[run]\njobz = 2", "run", "[run]: there is no flag jobz; did you mean jobs?"),
         ("[run]\njobs = true", "run", "jobs: takes a value, not true"),
@@ -63,7 +67,7 @@ def test_another_file_or_none_can_be_named(folder: Path) -> None:
         ("[run]\nno_baselines = 1", "run", "no_baselines: is true or false, not 1"),
         ('[results]\nformat = "cvs"', "results", "did you mean csv?"),
         ("[run]\nepochs = 2026-11-26", "run", "epochs is neither text, number"),
-        ("[run]\nepochs = {a = 1}", "run", "epochs is neither text, number"),
+        ("[run]\nepochs = {a = 1}", "run", "write [epochs], not [[epochs]], and no table within a table"),
         ('[run]\nconfig = "x"', "run", "config can only be typed"),
         ("[run", "run", "not a configuration file in TOML"),
         ("\ud800", "run", "not a configuration file in TOML"),
@@ -105,7 +109,11 @@ def test_values_are_written_as_toml_reads_them(value: object) -> None:
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.dictionaries(st.sampled_from(sorted(Specification.model_fields)), st.integers(1, 9) | st.text(max_size=5)))
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(Specification.model_fields)), st.integers(1, 9) | st.text(min_size=1, max_size=5)
+    )
+)
 def test_a_value_is_what_the_flag_would_have_made_of_it(values: dict[str, object]) -> None:
     fields = {name: value for name, value in values.items() if Specification.model_fields[name].annotation is not bool}
     flags = flags_by_name(command_parsers(_parser(["run"]))["run"])
@@ -123,6 +131,29 @@ def test_lockstep_config_prints_the_file(folder: Path, capsys: pytest.CaptureFix
     assert tomllib.loads(capsys.readouterr().out) == {"run": {"preset": "smoke", "no_baselines": True}}
     assert main(["config", "rnu"]) == 2
     assert "did you mean run?" in capsys.readouterr().err
+
+
+def test_lockstep_config_refuses_what_a_command_would(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "other.toml").write_text('[run]\njobs = "x"\n')
+    (folder / "mine.toml").write_text('\ufeff[predict]\ndevice = "cpu"\n', encoding="utf-8")  # as Notepad writes it
+    assert main(["config", "--config", "other.toml"]) == 2
+    assert "jobs: 'x' is not a whole number above 0" in capsys.readouterr().err
+    assert main(["--config", "mine.toml", "config", "predict"]) == 0
+    assert tomllib.loads(capsys.readouterr().out)["predict"] == {}
+
+
+def test_two_files_and_a_broken_link_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--config", "none", "results", "x", "--config", "none"]) == 2
+    assert capsys.readouterr().err == "error: --config: is given twice; name one file\n"
+    (folder / NAME).symlink_to("nowhere.toml")
+    assert main(["results", "x"]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {NAME}: ")
+
+
+def test_an_empty_text_is_no_value_and_a_table_serves_both_forms_of_predict(folder: Path) -> None:
+    (folder / NAME).write_text('task = ""\n[predict]\ndevice = "cpu"\nthreads = 1\n')
+    assert parsed("run")["task"] is None
+    assert parse(_parser(["predict"]), ["predict", "x"], list(COMMANDS), OF_A_FRAMEWORK).threads == 1
 
 
 def test_a_file_that_cannot_be_looked_at_is_an_error(folder: Path) -> None:

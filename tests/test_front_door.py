@@ -99,6 +99,11 @@ def test_commands_flags_and_choices_are_completed(tmp_path: Path) -> None:
     assert {"keras", "pytorch", "flair", "fastai"} <= completed("lockstep train ", tmp_path)
     assert completed("lockstep train keras --lea", tmp_path) == {"--learning-rate"}
     assert completed("lockstep results runs --format m", tmp_path) == {"markdown"}
+    assert completed("lockstep --quiet run --frameworks k", tmp_path) == {"keras"}
+    assert completed("lockstep train pytorch --preset w", tmp_path) == {"wide"}
+    assert completed("lockstep run --pooling co", tmp_path) == {"concat"}
+    assert completed("lockstep predict pytorch --che", tmp_path) == {"--checkpoint"}
+    assert completed("lockstep config tra", tmp_path) == {"train", "track"}
 
 
 def test_quiet_leaves_answers_warnings_and_errors(tmp_path: Path) -> None:
@@ -118,6 +123,18 @@ def test_verbose_shows_where_an_error_came_up(tmp_path: Path) -> None:
     assert plain.returncode == full.returncode == 2
     assert full.stderr.startswith("Traceback")
     assert full.stderr.endswith(plain.stderr)
+
+
+@pytest.mark.parametrize("flags", [["--quiet"], ["--verbose"], ["--config", "none"], ["--config=none"]])
+@pytest.mark.parametrize("command", [["train", "pytorch"], ["predict", "pytorch"], ["predict"], ["run"]])
+def test_flags_of_every_command_may_stand_before_it_and_behind_it(
+    flags: list[str], command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in ([*flags, *command, "--help"], [command[0], *flags, *command[1:], "--help"], [*command, *flags, "-h"]):
+        with pytest.raises(SystemExit) as stopped:
+            main(words)
+        assert stopped.value.code == 0, words
+        assert "--quiet" in capsys.readouterr().out
 
 
 def test_how_much_one_command_says_is_not_how_much_the_next_one_does(capsys: pytest.CaptureFixture[str]) -> None:

@@ -133,8 +133,8 @@ def _check_classes(reviews: Reviews, rows: np.ndarray, parts: int) -> None:
         if found < parts:
             name = reviews.class_names[label]
             raise LockstepError(
-                f"{reviews.source}: {parts} splits need {parts} different texts of every class; of the "
-                f"{len(rows_of_label):,} of class {name} {found} are different; add some, or leave the class out"
+                f"{reviews.source}: the class {name} has too few texts that differ: {found} of {len(rows_of_label):,}; "
+                f"{parts} are needed, one for each split; add some, or leave the class out"
             )
 
 
