@@ -75,6 +75,7 @@ FIELDS = tuple(name for name in Specification.model_fields if name not in (*SOUR
 MADE_ONCE = (
     *("cleaning", "vocabulary_size", "minimum_count", "padding"),
     *("vectors", "embedding_size", "initialisation", "start_from"),
+    *("architecture", "hidden_size", "layers", "head"),
 )
 
 LabelKind = Literal["str", "bool", "int", "float"]

@@ -24,7 +24,7 @@ def test_a_whole_file_is_read(name: str, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**32))
 def test_a_changed_file_is_read_or_refused(name: str, seed: int) -> None:
     draw = Random(seed)
@@ -32,7 +32,7 @@ def test_a_changed_file_is_read_or_refused(name: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@settings(max_examples=EXAMPLES // 2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES // 2, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(name: str, content: bytes) -> None:
     check(TARGETS[name], content)

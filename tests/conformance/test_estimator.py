@@ -208,7 +208,7 @@ def test_a_warm_start_goes_on_from_weights_and_words(ask: Ask, framework: str, t
 def test_what_does_not_go_on_is_refused(ask: Ask) -> None:
     found = ask(jobs.does_not_go_on, "pytorch")
     assert "vocabulary_size was 20000 and would have to stay so, not be 9" in found["anew"]
-    assert "weights do not fit the model" in found["sizes"]
+    assert "hidden_size was 4 and would have to stay so" in found["sizes"]
     assert "they must be the same" in found["classes"]
     assert "use recipe='lockstep'" in found["idiomatic"]
 
