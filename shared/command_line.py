@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import errno
+import json
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path, PosixPath
 from threading import Timer, main_thread
 from typing import Any, NoReturn, cast
@@ -26,6 +27,7 @@ from shared.terminal import QUIET, VERBOSE, VERBOSITY, is_verbose, say
 EXIT_BAD_INPUT = 2
 EXIT_BUSY = 75
 DEVICES = ("auto", "cpu", "cuda", "mps")
+LARGEST_RECORD = 10_000_000  # bytes
 LONGEST_NUMBER = 18  # digits of a flag
 
 
@@ -287,14 +289,30 @@ def output(arguments: argparse.Namespace, path: Path, kind: Kind = FILE) -> Outp
 
 
 def _inputs(arguments: argparse.Namespace) -> Iterator[Path]:
-    from shared.specification import SOURCE_FIELDS
-
     for name, value in vars(arguments).items():
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, InputPath):
                 yield Path(one)
-            elif name in SOURCE_FIELDS and isinstance(one, str):
-                yield from (Path(one), Path(one.partition(":")[2] or one))  # of a task's source, NAME:PATH
+                for path in (Path(one, "record.json"), *Path(one).glob("*/*/*/record.json")):
+                    yield from _sources_of_run(path)
+            else:
+                yield from _sources({name: one})
+
+
+def _sources(values: Mapping[str, object]) -> Iterator[Path]:
+    """Yield the paths that fields of the specification may name; of a task's source, NAME:PATH, the path too."""
+    from shared.specification import SOURCE_FIELDS
+
+    for name, value in values.items():
+        if name in SOURCE_FIELDS and isinstance(value, str):
+            yield from (Path(value), Path(value.partition(":")[2] or value))
+
+
+def _sources_of_run(record: Path) -> Iterator[Path]:
+    """Yield what a run was trained on, which its readers may read again; a damaged record is refused later."""
+    with suppress(OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        if record.is_file() and record.stat().st_size <= LARGEST_RECORD:
+            yield from _sources(json.loads(record.read_bytes())["specification"])
 
 
 def announce(place: Output, text: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from shared.errors import LockstepError
-from shared.output import MARK, alone
+from shared.output import MARK, alone, clear_leftover
 from shared.terminal import say
 
 # Part of every cached directory's place: raise it when what stands in one changes.
@@ -60,6 +60,7 @@ def cached(name: str, key: str, make: Callable[[Path], None]) -> Path:
     """
     place = cache_directory() / name / f"{CACHE_VERSION}-{key}"
     if is_whole(place):
+        clear_leftover(place)
         return place
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

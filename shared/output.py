@@ -489,6 +489,13 @@ def is_claimed(path: Path) -> bool:
     return False
 
 
+def clear_leftover(place: Path) -> None:
+    """Clear away what a killed process left where it made this place."""
+    directory = place.with_name(f".{_short(place.name)}{WORK}")
+    if directory.is_dir():
+        _Work.clear(directory)
+
+
 def clear_leftovers(folder: Path) -> int:
     """Clear away what killed processes left in a folder and below it, and return how many there were."""
     return sum(map(_Work.clear, sorted(folder.rglob(f".*{WORK}"))))

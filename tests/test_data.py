@@ -206,7 +206,7 @@ def test_bad_sources_are_refused_in_one_line(tmp_path: Path) -> None:
 def test_too_few_reviews_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "few.csv"
     path.write_text("text,label\n" + "".join(f"review {n},{n % 2}\n" for n in range(4)))
-    with pytest.raises(LockstepError, match="too few texts that differ: .* 3 are needed, one for each split"):
+    with pytest.raises(LockstepError, match=r"too few texts that differ: .* 3 are needed, one for each split"):
         load_corpus(Specification(data=str(path)))
 
 
