@@ -293,8 +293,9 @@ def _inputs(arguments: argparse.Namespace) -> Iterator[Path]:
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, InputPath):
                 yield Path(one)
-                for path in (Path(one, "record.json"), *Path(one).glob("*/*/*/record.json")):
-                    yield from _sources_of_run(path)
+                with suppress(OSError):  # a name that is too long is refused by whoever opens it
+                    for path in (Path(one, "record.json"), *Path(one).glob("*/*/*/record.json")):
+                        yield from _sources_of_run(path)
             else:
                 yield from _sources({name: one})
 

@@ -295,5 +295,5 @@ def examples(framework: str, page: Path) -> list[str]:
     said: list[str] = []
     for test in tests:
         assert test.examples, test.name
-        doctest.DocTestRunner().run(test, out=said.append)
+        doctest.DocTestRunner(verbose=False).run(test, out=said.append)
     return said
