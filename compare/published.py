@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from compare import formats
+from compare.explain.form import read_explained
+from compare.explain.words import explanation_table
 from compare.grid.cost import cluster_table
 from compare.proofs.tables import parity_table, portability_table, witnesses_table
 from compare.report.form import Ensemble, Interval, Statistics
@@ -105,6 +107,7 @@ TABLES: dict[str, tuple[str, Make]] = {
         "portability.json",
         lambda path: portability_table(read_json(path, WHAT, formats.Portability, ADVICE)),
     ),
+    "explain": ("explain.json", lambda path: explanation_table(read_explained(path))),
     "cluster": ("cluster.json", _measured(cluster_table)),
     "witnesses": ("witnesses.json", lambda path: witnesses_table(read_json(path, WHAT, formats.Witnesses, ADVICE))),
     "commands": ("commands.json", _made(formats.Commands, commands_table)),
