@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Sequence
 
 from shared.command_line import positive
-from shared.contract import module_name
 from shared.errors import LockstepError
+from shared.frameworks import module_name
 from shared.specification import ARCHITECTURES
 
 COMPARED_ARCHITECTURES = ("lstm", "gru", "bilstm")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import binomtest, rankdata
-from sklearn.metrics import f1_score
 
 from shared.differences import refuse_non_finite
+
+# SciPy and scikit-learn are imported where they are used: it takes a second, and most commands compute no metric.
 
 # Probabilities are clipped here before their logarithm: a float32 softmax can be exactly 0.
 SMALLEST_PROBABILITY = 1e-7
@@ -20,6 +20,8 @@ def accuracy(labels: np.ndarray, probabilities: np.ndarray) -> float:
 
 def accuracy_interval(accuracy: float, reviews: int) -> tuple[float, float]:
     """95 % Wilson interval of an accuracy on so many reviews."""
+    from scipy.stats import binomtest
+
     interval = binomtest(round(accuracy * reviews), reviews).proportion_ci(0.95, method="wilson")
     return float(interval.low), float(interval.high)
 
@@ -53,6 +55,8 @@ def roc_auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
 
 def _area(inside: np.ndarray, scores: np.ndarray) -> float:
     """Share of pairs of a review inside and one outside of which the one inside has the higher score; ties are half."""
+    from scipy.stats import rankdata
+
     positive, negative = int(inside.sum()), int((~inside).sum())
     return float((rankdata(scores)[inside].sum() - positive * (positive + 1) / 2) / (positive * negative))
 
@@ -79,6 +83,8 @@ def evaluate(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     LockstepError
         If a probability is not finite.
     """
+    from sklearn.metrics import f1_score
+
     refuse_non_finite("probabilities", probabilities)
     targets = np.eye(probabilities.shape[1])[labels]
     return {

@@ -17,8 +17,8 @@ from shared.command_line import (
     natural,
     output,
 )
-from shared.contract import FRAMEWORKS
 from shared.errors import LockstepError
+from shared.frameworks import FRAMEWORKS
 from shared.runs import RUN, experiment_name
 from shared.specification import (
     ARCHITECTURES,

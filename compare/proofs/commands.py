@@ -17,8 +17,8 @@ from shared.command_line import (
     output,
     positive,
 )
-from shared.contract import FRAMEWORKS
 from shared.errors import LockstepError
+from shared.frameworks import FRAMEWORKS
 from shared.output import PAGE
 from shared.recipes import DOCUMENTED_FIELDS
 from shared.specification import add_specification_flags, given_flags, specification_from_flags

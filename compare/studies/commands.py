@@ -8,8 +8,8 @@ from typing import Any
 
 from compare.choices import COMPARED_ARCHITECTURES, add_executor_flags, check_names, refuse_doubles
 from shared.command_line import FolderPath, OutputPath, add_machine_flags, add_output, natural, output, positive
-from shared.contract import FRAMEWORKS, module_name
 from shared.errors import LockstepError
+from shared.frameworks import FRAMEWORKS, module_name
 from shared.output import PAGE
 from shared.specification import (
     add_specification_flags,
