@@ -170,21 +170,11 @@ class JsonProgress:
         say(text, aside=True)
 
 
-class NoProgress:
-    """Nothing is shown; warnings are said."""
-
-    def update(self, done: int, total: int, epoch: int, loss: float) -> None:
-        """Do nothing."""
-
-    def message(self, text: str) -> None:
-        """Print a warning on standard error, and nothing else."""
-        if text.startswith(ALWAYS):
-            say(text, aside=True)
-
-
 def _progress(kind: str, title: str) -> Progress:
+    from shared.history import Silent
+
     if kind == "none":
-        return NoProgress()
+        return Silent()
     return JsonProgress() if kind == "json" else BarProgress(title)
 
 
@@ -273,8 +263,6 @@ def _check_is_there(checkpoint: Path) -> None:
         raise LockstepError(f"{checkpoint}: there is no such checkpoint{guess}")
     if not checkpoint.is_dir():
         raise LockstepError(f"{checkpoint}: is a file; a checkpoint is a folder")
-    if not any((folder / "model.json").exists() for folder in (checkpoint, checkpoint / "checkpoint")):
-        raise LockstepError(f"{checkpoint}: is no checkpoint, and no run that has one: there is no model.json in it")
 
 
 def _questions(arguments: argparse.Namespace, reading: Reading) -> Questions:
