@@ -71,19 +71,12 @@ def _common_flags(words: Sequence[str]) -> tuple[list[str], list[str]]:
 def _names_a_framework(words: Sequence[str]) -> bool:
     """Whether a prediction is asked of a framework; without one a checkpoint stands in its place."""
     first = _common_flags(words)[1][:1]
-    flagged = any(word.partition("=")[0] == "--checkpoint" for word in words)
-    return flagged or bool({*first} & {*FRAMEWORKS, REFERENCE})
+    return _names_a_checkpoint(words) or bool({*first} & {*FRAMEWORKS, REFERENCE})
 
 
-def _command_first(given: list[str]) -> list[str]:
-    """Put the flags of every command behind the command, where its parser looks for them."""
-    flags: list[str] = []
-    while given and (given[0] in ("--quiet", "--verbose") or given[0].startswith("--config=")):
-        flags.append(given.pop(0))
-    if len(given) > 1 and given[0] == "--config":
-        flags += [given.pop(0), given.pop(0)]
-        given = _command_first(given)
-    return [given[0], *flags, *given[1:]] if given else []
+def _names_a_checkpoint(words: Sequence[str]) -> bool:
+    """Whether the flag of a framework's prediction is among them."""
+    return any(word.partition("=")[0] == "--checkpoint" for word in words)
 
 
 def _answer(text: str) -> int:
@@ -167,8 +160,8 @@ def _implementation_command(command: str, words: list[str]) -> int:
         without = ", or without one: lockstep predict CHECKPOINT …" if command == "predict" else ""
         raise LockstepError(f"in which framework? lockstep {command} {'|'.join(FRAMEWORKS)} …{without}")
     framework, *rest = rest
-    flagged = any(word.partition("=")[0] == "--checkpoint" for word in rest)
-    if command == "predict" and not flagged and not {"-h", "--help"} & {*rest} and Path(framework).exists():
+    asked_for_help = bool({"-h", "--help"} & {*rest})
+    if command == "predict" and not (asked_for_help or _names_a_checkpoint(rest)) and Path(framework).exists():
         raise LockstepError(f"{framework} is a framework, which needs --checkpoint; for the folder write ./{framework}")
     return importlib.import_module("shared.train_and_predict").main(
         framework, importlib.import_module(f"{module_name(framework)}.__main__").load, [command, *flags, *rest]

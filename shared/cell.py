@@ -17,7 +17,7 @@ from shared.data.encoded import EncodedReviews, encode_texts
 from shared.data.reviews import Reviews
 from shared.data.sources import load_reviews
 from shared.durations import Interval
-from shared.files import checksum, digest_of, reading
+from shared.files import checksum, code_checksum, reading
 from shared.frameworks import REFERENCE, framework_named
 from shared.history import Progress
 from shared.load import LoadMeter, Snapshot
@@ -263,13 +263,6 @@ def training_of(
         **{name: version for name, version in versions.items() if version},
         "a program of SHA-256": code_checksum(ours),
     }
-
-
-def code_checksum(packages: Collection[str]) -> str:
-    """Return the SHA-256 of the code of our packages among some, as it is now."""
-    here = Path(__file__).parents[1]
-    files = [path for package in packages for path in sorted(here.joinpath(*package.split(".")).rglob("*.py"))]
-    return digest_of(part for path in files for part in (path.relative_to(here).as_posix(), path.read_bytes()))
 
 
 def describe_optimizer(specification: Specification) -> str:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,7 +30,7 @@ from shared.files import checksum
 from shared.output import WORK, is_claimed
 from shared.runs import Record, is_finished, read_record, read_run
 from shared.specification import Specification
-from tests.conftest import ROOT
+from tests.processes import running, wait_for
 
 MACHINE = ("--device", "cpu", "--threads", "1")
 TINY = Specification(
@@ -115,24 +115,8 @@ def driver(runs: Path, cluster: Cluster, *flags: object) -> Iterator[subprocess.
         cluster.address,
         *flags,
     ]
-    with subprocess.Popen(
-        [sys.executable, *map(str, command)],
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def wait_for(what: Callable[[], bool], seconds: float = 120) -> None:
-    last = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < last, "waited for too long"
-        time.sleep(0.02)
+    with running(*command) as process:
+        yield process
 
 
 def leftovers(folder: Path) -> list[Path]:

@@ -8,8 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from shared.output import WORK, Output, is_claimed
 from shared.runs import RUN, is_finished
 from shared.specification import Specification, preset
 from tests.conftest import ROOT, Command
+from tests.processes import running, wait_for
 from tests.sealed import reseal_run
 from tests.test_compare import change_record, check_scripts, page_of
 
@@ -180,25 +180,8 @@ def test_what_stands_twice_is_refused_in_one_line(
 
 @contextmanager
 def driver(runs: Path, *flags: object) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "compare", "run", *FLAGS, *GRID, "--runs", str(runs), *map(str, flags)]
-    with subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def wait_for(what: Callable[[], bool], seconds: float = 120) -> None:
-    last = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < last, "waited for too long"
-        time.sleep(0.02)
+    with running("-m", "compare", "run", *FLAGS, *GRID, "--runs", runs, *flags) as process:
+        yield process
 
 
 def leftovers(folder: Path) -> list[Path]:

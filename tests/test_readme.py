@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from compare.__main__ import _command_first as command_first
+from compare.__main__ import _common_flags as common_flags
 from compare.__main__ import _names_a_framework as names_a_framework
 from compare.__main__ import main as lockstep
 from compare.published import TABLES, documents, filled, marks_of
@@ -92,7 +92,8 @@ def parsed(command: str) -> argparse.Namespace | None:
     if words == ["lockstep", "--version"]:
         return None
     if words[0] == "lockstep":
-        words = ["python", "-m", "compare", *command_first(words[1:])]
+        flags, (name_of_command, *rest) = common_flags(words[1:])
+        words = ["python", "-m", "compare", name_of_command, *flags, *rest]
     assert words[:2] == ["python", "-m"], command
     module, given = words[2], words[3:]
     if module == "compare" and (given[0] == "train" or (given[0] == "predict" and names_a_framework(given[1:]))):

@@ -21,7 +21,17 @@ from typing import Any
 from compare.grid.executors import SECONDS_TO_STOP, last_part, started, states_of
 from shared.command_line import EXIT_BAD_INPUT
 from shared.errors import LockstepError
-from shared.files import cache_directory, cached, checksum, digest, is_whole, manifest, remove_cached, save_bytes
+from shared.files import (
+    cache_directory,
+    cached,
+    checksum,
+    code_checksum,
+    digest,
+    is_whole,
+    manifest,
+    remove_cached,
+    save_bytes,
+)
 from shared.frameworks import IMPLEMENTATIONS, REGISTRY
 from shared.output import is_claimed
 
@@ -111,8 +121,7 @@ def describe_node(token: str, encoded: str) -> Answer:
 @functools.cache
 def code_digest() -> str:
     """Return a digest of this program, its Python and the packages that decide results."""
-    files = sorted(path for name in SOURCES for path in (ROOT / name).rglob("*.py"))
-    return digest(platform.python_version(), *map(_version, DECISIVE), *map(checksum, files))
+    return digest(platform.python_version(), *map(_version, DECISIVE), code_checksum(SOURCES))
 
 
 def _version(package: str) -> str:
