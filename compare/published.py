@@ -79,11 +79,12 @@ def _study(path: Path) -> Values:
 
 
 def _switches(ladder: Path) -> Table:
-    """Return both studies as one table: `ladder` is the file of the first, and the second's stands beside it."""
-    ablation = ladder.with_name("ablation.json")
-    with reading(ablation, WHAT, ADVICE):
-        parts = _study(ablation)
-    return switches_table([_study(ladder), parts])
+    """Return all studies as one table: `ladder` is the file of the first, and the others' stand beside it."""
+    studies = [_study(ladder)]
+    for name in ("quick-ablation.json", "ablation.json"):
+        with reading(ladder.with_name(name), WHAT, ADVICE):
+            studies.append(_study(ladder.with_name(name)))
+    return switches_table(studies)
 
 
 # By the name between the marks: the file of results/, and what makes the table of it.

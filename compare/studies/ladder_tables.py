@@ -22,6 +22,8 @@ DIFFERENCES = {
 def switches_table(studies: Sequence[dict[str, Any]]) -> Table:
     """What each switch is worth: of each study a line for where it starts from, and its switches below that.
 
+    Studies that start from the same recipe, data and seeds share that line, and a switch that both have stands once.
+
     Parameters
     ----------
     studies : sequence of dict
@@ -35,9 +37,14 @@ def switches_table(studies: Sequence[dict[str, Any]]) -> Table:
         *DIFFERENCES.values(),
         Column("seeds", "seeds", "text"),
     )
-    rows = [row for study in studies for row in (_start(study), *map(_switch, study["rungs"][1:]))]
+    starts: dict[str, dict[str, Row]] = {}  # by what the note says of a start: its rows, by the name of the switch
+    for study in studies:
+        rows_of_start = starts.setdefault(_data(study), {study["rungs"][0]["name"]: _start(study)})
+        for rung in study["rungs"][1:]:
+            rows_of_start.setdefault(rung["name"], _switch(rung))
+    rows = [row for rows_of_start in starts.values() for row in rows_of_start.values()]
     notes = (
-        *map(_data, studies),
+        *starts,
         "Differences are of the test reviews, seed by seed, from the line in italics above or from what stands under "
         "“against”; in brackets: 95 % t-intervals over the seeds.",
     )
