@@ -205,9 +205,9 @@ def _complete_parser(command: str) -> argparse.ArgumentParser:
     """Return a parser that has all flags of a command, those of ``train`` as every framework has them."""
     if command != "train":
         return _parser([command])
-    from shared.train_and_predict import _parser as of_framework
+    from shared.train_and_predict import parser_of_framework
 
-    return of_framework(FRAMEWORKS[0])
+    return parser_of_framework(FRAMEWORKS[0])
 
 
 def complete(line: str) -> None:
@@ -236,9 +236,9 @@ def complete(line: str) -> None:
 
 def _offer_frameworks(parser: argparse.ArgumentParser, command: str) -> Parser:
     """Put a framework's name between a command and its flags."""
-    from shared.train_and_predict import _parser as of_framework
+    from shared.train_and_predict import parser_of_framework
 
-    flags = command_parsers(of_framework(FRAMEWORKS[0]))[command]
+    flags = command_parsers(parser_of_framework(FRAMEWORKS[0]))[command]
     for action in flags._actions:
         _offer_values(action)
     between = Parser(f"lockstep {command}", add_help=False)

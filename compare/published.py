@@ -18,6 +18,7 @@ from compare.report.tables import accuracy_table, ensemble_table
 from compare.studies.ladder_tables import switches_table
 from compare.studies.tables import (
     analogies_table,
+    answering_table,
     commands_table,
     corpus_text,
     debiasing_table,
@@ -103,6 +104,7 @@ TABLES: dict[str, tuple[str, Make]] = {
     "learning": ("benchmark.json", _made(formats.Learning, learning_table)),
     "growth": ("benchmark.json", _made(formats.Growth, growth_table)),
     "reading": ("benchmark.json", _made(formats.Reading, reading_table)),
+    "answering": ("benchmark.json", _made(formats.Answering, answering_table)),
     "parity": ("parity.json", lambda path: parity_table(read_json(path, WHAT, formats.Parity, ADVICE))),
     "portability": (
         "portability.json",

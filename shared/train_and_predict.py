@@ -55,14 +55,15 @@ def main(framework: str, load: Callable[[], Implementation], arguments: Sequence
         Default: ``sys.argv[1:]``.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    return guarded(lambda: _run(framework, load, parse(_parser(framework), given)))
+    return guarded(lambda: _run(framework, load, parse(parser_of_framework(framework), given)))
 
 
 def _run(framework: str, load: Callable[[], Implementation], parsed: argparse.Namespace) -> int:
     return cast(int, parsed.run(framework, load, parsed))
 
 
-def _parser(framework: str) -> argparse.ArgumentParser:
+def parser_of_framework(framework: str) -> argparse.ArgumentParser:
+    """Return the parser of one framework's program: its ``train`` and ``predict``, with all flags."""
     from shared.contract import module_name
     from shared.specification import add_specification_flags
 
@@ -170,11 +171,21 @@ class JsonProgress:
         say(text, aside=True)
 
 
-def _progress(kind: str, title: str) -> Progress:
-    from shared.history import Silent
+class NoProgress:
+    """What is wrong with the data or a state is said nevertheless; the rest is not."""
 
+    def update(self, done: int, total: int, epoch: int, loss: float) -> None:
+        """Do nothing."""
+
+    def message(self, text: str) -> None:
+        """Print a warning on standard error."""
+        if text.startswith(ALWAYS):
+            say(text, aside=True)
+
+
+def _progress(kind: str, title: str) -> Progress:
     if kind == "none":
-        return Silent()
+        return NoProgress()
     return JsonProgress() if kind == "json" else BarProgress(title)
 
 

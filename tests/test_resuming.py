@@ -186,6 +186,18 @@ def test_a_damaged_state_is_said_and_passed_over(
         assert (interrupted / "mine").is_dir() if how == "directory" else interrupted.read_bytes() == damaged[how]
 
 
+@pytest.mark.parametrize("kind", ["bar", "json", "none"])
+def test_warnings_are_said_whatever_is_shown_of_the_progress(
+    train: Train, interrupted: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    interrupted.write_bytes(interrupted.read_bytes()[:-1])
+    assert train("--progress", kind, "--minimum-count", "50") == 0
+    said = capsys.readouterr().err
+    assert f"warning: {interrupted}: " in said, "of the state"
+    assert "of the words are not in the vocabulary" in said, "of the data"
+    assert ("epoch 1: " in said) == (kind != "none")
+
+
 def test_a_full_disk_does_not_end_the_training(
     train: Train, state: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

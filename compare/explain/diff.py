@@ -200,7 +200,8 @@ def tables_of(found: Differences) -> list[Table]:
             for field in found.fields
         ]
         measured = (WORTH,) if found.worth else ()
-        tables.append(Table("fields", f"{len(rows)} fields differ", (*columns, *measured), rows))
+        caption = "1 field differs" if len(rows) == 1 else f"{len(rows)} fields differ"
+        tables.append(Table("fields", caption, (*columns, *measured), rows))
     if found.facts:
         rows = [
             Row((Cell(name), *(Cell(_short(value) if "SHA" in name or "print" in name else value) for value in values)))
