@@ -243,6 +243,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
         specification = followed(room, specification, given)
         earlier = self._earlier(specification, labels) if self.warm_start and self.__sklearn_is_fitted__() else None
         corpus, weights = _beginning(specification, texts, labels, earlier)
+        _warn_of(corpus)
         self._configure(specification, again=True)
         model = room.builder(specification)(specification, weights)
         told = _Lines() if self.verbose else Silent()
@@ -581,6 +582,7 @@ def _beginning(
 ) -> tuple[Corpus, Weights]:
     """Return the corpus of the texts, and the weights that training begins with."""
     from shared.cell import initial_weights
+    from shared.data.account import Account
     from shared.data.corpus import corpus_of
     from shared.data.groups import hashes_of, text_groups
     from shared.data.reviews import Reviews
@@ -600,11 +602,20 @@ def _beginning(
         np.array([number[label] for label in labels.tolist()], np.int16),
         text_groups(hashes_of(texts), np.arange(len(texts))),
         names,
+        account=Account(source="X", form="texts in memory", read=len(texts), used=len(texts)),
     )
     corpus = corpus_of(reviews, specification, earlier[0].vocabulary if earlier else None)
     if earlier is None:
         return corpus, initial_weights(specification, corpus)
     return corpus, _unfolded(earlier[0].weights, specification, len(names))
+
+
+def _warn_of(corpus: Corpus) -> None:
+    """Warn of what is probably wrong with the texts, as the command does; its advice is in flags that are none here."""
+    for account in corpus.accounts:
+        for warning in account.warnings():
+            problem = warning.partition("; ")[0]
+            warnings.warn(f"{problem}; look at the texts, at cleaning, minimum_count and vocabulary_size", stacklevel=4)
 
 
 def _unfolded(weights: Weights, specification: Specification, classes: int) -> Weights:

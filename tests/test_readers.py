@@ -283,7 +283,8 @@ def test_weights_that_are_no_numbers_are_refused_by_every_reader(
         assert command() == 2
         said = capsys.readouterr().err
         *warnings, error = said.splitlines()
-        assert error.startswith("error: ") and "rnn.0.forward.bias" in error
+        assert error.startswith("error: ")
+        assert "rnn.0.forward.bias" in error
         assert all(line.startswith("warning: ") for line in warnings)
 
 

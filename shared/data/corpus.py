@@ -151,7 +151,8 @@ def corpus_of(reviews: Reviews, specification: Specification, vocabulary: Vocabu
     """
     splits = split(reviews, specification, held_out=(VALIDATION,))
     encoded = encode_in_memory(reviews.texts, _counted(splits), specification, vocabulary)
-    return _put_together(reviews, splits, (), encoded, _fingerprint(reviews, splits), specification)
+    accounts = () if reviews.account is None else (reviews.account,)
+    return _put_together(reviews, splits, accounts, encoded, _fingerprint(reviews, splits), specification)
 
 
 def _counted(splits: np.ndarray) -> np.ndarray:

@@ -262,6 +262,19 @@ def scored(framework: str) -> dict[str, Any]:
     }
 
 
+def warned_of_texts(framework: str) -> list[list[str]]:
+    """Return what is said of texts whose words are known, whose are rare, and that have no words at all."""
+    texts, labels = some_texts(48)
+    signs = [f"{text} {chr(0xE000 + row) * 40}" for row, text in enumerate(texts)]  # no script has these
+    found = []
+    for given, parameters in ((texts, {}), (texts, {"minimum_count": 47}), (signs, {})):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            estimator(framework, **parameters).fit(given, labels)
+        found.append([str(one.message) for one in caught if issubclass(one.category, UserWarning)])
+    return found
+
+
 def run_of_numbers(framework: str, data: Path, test: Path, folder: Path) -> dict[str, Any]:
     """Load a run whose classes a command put into the order of their size, which is not that of the alphabet."""
     specification = specification_of({**TINY, "data": str(data), "test_data": str(test), "labels": "as-is"})
