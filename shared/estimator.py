@@ -262,7 +262,8 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : sequence of str, of shape (n_texts,)
-            Raw texts. One without a known word gets the model's answer for no input.
+            Raw texts. One without a word gets the model's answer for no input. A warning says so, and how many texts
+            have no word that the model knows.
 
         Returns
         -------
@@ -276,13 +277,15 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
         InputError
             If these are no texts.
         """
-        from shared.data.encoded import encode_texts
+        from shared.data.encoded import Coverage, encode_texts
 
         check_is_fitted(self)
         texts = texts_of(X)
         with as_input_errors():
             checkpoint = self.checkpoint_
             encoded = encode_texts(texts, checkpoint.vocabulary, checkpoint.specification)
+            for warning in Coverage().add(encoded).warnings():
+                warnings.warn(warning, stacklevel=2)
             return self._room().predict_probabilities(self._built(), encoded)[:, self._order]
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803

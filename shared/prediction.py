@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from shared.data.encoded import EncodedReviews, encode_texts
+from shared.data.encoded import Coverage, EncodedReviews, encode_texts
 from shared.data.labels import Classes
 from shared.errors import LockstepError
 from shared.output import Output
@@ -74,16 +74,15 @@ class Outcome:
 
     Attributes
     ----------
-    texts, empty : int
-        Predicted, and without a word that the model reads.
+    coverage : Coverage
+        Of the texts that were predicted.
     right, labelled : int
         Right predictions, among texts whose label is one of the model's classes.
     foreign : str or None
         A label that is none of them; then the column means something else.
     """
 
-    texts: int = 0
-    empty: int = 0
+    coverage: Coverage = field(default_factory=Coverage)
     right: int = 0
     labelled: int = 0
     foreign: str | None = None
@@ -251,7 +250,7 @@ def predict_all(
                 for one, row in zip(some, probabilities, strict=True):
                     tell(one.text, row, checkpoint.class_names)
             bar.update(len(some))
-        if write is not None and not outcome.texts:
+        if write is not None and not outcome.coverage.texts:
             raise LockstepError("the input holds no texts")
     return outcome
 
@@ -272,8 +271,7 @@ def _some_at_once(rows: Iterator[Question]) -> Iterator[list[Question]]:
 def _count(
     outcome: Outcome, encoded: EncodedReviews, probabilities: np.ndarray, labels: list[str | None], classes: Classes
 ) -> None:
-    outcome.texts += len(encoded)
-    outcome.empty += int((encoded.sizes == 0).sum())
+    outcome.coverage.add(encoded)
     for label, answer in zip(labels, probabilities.argmax(axis=1).tolist(), strict=True):
         known = None if label is None else classes.find(label)
         if known is not None:

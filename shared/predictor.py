@@ -10,6 +10,7 @@ Three things make it fast, beside what `shared.forward` does.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from threading import Lock
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from shared.data.encoded import EncodedReviews, encode_texts
+from shared.data.encoded import Coverage, EncodedReviews, encode_texts
 from shared.differences import refuse_non_finite
 from shared.errors import LockstepError
 from shared.forward import Kept, Pool, direction_of, run
@@ -100,7 +101,7 @@ class Predictor:
         ----------
         texts : iterable of str
             Raw texts; they are cleaned and cut into words as the training reviews were. One without a word gets the
-            model's answer for no input.
+            model's answer for no input. A warning says so, and how many texts have no word that the model knows.
 
         Returns
         -------
@@ -120,9 +121,14 @@ class Predictor:
                 raise LockstepError(f"text {number} (from 0) is no text: {text!r:.80}")
         vocabulary, specification = self.checkpoint.vocabulary, self.checkpoint.specification
         answers = np.zeros((len(listed), len(self.classes)), np.float32)
+        coverage = Coverage()
         for start in range(0, len(listed), TEXTS_AT_ONCE):
             some = slice(start, start + TEXTS_AT_ONCE)
-            answers[some] = self.probabilities(encode_texts(listed[some], vocabulary, specification))
+            encoded = encode_texts(listed[some], vocabulary, specification)
+            coverage.add(encoded)
+            answers[some] = self.probabilities(encoded)
+        for warning in coverage.warnings():
+            warnings.warn(warning, stacklevel=2)
         return answers
 
     def probabilities(self, reviews: EncodedReviews) -> np.ndarray:

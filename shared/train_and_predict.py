@@ -257,12 +257,11 @@ def _predict(arguments: argparse.Namespace, opened: Callable[[Checkpoint], Predi
         outcome = predict_all(questions, checkpoint, predict, place, tell)
         for line in questions.described():
             say(line, aside=True)
-        if outcome.empty:
-            noun = "text" if outcome.empty == 1 else "texts"
-            say(f"{outcome.empty:,} {noun} without a word: the answer is the model's for no input", aside=True)
+        for warning in outcome.coverage.warnings():
+            say(f"warning: {warning}", aside=True)
         scored = _scored(questions, outcome)
         if place is not None:
-            announce(place, f"{outcome.texts:,} predictions{scored}")
+            announce(place, f"{outcome.coverage.texts:,} predictions{scored}")
         elif scored:
             say(scored.removeprefix(", "), aside=True)
     return 0

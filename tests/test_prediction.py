@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import shared.prediction
+from shared.predictor import Predictor
 from shared.reference.__main__ import load
 from shared.specification import Specification
 from shared.text import Vocabulary
@@ -89,6 +91,45 @@ def test_rows_ids_and_columns_come_back_to_the_letter(
         probabilities = np.array([row[f"probability_{name}"] for name in CLASSES], float)
         assert probabilities.sum() == pytest.approx(1, abs=1e-6)
         assert row["prediction"] == CLASSES[probabilities.argmax()]
+
+
+STRANGE = ["good film", "", "完全に未知", "ein wunderbarer Film", "nichts davon " * 60]
+
+
+def in_a_program(model: Path, texts: list[str]) -> list[str]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        Predictor.load(model).predict(texts)
+    return [f"warning: {one.message}" for one in caught]
+
+
+@pytest.mark.parametrize("door", ["a program", "a framework", "no framework", "quiet", "a table"])
+def test_texts_of_which_a_model_knows_nothing_are_counted(
+    door: str, model: Path, command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if door == "a program":
+        said = in_a_program(model, STRANGE)
+    elif door == "a framework":
+        assert predict(model, *STRANGE) == 0
+        said = capsys.readouterr().err.splitlines()
+    elif door == "a table":
+        (tmp_path / "texts.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in STRANGE))
+        assert predict(model, "--input", tmp_path / "texts.jsonl", "--output", tmp_path / "out.csv") == 0
+        said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning")]
+    else:
+        quiet = ["--quiet"] if door == "quiet" else []
+        done = command("compare", "predict", *quiet, model, *STRANGE)
+        assert done.returncode == 0, done.stderr
+        said = done.stderr.splitlines()
+    assert said == [
+        "warning: 1 text without a word: the answer is the model's for no input",
+        "warning: 2 texts without a word that the model knows: the answer is a guess",
+        "warning: 98% of the words are unknown to the model: it was trained on texts of another kind",
+    ]
+
+
+def test_few_unknown_words_are_not_worth_a_word(model: Path) -> None:
+    assert in_a_program(model, ["the film, unknown", "good " * 100]) == []
 
 
 def test_what_is_predicted_in_pieces_is_predicted_the_same(

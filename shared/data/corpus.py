@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 
 from shared.data.account import Account
-from shared.data.encoded import EncodedReviews, as_array, head_tokens
+from shared.data.encoded import EncodedReviews, as_array, count_unknown, head_tokens
 from shared.data.encoding import Encoded, encode, encode_in_memory
 from shared.data.groups import hashes_of
 from shared.data.reviews import SPLITS, TEST, TRAIN, UNLABELLED, VALIDATION, Reading, Reviews, taken
@@ -18,7 +18,7 @@ from shared.data.splits import sample, split
 from shared.errors import LockstepError
 from shared.files import digest_of
 from shared.specification import Specification
-from shared.text import UNKNOWN_ID, Vocabulary
+from shared.text import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -213,8 +213,7 @@ def _fingerprint(reviews: Reviews, splits: np.ndarray) -> str:
 
 def _unknown_share(reviews: EncodedReviews) -> float:
     """Share of unknown words among those of reviews that the vocabulary was not made of."""
-    unknown = sum(np.count_nonzero(words == UNKNOWN_ID) for words in reviews.whole())
-    return unknown / max(1, int(reviews.sizes.sum()))
+    return int(count_unknown(reviews).sum()) / max(1, int(reviews.sizes.sum()))
 
 
 def _own_part(held_out: Reviews, which: int, name: str) -> Reviews:

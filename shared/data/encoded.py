@@ -7,8 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from shared.data.account import LARGEST_UNKNOWN_SHARE
 from shared.specification import Padding, Specification
-from shared.text import PADDING_ID, Pipeline, Vocabulary, tokenize
+from shared.text import PADDING_ID, UNKNOWN_ID, Pipeline, Vocabulary, tokenize
+
+# Of fewer words a share says little: a good review of five may have two that are rare.
+FEWEST_WORDS = 100
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,56 @@ class EncodedReviews:
     def words(self, row: int) -> np.ndarray:
         """Ids of one review's words that are read, ``<int32>[length]``, without padding."""
         return replace(self, padding="masked").padded(np.array([row]), 0)[0]
+
+
+def count_unknown(reviews: EncodedReviews) -> np.ndarray:
+    """Return how many words of each review are not in the vocabulary, ``<int64>[reviews]``, also of those not read."""
+    return np.array([np.count_nonzero(words == UNKNOWN_ID) for words in reviews.whole()], np.int64)
+
+
+@dataclass
+class Coverage:
+    """How much of some texts a model's vocabulary knows, counted some texts at a time.
+
+    Attributes
+    ----------
+    texts, empty, strange : int
+        All of them, those without a word, and those of whose words none is known.
+    words, unknown : int
+        Of all texts.
+    """
+
+    texts: int = 0
+    empty: int = 0
+    strange: int = 0
+    words: int = 0
+    unknown: int = 0
+
+    def add(self, reviews: EncodedReviews) -> Coverage:
+        """Count texts that are encoded for the model, and return itself."""
+        unknown = count_unknown(reviews)
+        self.texts += len(reviews)
+        self.empty += int(np.count_nonzero(reviews.sizes == 0))
+        self.strange += int(np.count_nonzero((unknown == reviews.sizes) & (unknown > 0)))
+        self.words += int(reviews.sizes.sum())
+        self.unknown += int(unknown.sum())
+        return self
+
+    def warnings(self) -> list[str]:
+        """Return of which texts the answers say little, each a sentence."""
+        found = []
+        if self.empty:
+            found.append(f"{_texts(self.empty)} without a word: the answer is the model's for no input")
+        if self.strange:
+            found.append(f"{_texts(self.strange)} without a word that the model knows: the answer is a guess")
+        if self.words >= FEWEST_WORDS and self.unknown > LARGEST_UNKNOWN_SHARE * self.words:
+            share = self.unknown / self.words
+            found.append(f"{share:.0%} of the words are unknown to the model: it was trained on texts of another kind")
+        return found
+
+
+def _texts(count: int) -> str:
+    return f"{count:,} text" if count == 1 else f"{count:,} texts"
 
 
 def head_tokens(specification: Specification) -> int:

@@ -263,7 +263,7 @@ def scored(framework: str) -> dict[str, Any]:
 
 
 def warned_of_texts(framework: str) -> list[list[str]]:
-    """Return what is said of texts whose words are known, whose are rare, and that have no words at all."""
+    """Return what is said of training texts of known words, of rare ones and of none, and of texts to predict."""
     texts, labels = some_texts(48)
     signs = [f"{text} {chr(0xE000 + row) * 40}" for row, text in enumerate(texts)]  # no script has these
     found = []
@@ -272,7 +272,10 @@ def warned_of_texts(framework: str) -> list[list[str]]:
             warnings.simplefilter("always")
             estimator(framework, **parameters).fit(given, labels)
         found.append([str(one.message) for one in caught if issubclass(one.category, UserWarning)])
-    return found
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimator(framework).fit(texts, labels).predict(["owngood", "", "nie gesehen"])
+    return [*found, [str(one.message) for one in caught if issubclass(one.category, UserWarning)]]
 
 
 def run_of_numbers(framework: str, data: Path, test: Path, folder: Path) -> dict[str, Any]:

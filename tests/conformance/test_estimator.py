@@ -342,12 +342,16 @@ def test_labels_that_the_model_does_not_know_are_said(ask: Ask) -> None:
 
 
 def test_what_is_probably_wrong_with_the_texts_is_said(ask: Ask) -> None:
-    nothing, rare, signs = ask(jobs.warned_of_texts, "pytorch")
+    nothing, rare, signs, predicted = ask(jobs.warned_of_texts, "pytorch")
     assert nothing == []
     assert [one.partition("% ")[2] for one in rare] == [
         "of the words are not in the vocabulary; look at the texts, at cleaning, minimum_count and vocabulary_size"
     ]
     assert "of the characters are in no word or sign that the model reads" in signs[0]
+    assert predicted == [
+        "1 text without a word: the answer is the model's for no input",
+        "1 text without a word that the model knows: the answer is a guess",
+    ]
 
 
 def test_frameworks_on_one_package_share_a_process(ask: Ask) -> None:
