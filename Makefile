@@ -62,7 +62,7 @@ lessons: $(READY) ## execute the lessons and make their site, to be read from a 
 	$(BIN)/python -m lessons --out site --overwrite
 
 test: $(READY) ## run all tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --durations 20
 
 package: $(READY) ## build the wheel, install it into an empty environment and use it there
 	$(BIN)/python -m tests.wheel
