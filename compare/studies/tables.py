@@ -194,7 +194,7 @@ def answering_table(benchmark: dict[str, Any]) -> Table:
                 (
                     Cell(TITLES.get(name, name)),
                     *(entry(kind, row) for kind in columns),
-                    difference.cell(row["difference"]),
+                    Cell("") if name == NO_FRAMEWORK else difference.cell(row["difference"]),
                 ),
                 {} if name == NO_FRAMEWORK else {"framework": name},
             )
@@ -204,7 +204,8 @@ def answering_table(benchmark: dict[str, Any]) -> Table:
             "Medians of rounds in which each is measured in turn; in brackets, how many times that of "
             f"{NO_FRAMEWORK} in the same round.",
             "First answer: from the start of the process to its end. In batches, and one review alone: the model is "
-            f"loaded and warm, and reads word ids; {benchmark['answering']['reviews']:,} reviews.",
+            f"loaded and warm, and reads word ids; {benchmark['answering']['reviews']:,} reviews. Difference: from the "
+            "answers without a framework.",
         ),
     )
 
