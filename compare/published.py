@@ -79,16 +79,15 @@ def _study(path: Path) -> Values:
     return read_json(path, WHAT, formats.Ladder, ADVICE).model_dump()
 
 
-def _switches(ladder: Path) -> Table:
-    """Return all studies as one table: `ladder` is the file of the first, and the others' stand beside it."""
-    studies = [_study(ladder)]
-    for name in ("quick-ablation.json", "ablation.json"):
-        with reading(ladder.with_name(name), WHAT, ADVICE):
-            studies.append(_study(ladder.with_name(name)))
+def _switches(results: Path) -> Table:
+    studies = []
+    for name in ("ladder.json", "quick-ablation.json", "ablation.json"):
+        with reading(results / name, WHAT, ADVICE):
+            studies.append(_study(results / name))
     return switches_table(studies)
 
 
-# By the name between the marks: the file of results/, and what makes the table of it.
+# By the name between the marks: the file of results/, or "" for several, and what makes the table.
 TABLES: dict[str, tuple[str, Make]] = {
     **{
         name: (f"{name}/statistics.json", _accuracy)
@@ -99,7 +98,7 @@ TABLES: dict[str, tuple[str, Make]] = {
     },
     "ensemble": ("ensemble.json", _ensembles),
     "ablation": ("ablation.json", lambda path: switches_table([_study(path)])),
-    "switches": ("ladder.json", _switches),
+    "switches": ("", _switches),
     "benchmark": ("benchmark.json", _made(formats.Speed, speed_table)),
     "learning": ("benchmark.json", _made(formats.Learning, learning_table)),
     "growth": ("benchmark.json", _made(formats.Growth, growth_table)),

@@ -45,7 +45,7 @@ def no_framework() -> Implementation:
 # How each program is started in this process. PyTorch's pre-training alone needs its framework to be imported.
 PROGRAMS: dict[str, tuple[Callable[[], argparse.ArgumentParser], Callable[[list[str]], int]]] = {
     "keras_impl": (
-        lambda: shared.train_and_predict._parser("keras"),
+        lambda: shared.train_and_predict.parser_of_framework("keras"),
         lambda given: shared.train_and_predict.main("keras", no_framework, given),
     ),
     "compare": (compare.__main__._parser, compare.__main__.main),

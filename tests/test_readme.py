@@ -19,7 +19,7 @@ from compare.published import TABLES, documents, filled, marks_of
 from shared.contract import FRAMEWORKS
 from shared.files import seal
 from shared.specification import specification_from_flags
-from shared.train_and_predict import _parser as framework_parser
+from shared.train_and_predict import parser_of_framework as framework_parser
 from tests import fuzz, soak
 from tests.attack.__main__ import _parser as attack_parser
 from tests.attack.commands import actions, commands_of, parser_of, runnable_modules
@@ -270,7 +270,7 @@ DAMAGE = [
     ("ensemble.json", ("ensembles", 0, "validation_log_loss"), ...),
     ("ablation.json", ("rungs", 1, "speed_ratio"), ...),
     ("ablation.json", ("rungs", 0, "accuracy_of_seeds"), []),
-    ("ladder.json", ("rungs", 1, "accuracy_difference", "mean"), float("nan")),
+    ("ladder.json", ("rungs", 1, "accuracy_difference", "mean"), "nan"),
     ("quick-ablation.json", ("rungs", 1, "title"), ...),
     ("benchmark.json", ("speed",), ...),
     ("benchmark.json", ("speed", "rows", 0, "ratio", "median"), -1.0),

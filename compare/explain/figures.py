@@ -74,7 +74,7 @@ def _draw(figure: Figure, explained: Explained) -> None:
     axes.invert_yaxis()
     low, high = axes.get_xlim()
     axes.set_xlim(max(low, 0), min(high, 100))  # few seeds have intervals that are wider than any accuracy
-    axes.set_xlabel("test accuracy, %")
+    axes.set_xlabel("test accuracy of both ends, and between them the sum so far, %")
 
 
 def _short(name: str) -> str:

@@ -11,7 +11,8 @@ from compare.tables import Cell, Column, Row, Table
 NAMED = 3  # parts in a sentence
 WIDTH = 36  # letters of a bar's line
 SHOWN = 0.0005  # a smaller difference is 0.0 points
-ACCURACY = Column("accuracy", "test accuracy", unit="%", form=".1f", scale=100, data_unit="share")
+# Of the two ends it was measured; between them it is where the parts add up to.
+ACCURACY = Column("accuracy", "test accuracy, or the sum so far", unit="%", form=".1f", scale=100, data_unit="share")
 WORTH = Column("accuracy_difference", "worth", unit="points", form="+.1f", scale=100, data_unit="share")
 LOG_LOSS = Column("log_loss_difference", "log loss", form="+.3f")
 EARLY = Column("early", "if early", unit="points", form="+.1f", scale=100, data_unit="share")
@@ -159,6 +160,7 @@ def notes(explained: Explained) -> list[str]:
         f"{explained.interaction_share:.0%} of what the fields are worth depends on what else is changed: the "
         "difference between early and late, as a share of both; the noise of seeds counts in it."
     )
+    how += " Their sum so far is no model's accuracy."
     return [trained, how, *([interval] if len(explained.seeds) > 1 or not explained.exact else []), early, share]
 
 
