@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from shared.errors import LockstepError
 from shared.specification import Specification
 
-# What none of them does unless it is asked to.
+# What all are told alike. Padding is masked and the head has a softmax in each, so that texts and answers are the same
+# things; the rest is what none does unless it is asked to.
 _PLAIN: dict[str, object] = {
     "padding": "masked",
     "start_from": "none",

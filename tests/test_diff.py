@@ -11,7 +11,7 @@ import pytest
 
 from compare.__main__ import main
 from compare.exchange.convert import Wishes, convert
-from compare.explain.diff import LADDER, differences, tables_of
+from compare.explain.diff import LADDER, differences, lines_of, tables_of
 from compare.explain.players import differing_fields
 from compare.workers import Ask
 from shared.errors import LockstepError
@@ -57,7 +57,7 @@ def test_recipes_differ_in_what_their_documentation_writes() -> None:
 
 def test_a_field_that_means_nothing_is_a_dash_and_none_if_it_means_nothing_in_both(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text('optimizer = "adam"\nepsilon_place = "before"\n')
-    (tmp_path / "b.toml").write_text('optimizer = "sgd"\nepsilon = 0.5\n')
+    (tmp_path / "b.toml").write_text('optimizer = "sgd"\n')
     found = differences(str(tmp_path / "a.toml"), str(tmp_path / "b.toml"))
     assert [(field.name, field.first, field.second) for field in found.fields] == [
         ("optimizer", "adam", "sgd"),
@@ -72,21 +72,53 @@ def _markdown(found: object) -> list[str]:
     return [as_markdown(table) for table in tables_of(found)]  # type: ignore[arg-type]
 
 
+def _settings(path: Path, **fields: object) -> str:
+    path.write_text(json.dumps(fields))
+    return str(path)
+
+
 def test_the_ladder_says_what_a_field_is_worth_in_either_direction(tmp_path: Path) -> None:
     ladder = json.loads((ROOT / LADDER).read_text())
     worth = next(one for one in ladder["rungs"] if one["name"] == "last-state")["accuracy_difference"]
-    (tmp_path / "a.toml").write_text('pooling = "concat"\n')
-    (tmp_path / "b.toml").write_text('pooling = "last"\nlayers = 2\n')
-    (tmp_path / "c.toml").write_text('pooling = "max"\n')
-    a, b, c = (str(tmp_path / f"{name}.toml") for name in "abc")
+    a = _settings(tmp_path / "a.json", pooling="concat")
+    b = _settings(tmp_path / "b.json", pooling="last", layers=2)
+    c = _settings(tmp_path / "c.json", pooling="max")
     there, back = differences(a, b, ROOT / LADDER), differences(b, a, ROOT / LADDER)
-    assert there.worth.keys() == back.worth.keys() == {"pooling"}, "no rung has two layers"
-    assert there.worth["pooling"].model_dump() == pytest.approx(worth)
+    assert there.worth.keys() == back.worth.keys() == {("pooling",)}, "no rung has two layers"
+    assert there.worth["pooling",].model_dump() == pytest.approx(worth)
     reverse = {"mean": -worth["mean"], "low": -worth["high"], "high": -worth["low"]}
-    assert back.worth["pooling"].model_dump() == pytest.approx(reverse)
-    assert "worth: measured by the ladder, in PyTorch LSTM" in there.notes[-1]
+    assert back.worth["pooling",].model_dump() == pytest.approx(reverse)
     assert differences(b, c, ROOT / LADDER).worth == {}, "measured from concat alone"
-    assert [column.name for column in tables_of(there)[0].columns][-1] == "accuracy_difference"
+    table = tables_of(there)[0]
+    assert [column.name for column in table.columns][-1] == "accuracy_difference"
+    for form in ("markdown", "json"):
+        assert "in its own recipe (PyTorch LSTM, trained on " in "".join(lines_of([table], form)), (
+            "wherever it is shown"
+        )
+
+
+def test_every_rung_is_worth_what_it_was_measured_beside(tmp_path: Path) -> None:
+    """Between the two recipes of a rung stands its own number, and no other's; beside neither stands none."""
+    ladder = json.loads((ROOT / LADDER).read_text())
+    changes = {one["name"]: one["changes"] for one in ladder["rungs"]}
+    for rung in ladder["rungs"][1:]:
+        before = _settings(tmp_path / "before.json", **changes[rung["against"]])
+        after = _settings(tmp_path / "after.json", **rung["changes"])
+        ((names, worth),) = differences(before, after, ROOT / LADDER).worth.items()
+        assert set(names) <= set(rung["changes"]), rung["name"]
+        assert worth.model_dump() == pytest.approx(rung["accuracy_difference"]), rung["name"]
+    without = _settings(tmp_path / "without.json", gradient_clipping=0.0)
+    summed = _settings(tmp_path / "summed.json", gradient_clipping=1.0, loss_reduction="sum")
+    assert set(differences(without, summed, ROOT / LADDER).worth) == {("gradient_clipping",)}
+
+
+def test_what_was_switched_together_has_one_number(tmp_path: Path) -> None:
+    descent = _settings(tmp_path / "a.json", optimizer="sgd", learning_rate=0.1)
+    found = differences("lockstep", descent, ROOT / LADDER)
+    assert list(found.worth) == [("optimizer", "learning_rate")]
+    first, second = (row.cells[-1].text for row in tables_of(found)[0].rows)
+    assert first.startswith("-")
+    assert second == "with optimizer"
 
 
 def test_equal_checkpoints_do_not_differ_and_weights_say_how_far_they_are_apart(
@@ -203,7 +235,7 @@ def test_a_converted_model_has_the_weights_of_its_checkpoint(rooms: None, tmp_pa
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda folder: folder / "nowhere", "is neither a recipe"),
+        (lambda folder: folder / "nowhere", "there is no such file or folder"),
         (lambda folder: _text(folder / "a.toml", "x = ["), "not a file of settings, or damaged"),
         (lambda folder: _text(folder / "a.json", '{"rate": 1}'), "unknown field 'rate'"),
         (lambda folder: _folder(folder / "empty"), "holds neither record.json nor model.json"),

@@ -38,7 +38,7 @@ from shared.durations import duration
 from shared.errors import LockstepError
 from shared.runs import Data, Machine, Parameters, Record, Seconds
 from shared.specification import ARCHITECTURES, Specification, specification_of
-from tests.conftest import Command
+from tests.conftest import ROOT, Command
 from tests.synthetic import write_texts
 
 # Sums of some numbers below 1, in another order.
@@ -192,6 +192,10 @@ def test_together_is_what_is_asked_for() -> None:
     assert names(PLAIN, other, ["learning_rate", "optimizer", "dropout"]) == ["pooling", "optimizer + learning_rate"]
     with pytest.raises(LockstepError, match="--together: unknown field 'rate'"):
         names(PLAIN, other, ["rate"])
+    with pytest.raises(LockstepError, match="of these only optimizer differs"):
+        names(PLAIN, other, ["optimizer", "dropout"])
+    with pytest.raises(LockstepError, match="of these none differs"):
+        names(PLAIN, other, ["dropout", "layers"])
 
 
 fields = st.fixed_dictionaries(
@@ -391,9 +395,19 @@ def test_the_sentence_says_what_most_of_it_comes_from() -> None:
     said = sentences(found)
     assert said.startswith("Of the 26.0 points by which Pytorch is above Keras, 14.0 come from pooling, 9.0 from ")
     assert "learning_rate" in said
-    assert said.endswith("Against it: PyTorch instead of Keras, same fields (1.0).")
+    assert said.endswith("Against it: PyTorch instead of Keras, same fields (1.0). One seed says nothing of others.")
     equal = sentences(answer(asked(end("keras"), end("keras", head="sigmoid")), [0]))
     assert equal.startswith("Keras and Keras are equally accurate")
+
+
+def test_the_sentence_says_what_of_it_is_more_than_chance() -> None:
+    """Of the project's own figures, whose difference has an interval that holds zero."""
+    found = read_explained(ROOT / "results" / "explain.json")
+    assert found.accuracy_difference.low < 0 < found.accuracy_difference.high
+    sure = [part.name for part in found.parts if part.accuracy.low > 0 or part.accuracy.high < 0]
+    assert sure
+    doubt = f"With these seeds the difference itself may be chance. More than chance: {', '.join(sure)}."
+    assert sentences(found).endswith(doubt)
 
 
 def test_the_waterfall_goes_from_one_end_to_the_other() -> None:
@@ -501,6 +515,20 @@ def test_files_of_settings(tmp_path: Path) -> None:
     assert {found.specification.hidden_size for found in (first, second)} == {5}
 
 
+def test_settings_start_from_a_recipe_and_say_from_which(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    for content, of_keras, said in (
+        ("pooling = 'last'", ("adam", 128, "linear"), "as in the lockstep recipe; like ="),
+        ("like = 'keras'", ("adam", 32, "constant"), "as the documentation of Keras writes it"),
+        ("framework = 'keras'\nrecipe = 'idiomatic'", ("adam", 32, "constant"), "the documentation of Keras"),
+    ):
+        path.write_text(content)
+        found, _ = read_ends(str(path), "keras", {})
+        specification = found.specification
+        assert (specification.optimizer, specification.batch_size, specification.schedule) == of_keras
+        assert said in found.note
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -511,6 +539,10 @@ def test_files_of_settings(tmp_path: Path) -> None:
         ("a.toml", 'learning_rate = "fast"', "learning-rate: "),
         ("a.toml", 'framework = "torch"', "unknown framework 'torch'"),
         ("a.toml", "framework = [1]", "unknown framework [1]"),
+        ("a.toml", 'like = "torch"', "unknown like 'torch'"),
+        ("a.toml", 'preset = "smoke"', "unknown field 'preset'"),
+        ("a.toml", "momentum = 0.5", "momentum would change nothing here"),
+        ("a.toml", 'optimizer = "sgd"\nepsilon = 0.5', "epsilon would change nothing here"),
         ("a.json", "[1]", "is no list of names and values"),
         ("a.json", "{", "not a file of settings, or damaged"),
         ("a.json", "[" * 100_000, "not a file of settings, or damaged"),

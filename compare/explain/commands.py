@@ -105,7 +105,11 @@ def _explain(arguments: argparse.Namespace) -> int:
     from compare.grid.executors import executor_of
 
     refuse_doubles("--seeds", arguments.seeds)
-    question = asked(*read_ends(arguments.first, arguments.second, given_flags(arguments)), arguments.together)
+    ends = read_ends(arguments.first, arguments.second, given_flags(arguments))
+    question = asked(*ends, arguments.together)
+    for end in ends:
+        if end.note:
+            say(f"note: {end.note}", aside=True)
     with ExitStack() as stack:
         executor = stack.enter_context(executor_of(arguments))
         means = Means(arguments.runs, arguments.out, tuple(arguments.seeds), executor, arguments.budget)

@@ -60,20 +60,23 @@ class Differences:
         As they were given.
     fields : list of Changed
         Of the specification.
-    worth : dict of str to Interval
-        Of fields that the ladder switched from the one value to the other, in accuracy.
+    worth : dict of tuple of str to Interval
+        Of fields that the ladder switched from the one value to the other, alone or together, in accuracy.
+    measured : str
+        Where the worth is from; empty if there is none.
     facts : dict of str to (str, str)
         What is no field.
     arrays : list of Array
         Weights; None if they were not compared.
     notes : list of str
-        What was supposed, and where the worth is from.
+        What was supposed.
     """
 
     first: str
     second: str
     fields: list[Changed]
-    worth: dict[str, Interval]
+    worth: dict[tuple[str, ...], Interval]
+    measured: str
     facts: dict[str, tuple[str, str]]
     arrays: list[Array] | None
     notes: list[str]
@@ -94,7 +97,7 @@ def differences(first: str, second: str, ladder: Path | None = None) -> Differen
     LockstepError
         If one of them, or the ladder, cannot be read.
     """
-    measured = _ladder(ladder)
+    known = _ladder(ladder)
     one, other = read_things(first, second)
     plain = one.specification.without_idle_fields(), other.specification.without_idle_fields()
     fields = [
@@ -102,19 +105,16 @@ def differences(first: str, second: str, ladder: Path | None = None) -> Differen
         for name in Specification.model_fields
         if name in one.said & other.said and getattr(plain[0], name) != getattr(plain[1], name)
     ]
-    worth = {} if measured is None else _worth(fields, measured)
     notes = [*one.notes, *other.notes]
-    if measured is not None and worth:
-        where = f"{TITLES[measured.framework]} {ARCHITECTURE_TITLES[measured.architecture]}"
-        reviews = f"{measured.data.sizes['train']:,} reviews"
-        notes.append(f"worth: measured by the ladder, in {where} trained on {reviews}, where all else is its recipe's")
+    worth = {} if known is None else _worth(fields, *plain, known)
+    measured = _where(known) if known is not None and worth else ""
     unsaid = [name for name in Specification.model_fields if name not in one.said & other.said]
     if unsaid:
         notes.append("compared in the fields that both of them say: what trained it stands in no file of weights alone")
     arrays = _arrays(one, other)
     if arrays == []:
         notes.append("the weights are equal, bit for bit")
-    return Differences(first, second, fields, worth, _facts(one, other), arrays, notes)
+    return Differences(first, second, fields, worth, measured, _facts(one, other), arrays, notes)
 
 
 def _ladder(path: Path | None) -> MeasuredLadder | None:
@@ -123,19 +123,78 @@ def _ladder(path: Path | None) -> MeasuredLadder | None:
     return read_json(path or LADDER, "what lockstep ladder wrote", MeasuredLadder, "name another --ladder")
 
 
-def _worth(fields: list[Changed], ladder: MeasuredLadder) -> dict[str, Interval]:
-    """Return what rungs measured that switched exactly one of these fields between the same two values."""
-    base = ladder.rungs[0].name
-    found = {}
-    for rung in ladder.rungs:
-        if rung.accuracy_difference is None or rung.against != base or len(rung.changes) != 1:
-            continue
-        ((name, value),) = rung.changes.items()
-        usual = ladder.specification.get(name, Specification.model_fields[name].default)
-        for one in fields:
-            if one.name == name and {one.first, one.second} == {usual, value}:
-                found[name] = rung.accuracy_difference if one.second == value else _reversed(rung.accuracy_difference)
+def _where(ladder: MeasuredLadder) -> str:
+    model = f"{TITLES[ladder.framework]} {ARCHITECTURE_TITLES[ladder.architecture]}"
+    return (
+        f"Worth: what lockstep ladder measured when it changed this alone in its own recipe ({model}, trained on "
+        f"{ladder.data.sizes['train']:,} reviews). Beside other changes it may be worth more, less or nothing: "
+        "lockstep explain measures that."
+    )
+
+
+@dataclass(frozen=True)
+class _Switch:
+    """A rung: the values that it changes, beside which others, and what that was worth."""
+
+    changed: dict[str, tuple[Any, Any]]
+    beside: dict[str, Any]
+    worth: Interval
+
+
+def _worth(
+    fields: list[Changed], one: Specification, other: Specification, ladder: MeasuredLadder
+) -> dict[tuple[str, ...], Interval]:
+    """Return what rungs measured that switched some of these fields, and no others, between the same values.
+
+    Where rungs switched the same beside other values (a sum of losses with clipping and without it), the one counts
+    whose values both ends have.
+    """
+    switches = _switches(ladder)
+    contested: dict[frozenset[str], set[str]] = {}
+    for switch in switches:
+        contested.setdefault(frozenset(switch.changed), set()).update(switch.beside)
+    found: dict[tuple[str, ...], Interval] = {}
+    for switch in sorted(switches, key=lambda switch: -len(switch.changed)):
+        direction = _direction(switch, fields)
+        matters = contested[frozenset(switch.changed)]
+        fits = all(
+            getattr(end, name) == switch.beside.get(name, _usual(ladder, name))
+            for name in matters
+            for end in (one, other)
+        )
+        taken = {name for names in found for name in names}
+        if direction and fits and not taken & switch.changed.keys():
+            names = tuple(field.name for field in fields if field.name in switch.changed)
+            found[names] = switch.worth if direction > 0 else _reversed(switch.worth)
     return found
+
+
+def _switches(ladder: MeasuredLadder) -> list[_Switch]:
+    changes = {rung.name: rung.changes for rung in ladder.rungs}
+    found = []
+    for rung in ladder.rungs:
+        if rung.accuracy_difference is not None:
+            beside = changes.get(rung.against or "", {})
+            values = {
+                name: tuple(made.get(name, _usual(ladder, name)) for made in (beside, rung.changes))
+                for name in {**beside, **rung.changes}
+            }
+            changed = {name: (before, after) for name, (before, after) in values.items() if before != after}
+            found.append(_Switch(changed, beside, rung.accuracy_difference))
+    return found
+
+
+def _usual(ladder: MeasuredLadder, name: str) -> Any:
+    return ladder.specification.get(name, Specification.model_fields[name].default)
+
+
+def _direction(switch: _Switch, fields: list[Changed]) -> int:
+    """Return 1 if the first end has all values from before the switch and the second all after, -1 the other way."""
+    values = {field.name: (field.first, field.second) for field in fields}
+    for direction in (1, -1):
+        if all(values.get(name) == ends[::direction] for name, ends in switch.changed.items()):
+            return direction
+    return 0
 
 
 def _reversed(interval: Interval) -> Interval:
@@ -169,7 +228,7 @@ def _arrays(one: Thing, other: Thing) -> list[Array] | None:
         return None
     return [
         found
-        for name in {**one.weights, **other.weights}
+        for name in sorted({**one.weights, **other.weights})
         if (found := _array(name, one.weights, other.weights)) is not None
     ]
 
@@ -194,14 +253,15 @@ def tables_of(found: Differences) -> list[Table]:
                 (
                     *(Cell(field.name, style="code"), Cell(shown(field.first)), Cell(shown(field.second))),
                     Cell(field.meaning),
-                    *([_worth_cell(found.worth.get(field.name))] if found.worth else []),
+                    *([_worth_cell(field.name, found.worth)] if found.worth else []),
                 )
             )
             for field in found.fields
         ]
         measured = (WORTH,) if found.worth else ()
         caption = "1 field differs" if len(rows) == 1 else f"{len(rows)} fields differ"
-        tables.append(Table("fields", caption, (*columns, *measured), rows))
+        notes = (found.measured,) if found.measured else ()
+        tables.append(Table("fields", caption, (*columns, *measured), rows, notes))
     if found.facts:
         rows = [
             Row((Cell(name), *(Cell(_short(value) if "SHA" in name or "print" in name else value) for value in values)))
@@ -231,8 +291,14 @@ def lines_of(tables: Sequence[Table], form: str) -> list[str]:
     return written_out(tables, form).splitlines()
 
 
-def _worth_cell(interval: Interval | None) -> Cell:
-    return Cell("") if interval is None else WORTH.cell(interval.mean, interval.low, interval.high)
+def _worth_cell(name: str, worth: dict[tuple[str, ...], Interval]) -> Cell:
+    """Return what a field is worth; of fields that were switched together, the first has the number."""
+    for names, interval in worth.items():
+        if name == names[0]:
+            return WORTH.cell(interval.mean, interval.low, interval.high)
+        if name in names:
+            return Cell(f"with {names[0]}")
+    return Cell("")
 
 
 def _short(digest: str) -> str:

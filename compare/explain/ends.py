@@ -13,7 +13,7 @@ from compare.grid.baselines import BASELINE
 from compare.grid.reuse import DATA_FIELDS
 from compare.names import ARCHITECTURE_TITLES, TITLES
 from shared.contract import DECIDED_FIELDS
-from shared.errors import LockstepError
+from shared.errors import LockstepError, did_you_mean
 from shared.files import read_bytes, reading
 from shared.frameworks import FRAMEWORKS, REFERENCE
 from shared.recipes import DOCUMENTED, DOCUMENTED_FIELDS, documented
@@ -24,6 +24,15 @@ LOCKSTEP = "lockstep"
 RECIPES = (*DOCUMENTED, LOCKSTEP)
 SETTINGS = (".toml", ".json")
 LARGEST_SETTINGS = 1_000_000  # bytes
+# What a file of settings may say beside fields, and the values.
+OF_SETTINGS = {"framework": (*FRAMEWORKS, REFERENCE), "like": tuple(DOCUMENTED)}
+# What a file of settings does not say.
+OF_THE_OTHER = "what it does not say is as in the other one"
+OF_THE_RECIPE = (
+    'what it does not say is as in the lockstep recipe; like = "keras" takes what Keras\' documentation writes'
+)
+# Flags that say where both ends start from.
+STARTS = {"preset", "task", "like"}
 # Of two ends that name no framework.
 USUAL_FRAMEWORK = "pytorch"
 EXPECTED = (
@@ -50,6 +59,8 @@ class End:
         Whether the framework's own code trains it.
     record : Record, optional
         Of a run.
+    note : str
+        What was supposed when it was read; empty if nothing was.
     """
 
     name: str
@@ -58,6 +69,7 @@ class End:
     specification: Specification
     native: bool = False
     record: Record | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,7 +121,11 @@ def read_ends(first: str, second: str, given: Mapping[str, Any]) -> tuple[End, E
         raise LockstepError(f"--{name}: two runs say everything themselves; leave it out")
     base = _base(records[0] if records else None, given)
     usual = one.framework or other.framework or USUAL_FRAMEWORK
-    ends = _end(one, one.framework or usual, base, given), _end(other, other.framework or usual, base, given)
+    rest = OF_THE_OTHER if records and not STARTS & given.keys() else OF_THE_RECIPE
+    ends = (
+        _end(one, one.framework or usual, base, given, rest),
+        _end(other, other.framework or usual, base, given, rest),
+    )
     if len(records) == 2 and records[0].data.fingerprint == records[1].data.fingerprint:
         data = {name: getattr(ends[0].specification, name) for name in DATA_FIELDS}  # the same under another name
         return ends[0], replace(ends[1], specification=ends[1].specification.replaced(**data))
@@ -130,7 +146,7 @@ def end_beside(name: str, base: Specification, framework: str | None) -> End:
     """
     read = _read(name)
     chosen = read.framework or framework or USUAL_FRAMEWORK
-    return _end(read, chosen, base.replaced(recipe=LOCKSTEP), {})
+    return _end(read, chosen, base.replaced(recipe=LOCKSTEP), {}, OF_THE_OTHER)
 
 
 def is_recipe(text: str) -> bool:
@@ -140,7 +156,7 @@ def is_recipe(text: str) -> bool:
 
 def _base(record: Record | None, given: Mapping[str, Any]) -> Specification:
     """Return what recipes and settings start from: a run at the other end, or the preset."""
-    if record is None or {"preset", "task", "like"} & given.keys():
+    if record is None or STARTS & given.keys():
         return specification_of(given)
     return from_record(record.specification).replaced(**{"recipe": LOCKSTEP, **given})
 
@@ -159,7 +175,9 @@ def _read(text: str) -> _Given:
             return _Given(text, record=_record(path))
         if path.suffix in SETTINGS and path.exists():
             return _Given(text, settings=read_settings(path))
-    raise LockstepError(f"{text}: is neither {EXPECTED}")
+    if not path.exists() and (path.suffix or len(path.parts) > 1):
+        raise LockstepError(f"{text}: there is no such file or folder")
+    raise LockstepError(f"{text}: is neither {EXPECTED}{did_you_mean(recipe, RECIPES)}")
 
 
 def _record(path: Path) -> Record:
@@ -187,7 +205,7 @@ def _refuse_incomplete(path: Path, record: Record) -> None:
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """Read a file of settings: fields of the specification, and perhaps ``framework``.
+    """Read a file of settings: fields of the specification, and perhaps ``framework`` and ``like``.
 
     Parameters
     ----------
@@ -207,27 +225,35 @@ def read_settings(path: Path) -> dict[str, Any]:
             raise LockstepError("is no list of names and values")
         named = {name.replace("-", "_"): value for name, value in values.items()}
         for name in named:
-            if name != "framework" and name not in Specification.model_fields:
-                raise LockstepError(f"unknown field {name!r}; lockstep train keras --help lists them")
-        framework = named.get("framework", FRAMEWORKS[0])
-        if framework not in (*FRAMEWORKS, REFERENCE):
-            raise LockstepError(f"unknown framework {framework!r}; choose among {', '.join(FRAMEWORKS)}")
+            if name not in (*OF_SETTINGS, *Specification.model_fields):
+                raise LockstepError(
+                    f"unknown field {name!r}; a file of settings says values of fields, which lockstep train keras "
+                    f"--help lists, and perhaps {' and '.join(OF_SETTINGS)}"
+                )
+        for name, known in OF_SETTINGS.items():
+            if name in named and named[name] not in known:
+                raise LockstepError(f"unknown {name} {named[name]!r}; choose among {', '.join(known)}")
     return named
 
 
-def _end(end: _Given, framework: str, base: Specification, given: Mapping[str, Any]) -> End:
-    """Return an end as a specification in the lockstep recipe."""
+def _end(end: _Given, framework: str, base: Specification, given: Mapping[str, Any], rest: str) -> End:
+    """Return an end as a specification in the lockstep recipe; `rest` says where settings have the others from."""
     if end.record is not None:
         specification = from_record(end.record.specification)
         title = f"{end.name} ({_model(end.record.framework, specification)})"
         native = specification.recipe == "idiomatic"
         return End(end.name, title, framework, specification.replaced(recipe=LOCKSTEP), native, end.record)
     if end.settings is not None:
-        fields = {name: value for name, value in end.settings.items() if name != "framework"}
         with reading(Path(end.name), "a file of settings"):
-            specification = base.replaced(**fields)
+            specification = _of_settings(end.settings, framework, base)
         native = specification.recipe == "idiomatic"
-        return _checked(End(end.name, end.name, framework, specification.replaced(recipe=LOCKSTEP), native))
+        like = end.settings.get("like") or (framework if native else "")
+        note = (
+            f"{end.name}: what it does not say is as the documentation of {TITLES[like]} writes it"
+            if like
+            else f"{end.name}: {rest}"
+        )
+        return _checked(End(end.name, end.name, framework, specification.replaced(recipe=LOCKSTEP), native, note=note))
     fields = {name: value for name, value in given.items() if name in Specification.model_fields}
     if end.architecture:
         fields["architecture"] = end.architecture
@@ -245,6 +271,20 @@ def _end(end: _Given, framework: str, base: Specification, given: Mapping[str, A
     )
     native = base.recipe == "idiomatic"
     return _checked(End(end.name, f"{title} (own code)" if native else title, framework, specification, native))
+
+
+def _of_settings(settings: Mapping[str, Any], framework: str, base: Specification) -> Specification:
+    """Return the base with the fields of a file; the framework's own code has the rest from its documentation."""
+    fields = {name: value for name, value in settings.items() if name not in OF_SETTINGS}
+    like = settings.get("like") or (framework if fields.get("recipe") == "idiomatic" else None)
+    if like:
+        chosen = {name: fields[name] for name in ("architecture",) if name in fields}
+        base = documented(like, base.replaced(**chosen))
+    specification = base.replaced(**fields)
+    for name, why in specification.idle_fields().items():
+        if name in fields and fields[name] != Specification.model_fields[name].default:
+            raise LockstepError(f"{name.replace('_', '-')} would change nothing here: {why}; leave it out")
+    return specification
 
 
 def _exactly(base: Specification, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -95,12 +95,13 @@ def players_of(
     first, second : Specification
         Both ends; fields that change nothing there have their defaults (`Specification.without_idle_fields`).
     together : sequence of collection of str
-        Fields that are to be one player; those that do not differ are left out.
+        Fields that are to be one player; one that does not differ is passed over, if two others do.
 
     Raises
     ------
     LockstepError
-        If a field is unknown, or some fields can be changed in no order.
+        If a field is unknown, fewer than two of those that are to be one differ, or some fields can be changed in no
+        order.
     """
     fields = differing_fields(first, second)
     groups = _Groups(fields)
@@ -108,7 +109,11 @@ def players_of(
         for name in asked:
             if name not in Specification.model_fields:
                 raise LockstepError(f"--together: unknown field {name!r}; lockstep train keras --help lists them")
-        groups.join([name for name in asked if name in fields])
+        differ = [name for name in asked if name in fields]
+        if len(differ) < 2:
+            which = f"only {differ[0]} differs" if differ else "none differs"
+            raise LockstepError(f"--together {' '.join(asked)}: of these {which} between the two; leave it out")
+        groups.join(differ)
     for name in fields:
         for near, far in ((first, second), (second, first)):
             groups.join([name, *_what_makes_idle(name, near, far, fields)])

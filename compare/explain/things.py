@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from compare.exchange.convert import FRAMEWORK_OF, in_its_room
-from compare.explain.ends import EXPECTED, end_beside, is_recipe, read_ends
+from compare.explain.ends import EXPECTED, End, end_beside, is_recipe, read_ends
 from compare.grid.baselines import BASELINE
 from compare.grid.reuse import BASELINE_FIELDS
 from shared.errors import LockstepError
@@ -75,7 +75,9 @@ def read_things(first: str, second: str) -> tuple[Thing, Thing]:
         return stored[0], stored[1]
     if not stored:
         ends = read_ends(first, second, {})
-        things = [Thing(end.name, end.specification, facts={"framework": end.framework}) for end in ends]
+        things = [
+            Thing(end.name, end.specification, facts={"framework": end.framework}, notes=_noted(end)) for end in ends
+        ]
         return things[0], things[1]
     (other,) = stored
     beside = _beside(first if found[0] is None else second, other)
@@ -87,7 +89,11 @@ def _beside(name: str, other: Thing) -> Thing:
     facts = {"framework": end.framework} if "framework" in other.facts else {}
     native = end.native or (is_recipe(name) and other.specification.recipe == "idiomatic")
     recipe = "idiomatic" if native else "lockstep"
-    return Thing(name, end.specification.replaced(recipe=recipe), facts=facts)
+    return Thing(name, end.specification.replaced(recipe=recipe), facts=facts, notes=_noted(end))
+
+
+def _noted(end: End) -> tuple[str, ...]:
+    return (end.note,) if end.note else ()
 
 
 def _stored(name: str) -> Thing | None:
@@ -138,7 +144,7 @@ def _facts(record: Record) -> dict[str, str]:
         "Python": record.machine.python,
         "device": record.device,
         "threads": str(record.threads),
-        "test accuracy": f"{record.metrics['test']['accuracy']:.4f}",
+        "test accuracy": f"{100 * record.metrics['test']['accuracy']:.2f} %",
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from compare.explain.form import Changed, Explained, Part
+from compare.formats import Interval
 from compare.names import ARCHITECTURE_TITLES, TITLES
 from compare.tables import Cell, Column, Row, Table
 
@@ -187,9 +188,25 @@ def sentences(explained: Explained) -> str:
         text += f"; {rest * 100:.1f} from the rest"
     if against:
         back = _listed([f"{part.name} ({points(part)})" for part in against[:NAMED]])
-        taken = sum(abs(part.accuracy.mean) for part in against)
-        text += f". Against it: {back}" + (f", {taken * 100:.1f} in all" if len(against) > NAMED else "")
-    return f"{text}."
+        rest = sum(abs(part.accuracy.mean) for part in against[NAMED:])
+        text += f". Against it: {back}" + (f"; {rest * 100:.1f} from the rest" if rest >= SHOWN else "")
+    return f"{text}.{_doubt(explained)}"
+
+
+def _doubt(explained: Explained) -> str:
+    """Say what of it may be chance."""
+    total, parts = explained.accuracy_difference, explained.parts
+    if total.low is None or total.high is None:
+        return " One seed says nothing of others."
+    sure = [part.name for part in parts if _is_sure(part.accuracy)]
+    said = " With these seeds the difference itself may be chance." if total.low <= 0 <= total.high else ""
+    if len(sure) == len(parts):
+        return said
+    return f"{said} More than chance: {_listed(sure) if sure else 'none of the parts'}."
+
+
+def _is_sure(worth: Interval) -> bool:
+    return worth.low is not None and worth.high is not None and not worth.low <= 0 <= worth.high
 
 
 def points(part: Part) -> str:
