@@ -122,9 +122,9 @@ def witnesses_table(witnesses: Witnesses) -> Table:
         (Column("framework", f"{ARCHITECTURE_TITLES[witnesses.architecture]} in", "text"), *accuracy.values()),
         rows,
         (
-            f"Difference of test accuracy; in brackets 95 % t-intervals over the seeds {', '.join(map(str, seeds))}, "
-            f"taken seed by seed. {witnesses.sizes['train']:,} reviews to train on, {witnesses.sizes['test']:,} "
-            "to test.",
+            "Test accuracy of the framework that is told, less that of the own code above; in brackets 95 % "
+            f"t-intervals over the seeds {', '.join(map(str, seeds))}, taken seed by seed. {witnesses.sizes['train']:,} "
+            f"reviews to train on, {witnesses.sizes['test']:,} to test.",
             f"A question mark: the interval reaches beyond {100 * witnesses.tolerance:g} point, so more seeds would be "
             "needed. A cross: it does, and 0 is not in it.",
         ),
