@@ -123,8 +123,8 @@ def witnesses_table(witnesses: Witnesses) -> Table:
         rows,
         (
             "Test accuracy of the framework that is told, less that of the own code above; in brackets 95 % "
-            f"t-intervals over the seeds {', '.join(map(str, seeds))}, taken seed by seed. {witnesses.sizes['train']:,} "
-            f"reviews to train on, {witnesses.sizes['test']:,} to test.",
+            f"t-intervals over the seeds {', '.join(map(str, seeds))}, taken seed by seed. "
+            f"{witnesses.sizes['train']:,} reviews to train on, {witnesses.sizes['test']:,} to test.",
             f"A question mark: the interval reaches beyond {100 * witnesses.tolerance:g} point, so more seeds would be "
             "needed. A cross: it does, and 0 is not in it.",
         ),
