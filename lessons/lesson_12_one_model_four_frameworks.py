@@ -480,7 +480,7 @@ with picture(
         for number, (name, values) in enumerate(accuracies.items()):
             axes.plot(values, "osv^"[number], color=COLOURS[number], markersize=8, alpha=0.8)
             if accuracies is idiomatic:
-                axes.text(2.25, values[2] + (1.5, -1.5, 1.5, -1.5)[number], name, color=COLOURS[number], va="center")
+                axes.text(2.25, values[2] + (0.6, -0.6, 0.6, -0.6)[number], name, color=COLOURS[number], va="center")
         axes.set_xticks(range(3), ["LSTM", "GRU", "BiLSTM"])
         axes.set(xlabel=title, xlim=(-0.4, 2.4 if accuracies is lockstep else 4.1))
     panels[0].set_ylabel("test accuracy, %")
@@ -609,13 +609,17 @@ levels = ends[0] + np.cumsum([0.0, *(one["mean"] for one in worth)])
 def label(name: str) -> str:
     """Return a line's name, short enough for a picture."""
     first, *others = name.replace("_", " ").split(" + ")
-    return f"{first} and {len(others)} more" if others else first.replace(" instead of its", ", not its")
+    return (
+        f"{first} and {len(others)} more"
+        if others
+        else first.replace("Keras's", "Keras'").replace(" instead of its", ", not its")
+    )
 
 
 labels = [label(part["name"]) for part in bill["parts"]]
 said = ", ".join(f"{name} {one['mean']:+.1f}" for name, one in zip(labels, worth, strict=True))
 with picture(
-    "From Keras' own code to Flair's, line by line. Each bar begins where the one above it ends. Light bars: the interval holds zero.",
+    "From Keras' own code to Flair's, line by line. Each bar begins where the one above it ends; only at both ends is that a model's test accuracy. Light bars: the interval holds zero.",
     f"{len(worth)} bars, in points of accuracy, from {ends[0]:.1f} to {ends[1]:.1f} per cent: {said}.",
     width=6,
     height=4.4,
@@ -629,7 +633,7 @@ with picture(
         axes.axvline(level, color="black", linewidth=0.8, linestyle=":")
         axes.text(level, 0.9, f"{end} {level:.1f}", ha="center")
     axes.set_yticks(range(0, -len(labels), -1), labels, fontsize=9)
-    axes.set(xlabel="test accuracy of the ends, %; between them the sum so far", ylim=(-len(labels) + 0.3, 1.6))
+    axes.set(xlabel="the sum so far, %", xlim=(levels.min() - 2, levels.max() + 1), ylim=(-len(labels) + 0.3, 1.6))
 
 # %%
 sure = [name for name, one in zip(labels, worth, strict=True) if one["low"] > 0 or one["high"] < 0]
