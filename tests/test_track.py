@@ -76,6 +76,15 @@ def observed(folder: Path, *arguments: object) -> tuple[dict[str, Any], list[str
     return json.loads(seen), lines
 
 
+@pytest.fixture(scope="module", autouse=True)
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """MLflow puts the files of runs into the folder where a store was first opened, and keeps the store."""
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("elsewhere"))
+    yield
+    os.chdir(before)
+
+
 @pytest.fixture(scope="module")
 def experiment(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was trained for some epochs, one that was tested out of domain, a baseline; and a damaged one."""
