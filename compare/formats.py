@@ -110,6 +110,11 @@ class Interval(Form):
     low: float | None
     high: float | None
 
+    @property
+    def leaves_zero_out(self) -> bool:
+        """Whether the mean is more than chance."""
+        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
+
 
 class Witness(Form):
     """One framework that acts like another, seed by seed, and that one's own code."""

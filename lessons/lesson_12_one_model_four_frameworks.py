@@ -548,6 +548,13 @@ NAMES = {
     "no-clipping": "no clipping (all but Flair)",
     "batch-size-32": "batches of 32 (Keras, Flair)",
 }
+
+
+def leaves_zero_out(worth: dict[str, float]) -> bool:
+    """Return whether a 95 % interval does not hold zero."""
+    return worth["low"] > 0 or worth["high"] < 0
+
+
 seeds = len(ladder["rungs"][0]["seeds"])
 said = ", ".join(f"{title} {rungs[name]['mean']:+.1f}" for name, title in NAMES.items())
 with picture(
@@ -559,8 +566,7 @@ with picture(
     (axes,) = axes_of(figure)
     for height, name in enumerate(reversed(NAMES)):
         one = rungs[name]
-        sure = one["low"] > 0 or one["high"] < 0
-        axes.barh(height, one["mean"], height=0.5, color=COLOURS[1] if sure else COLOURS[5])
+        axes.barh(height, one["mean"], height=0.5, color=COLOURS[1] if leaves_zero_out(one) else COLOURS[5])
         axes.plot([one["low"], one["high"]], [height, height], color="black", linewidth=1)
     axes.axvline(0, color="black", linewidth=1)
     axes.set_yticks(range(len(NAMES)), list(reversed(NAMES.values())), fontsize=9)
@@ -571,7 +577,7 @@ claim(
     f"each bar is a mean over {seeds} seeds, after training on {ladder['data']['sizes']['train']:,} reviews",
     seeds >= 3 and all(one["seeds"] == ladder["rungs"][0]["seeds"] for one in ladder["rungs"] if one["name"] in NAMES),
 )
-rate, clear = rungs["learning-rate-1e-3"], [name for name, one in rungs.items() if one["low"] > 0 or one["high"] < 0]
+rate, clear = rungs["learning-rate-1e-3"], [name for name, one in rungs.items() if leaves_zero_out(one)]
 claim(
     f"the learning rate alone moves {rate['mean']:+.1f} points ({rate['low']:.1f} to {rate['high']:.1f})",
     rate["high"] < -5,
@@ -626,8 +632,8 @@ with picture(
 ) as figure:
     (axes,) = axes_of(figure)
     for place, one in enumerate(worth):
-        sure = one["low"] > 0 or one["high"] < 0
-        axes.barh(-place, one["mean"], left=levels[place], height=0.6, color=COLOURS[1] if sure else COLOURS[5])
+        colour = COLOURS[1] if leaves_zero_out(one) else COLOURS[5]
+        axes.barh(-place, one["mean"], left=levels[place], height=0.6, color=colour)
         axes.plot([levels[place + 1]] * 2, [-place + 0.3, -place - 1.3], color="black", linewidth=0.8)
     for level, end in zip(ends, ("Keras", "Flair"), strict=True):
         axes.axvline(level, color="black", linewidth=0.8, linestyle=":")
@@ -636,7 +642,7 @@ with picture(
     axes.set(xlabel="the sum so far, %", xlim=(levels.min() - 2, levels.max() + 1), ylim=(-len(labels) + 0.3, 1.6))
 
 # %%
-sure = [name for name, one in zip(labels, worth, strict=True) if one["low"] > 0 or one["high"] < 0]
+sure = [name for name, one in zip(labels, worth, strict=True) if leaves_zero_out(one)]
 claim(
     f"the {len(worth)} lines add up to the whole: {ends[0]:.1f} {sum(one['mean'] for one in worth):+.1f} = {ends[1]:.1f} %",
     abs(levels[-1] - ends[1]) < 1e-6,

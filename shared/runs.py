@@ -26,7 +26,7 @@ from shared.metrics import evaluate
 from shared.output import Kind, Output
 from shared.predictions import Predictions, read_predictions, save_predictions
 from shared.specification import DEFAULT_PRESET, from_record
-from shared.terminal import say
+from shared.terminal import counted, say
 from shared.weights import CHECKPOINT, Checkpoint, read_specification, save_checkpoint
 
 # Version 1 had no checksums. Its runs are read, and what can be recomputed is.
@@ -417,7 +417,8 @@ def _read_placed_record(experiment: Path, directory: Path) -> Record:
 def _note_old(experiment: Path, records: Sequence[Record]) -> None:
     old = sum(record.record_version < RECORD_VERSION for record in records)
     if old:
-        say(f"note: {experiment}: {old} runs are of an earlier version that kept no checksums of its files", aside=True)
+        runs = f"{counted(old, 'run')} of an earlier version"
+        say(f"note: {experiment}: {runs}, which kept no checksums of its files", aside=True)
 
 
 def _check_place(experiment: Path, directory: Path, record: Record) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -445,10 +445,28 @@ def specification_of(given: Mapping[str, Any]) -> Specification:
         chosen = {name: fields[name] for name in ("architecture",) if name in fields}
         specification = documented(str(given["like"]), specification.replaced(**chosen))
     specification = specification.replaced(**fields)
-    for name, why in specification.idle_fields().items():
-        if name in fields and getattr(specification, name) != Specification.model_fields[name].default:
-            raise LockstepError(f"{name.replace('_', '-')} would change nothing here: {why}; leave it out")
+    refuse_idle(specification, fields)
     return specification
+
+
+def refuse_idle(specification: Specification, given: Container[str]) -> None:
+    """Refuse a field that was asked for and would change nothing.
+
+    Parameters
+    ----------
+    specification : Specification
+        With the fields that were given.
+    given : container of str
+        Their names. One that has its default anyway is no mistake.
+
+    Raises
+    ------
+    LockstepError
+        If one would change nothing; it says why.
+    """
+    for name, why in specification.idle_fields().items():
+        if name in given and getattr(specification, name) != Specification.model_fields[name].default:
+            raise LockstepError(f"{name.replace('_', '-')} would change nothing here: {why}; leave it out")
 
 
 def from_record(values: Mapping[str, Any]) -> Specification:

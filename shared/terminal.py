@@ -38,6 +38,11 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return how many there are, in words: ``1 run``, ``2,000 runs``; the plural of the noun ends with an s."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def say(text: str, *, aside: bool = False) -> None:
     """Print one line, whatever it holds.
 

@@ -416,7 +416,7 @@ def test_finished_cells_are_skipped_and_a_failed_one_does_not_stop_the_rest(
     assert "pytorch gru seed 0: done in" in done.stderr
     damaged = next(line for line in lines if "pytorch bilstm" in line)
     assert re.search(r"FAILED \(finished before\): .*bilstm/seed-0/predictions\.parquet: was changed", damaged)
-    assert f"{len(BASELINES) + 1} cells are finished, 2 failed" in done.stderr
+    assert f"{len(BASELINES) + 1} cells finished, 2 failed" in done.stderr
 
 
 def test_a_stopped_grid_says_so_and_leaves_nothing(cache: Path, tmp_path: Path) -> None:

@@ -196,7 +196,7 @@ def test_two_drivers_share_the_cells(cache: Path, tmp_path: Path) -> None:
     assert said[0].count("done in") + said[1].count("done in") == 6, said
     assert min(text.count("done in") for text in said) > 0, "both had some of them"
     for text in said:
-        assert "6 cells are finished, 0 failed" in text
+        assert "6 cells finished, 0 failed" in text
     assert not leftovers(tmp_path)
 
 
@@ -212,7 +212,7 @@ def test_a_cell_whose_other_process_dies_is_trained(cache: Path, tmp_path: Path)
         rest = process.stderr.read()
         assert process.wait(timeout=120) == 0
     assert "reference lstm seed 0: done in" in rest
-    assert "2 cells are finished, 0 failed" in rest
+    assert "2 cells finished, 0 failed" in rest
 
 
 def test_runs_deleted_meanwhile_fail_their_cell_alone(cache: Path, tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def test_a_language_model_and_pseudo_labels_carry_over(
     grid = ("--frameworks", "pytorch", "--architectures", "lstm", "--jobs", 2, "--runs", runs)
     done = command("compare", "run", *given, *grid, "--experiment", "small")
     assert done.returncode == 0, done.stderr
-    assert f"{len(BASELINES) + 1} cells are finished, 0 failed" in done.stderr
+    assert f"{len(BASELINES) + 1} cells finished, 0 failed" in done.stderr
     assert read_record(runs / "small/pytorch/lstm/seed-0/record.json").data.sizes["unlabelled"] == ADDED - 1
 
     done = command("compare", "label", runs / "small")

@@ -11,7 +11,7 @@ from shared.errors import LockstepError
 from shared.specification import (
     POOLINGS,
 )
-from shared.terminal import printable, say
+from shared.terminal import counted, printable, say
 
 if TYPE_CHECKING:
     from compare.exchange.track import Tracked
@@ -134,7 +134,7 @@ def _to_tensorboard(arguments: argparse.Namespace, experiment: str, runs: list[T
             with output(arguments, place, LOG) as written:
                 save_log(run, written)
         _announce(run, str(place), new=place in missing)
-    say(f"{_counted(runs)} in {arguments.out}; look at them: tensorboard --logdir {arguments.out}")
+    say(f"{counted(len(runs), 'run')} in {arguments.out}; look at them: tensorboard --logdir {arguments.out}")
     return 0
 
 
@@ -147,14 +147,10 @@ def _to_mlflow(arguments: argparse.Namespace, experiment: str, runs: list[Tracke
             known = store.has(experiment_id, run)
             where = f"MLflow, experiment {name}"
             _announce(run, where if known else f"{where}, run {store.save(experiment_id, run)}", new=not known)
-    say(f"{_counted(runs)} in {store.title}; look at them: mlflow ui --backend-store-uri {store.title}")
+    say(f"{counted(len(runs), 'run')} in {store.title}; look at them: mlflow ui --backend-store-uri {store.title}")
     return 0
 
 
 def _announce(run: Tracked, where: str, *, new: bool) -> None:
     say(f"{run.name}: {where}" if new else f"{run.name}: was there already ({where})")
     sys.stdout.flush()  # a line for each run as it is done, through a pipe too
-
-
-def _counted(runs: list[Tracked]) -> str:
-    return "1 run" if len(runs) == 1 else f"{len(runs)} runs"

@@ -18,6 +18,7 @@ from shared.errors import LockstepError
 from shared.files import check_regular, read_bytes, reading
 from shared.native import NativeModel
 from shared.output import FILE, Kind, Output
+from shared.terminal import counted
 from shared.text import Vocabulary
 from shared.text.vocabulary import SPECIAL_WORDS
 from shared.weights import CHECKPOINT, Checkpoint, read_checkpoint, save_checkpoint
@@ -245,6 +246,6 @@ def _listed(class_names: Sequence[str]) -> str:
 def describe(checkpoint: Checkpoint) -> str:
     """Say a model in a few words."""
     specification, weights = checkpoint.specification, checkpoint.weights
-    layers = f"{specification.layers} layer{'s' if specification.layers > 1 else ''} of {specification.hidden_size}"
+    layers = f"{counted(specification.layers, 'layer')} of {specification.hidden_size}"
     sizes = f"{len(weights['embedding']):,} words, {len(checkpoint.class_names):,} classes"
     return f"{specification.architecture}, {layers}, pooling {specification.pooling}, {sizes}"

@@ -108,8 +108,8 @@ def _explain(arguments: argparse.Namespace) -> int:
     ends = read_ends(arguments.first, arguments.second, given_flags(arguments))
     question = asked(*ends, arguments.together)
     for end in ends:
-        if end.note:
-            say(f"note: {end.note}", aside=True)
+        for note in end.notes:
+            say(f"note: {note}", aside=True)
     with ExitStack() as stack:
         executor = stack.enter_context(executor_of(arguments))
         means = Means(arguments.runs, arguments.out, tuple(arguments.seeds), executor, arguments.budget)

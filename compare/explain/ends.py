@@ -18,7 +18,15 @@ from shared.files import read_bytes, reading
 from shared.frameworks import FRAMEWORKS, REFERENCE
 from shared.recipes import DOCUMENTED, DOCUMENTED_FIELDS, documented
 from shared.runs import Record, read_record
-from shared.specification import ARCHITECTURES, DEFAULT_PRESET, Specification, from_record, preset, specification_of
+from shared.specification import (
+    ARCHITECTURES,
+    DEFAULT_PRESET,
+    Specification,
+    from_record,
+    preset,
+    refuse_idle,
+    specification_of,
+)
 
 LOCKSTEP = "lockstep"
 RECIPES = (*DOCUMENTED, LOCKSTEP)
@@ -59,8 +67,8 @@ class End:
         Whether the framework's own code trains it.
     record : Record, optional
         Of a run.
-    note : str
-        What was supposed when it was read; empty if nothing was.
+    notes : tuple of str
+        What was supposed when it was read.
     """
 
     name: str
@@ -69,7 +77,7 @@ class End:
     specification: Specification
     native: bool = False
     record: Record | None = None
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -253,7 +261,9 @@ def _end(end: _Given, framework: str, base: Specification, given: Mapping[str, A
             if like
             else f"{end.name}: {rest}"
         )
-        return _checked(End(end.name, end.name, framework, specification.replaced(recipe=LOCKSTEP), native, note=note))
+        return _checked(
+            End(end.name, end.name, framework, specification.replaced(recipe=LOCKSTEP), native, notes=(note,))
+        )
     fields = {name: value for name, value in given.items() if name in Specification.model_fields}
     if end.architecture:
         fields["architecture"] = end.architecture
@@ -281,9 +291,7 @@ def _of_settings(settings: Mapping[str, Any], framework: str, base: Specificatio
         chosen = {name: fields[name] for name in ("architecture",) if name in fields}
         base = documented(like, base.replaced(**chosen))
     specification = base.replaced(**fields)
-    for name, why in specification.idle_fields().items():
-        if name in fields and fields[name] != Specification.model_fields[name].default:
-            raise LockstepError(f"{name.replace('_', '-')} would change nothing here: {why}; leave it out")
+    refuse_idle(specification, fields)
     return specification
 
 

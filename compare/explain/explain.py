@@ -20,7 +20,7 @@ from compare.tables import as_markdown, escaped, print_table
 from shared.files import save_page
 from shared.output import Output
 from shared.runs import Record, is_finished
-from shared.terminal import say
+from shared.terminal import counted, say
 
 FILES = ("explain.json", "explain.md", "explain.svg")
 
@@ -112,8 +112,8 @@ def _plan(question: Question, means: Means) -> Plan | None:
     orders = "all orders" if question.exact else f"{2 * plan.pairs} orders"
     seeds = f"{len(plan.seeds)} of {len(means.seeds)} seeds"
     expected = estimated(settings, means.runs, seconds, means.executor.jobs)
-    count = len(question.players)
-    say(f"{count} change{'' if count == 1 else 's'} in {orders}, {seeds}: {expected}", aside=True)
+    changes = counted(len(question.players), "change")
+    say(f"{changes} in {orders}, {seeds}: {expected}", aside=True)
     return plan
 
 

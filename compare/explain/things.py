@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from compare.exchange.convert import FRAMEWORK_OF, in_its_room
-from compare.explain.ends import EXPECTED, End, end_beside, is_recipe, read_ends
+from compare.explain.ends import EXPECTED, end_beside, is_recipe, read_ends
 from compare.grid.baselines import BASELINE
 from compare.grid.reuse import BASELINE_FIELDS
 from shared.errors import LockstepError
@@ -76,7 +76,7 @@ def read_things(first: str, second: str) -> tuple[Thing, Thing]:
     if not stored:
         ends = read_ends(first, second, {})
         things = [
-            Thing(end.name, end.specification, facts={"framework": end.framework}, notes=_noted(end)) for end in ends
+            Thing(end.name, end.specification, facts={"framework": end.framework}, notes=end.notes) for end in ends
         ]
         return things[0], things[1]
     (other,) = stored
@@ -89,11 +89,7 @@ def _beside(name: str, other: Thing) -> Thing:
     facts = {"framework": end.framework} if "framework" in other.facts else {}
     native = end.native or (is_recipe(name) and other.specification.recipe == "idiomatic")
     recipe = "idiomatic" if native else "lockstep"
-    return Thing(name, end.specification.replaced(recipe=recipe), facts=facts, notes=_noted(end))
-
-
-def _noted(end: End) -> tuple[str, ...]:
-    return (end.note,) if end.note else ()
+    return Thing(name, end.specification.replaced(recipe=recipe), facts=facts, notes=end.notes)
 
 
 def _stored(name: str) -> Thing | None:

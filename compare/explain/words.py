@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from compare.explain.form import Changed, Explained, Part
-from compare.formats import Interval
 from compare.names import ARCHITECTURE_TITLES, TITLES
 from compare.tables import Cell, Column, Row, Table
 
@@ -140,11 +139,11 @@ def waterfall_table(explained: Explained) -> Table:
 
 def notes(explained: Explained) -> list[str]:
     """Say how the numbers were made; the last two notes are of early and late."""
-    counted = f"{len(explained.seeds)} seeds" if len(explained.seeds) > 1 else f"seed {explained.seeds[0]}"
+    seeds = f"{len(explained.seeds)} seeds" if len(explained.seeds) > 1 else f"seed {explained.seeds[0]}"
     model = ARCHITECTURE_TITLES.get(str(explained.specification.get("architecture")), "")
     where = f"{TITLES[explained.framework]} {model}".strip()
     trained = (
-        f"Trained in {where} on {explained.sizes['train']:,} reviews, tested on {explained.sizes['test']:,}; {counted}."
+        f"Trained in {where} on {explained.sizes['train']:,} reviews, tested on {explained.sizes['test']:,}; {seeds}."
     )
     if explained.exact:
         how = "Shapley values, exact: means over all orders in which the fields can be changed."
@@ -198,15 +197,11 @@ def _doubt(explained: Explained) -> str:
     total, parts = explained.accuracy_difference, explained.parts
     if total.low is None or total.high is None:
         return " One seed says nothing of others."
-    sure = [part.name for part in parts if _is_sure(part.accuracy)]
-    said = " With these seeds the difference itself may be chance." if total.low <= 0 <= total.high else ""
+    sure = [part.name for part in parts if part.accuracy.leaves_zero_out]
+    said = " With these seeds the difference itself may be chance." if not total.leaves_zero_out else ""
     if len(sure) == len(parts):
         return said
     return f"{said} More than chance: {_listed(sure) if sure else 'none of the parts'}."
-
-
-def _is_sure(worth: Interval) -> bool:
-    return worth.low is not None and worth.high is not None and not worth.low <= 0 <= worth.high
 
 
 def points(part: Part) -> str:

@@ -13,6 +13,7 @@ from compare.tables import Column, Row, Table
 from shared.files import save_page
 from shared.output import PAGE, written
 from shared.runs import read_records
+from shared.terminal import counted
 
 PROCESSORS = (2, 16, 128, 1_024)
 GRIDS = (1, 10, 1_000)
@@ -82,9 +83,7 @@ def cluster_table(cost: dict[str, Any]) -> Table:
     """
     processors = Column("processors", "processors", form=",d")
     hours = {
-        str(grids): Column(
-            f"hours_{grids}", f"{grids:,} {'grid' if grids == 1 else 'grids'}", better="lower", unit="h", form=",.2f"
-        )
+        str(grids): Column(f"hours_{grids}", counted(grids, "grid"), better="lower", unit="h", form=",.2f")
         for grids in GRIDS
     }
     total, longest = cost["processor_hours"], cost["longest_seconds"] / 3_600
@@ -103,8 +102,8 @@ def cluster_table(cost: dict[str, Any]) -> Table:
             for row in cost["rows"]
         ],
         (
-            f"One grid is the {cost['cells']} cells of the experiment {cost['experiment']}, {cost['threads']} "
-            f"thread{'' if cost['threads'] == 1 else 's'} each: {total:.2f} processor-hours; 10 are {10 * total:,.1f}, "
+            f"One grid is the {cost['cells']} cells of the experiment {cost['experiment']}, "
+            f"{counted(cost['threads'], 'thread')} each: {total:.2f} processor-hours; 10 are {10 * total:,.1f}, "
             f"1,000 are {1_000 * total:,.0f}. The largest cell takes {cost['largest_memory_mb'] / 1_000:.1f} GB.",
             f"Measured: the seconds of each cell, on {cost['machine']['cores']} cores "
             f"({cost['machine']['processor']}). Added: {SECONDS_AROUND:.0f} s a cell, to start Python and its "

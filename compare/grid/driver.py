@@ -31,7 +31,7 @@ from shared.loading import load_corpus
 from shared.output import PAGE, check_folder, clear_leftovers, is_claimed, remove_page, written
 from shared.runs import Run, is_finished, read_run, run_directory
 from shared.specification import Specification, flags_of, specification_of
-from shared.terminal import console, printable
+from shared.terminal import console, counted, printable
 
 SECONDS_BETWEEN_LOOKS = 0.5
 # Of a cell that is killed, or whose machine goes away.
@@ -225,7 +225,7 @@ def run_cells(
     shown = console(aside=True)
     corpus = load_corpus(specification, progress=shown.is_terminal)  # the cells find it in the cache
     sizes = ", ".join(f"{count:,} {name}" for name, count in describe_sizes(corpus).items())
-    title = f"{experiment}: {len(cells)} cells on {corpus.source} ({sizes} reviews)"
+    title = f"{experiment}: {counted(len(cells), 'cell')} on {corpus.source} ({sizes} reviews)"
     asked = _Asked(specification, corpus.fingerprint, elsewhere)
     for cell in cells:
         run = _readable(cell)
@@ -251,7 +251,7 @@ def run_cells(
     finished = list(outcomes.values()).count(True)
     minutes = (time.monotonic() - started) / 60
     failed = len(cells) - finished
-    shown.print(f"{finished} cells are finished, {failed} failed; {minutes:.1f} minutes")
+    shown.print(f"{counted(finished, 'cell')} finished, {failed:,} failed; {minutes:.1f} minutes")
     return failed
 
 

@@ -42,6 +42,7 @@ from shared.output import Output
 from shared.runs import RUN, Record, is_finished, read_run
 from shared.specification import SOURCE_FIELDS, Specification
 from shared.startup import EXIT_INTERRUPTED, SIGNALS
+from shared.terminal import counted
 
 if TYPE_CHECKING:
     from compare.grid.driver import Cell
@@ -204,7 +205,7 @@ class RayExecutor:
                 else "come back through Ray's object store from nodes that do not see their folder"
             )
             processors = sum(node["CPU"] for node in nodes)
-            say(f"Ray: {len(nodes)} node{'' if len(nodes) == 1 else 's'} with {processors:.0f} processors; runs {how}")
+            say(f"Ray: {counted(len(nodes), 'node')} with {processors:.0f} processors; runs {how}")
             try:
                 yield
             finally:

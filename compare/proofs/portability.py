@@ -29,7 +29,7 @@ from shared.predictions import Predictions, read_predictions
 from shared.predictor import Predictor
 from shared.runs import Record, read_runs, run_directory, this_commit, this_machine
 from shared.specification import ARCHITECTURES, Specification, from_record
-from shared.terminal import console, say
+from shared.terminal import console, counted, say
 
 EVERYONE = (*FRAMEWORKS, REFERENCE)
 TIMED = 5  # passes over the reviews without a framework, of which the median is taken
@@ -154,7 +154,7 @@ def _train_missing(experiment: Path, given: Mapping[str, Any], architectures: Se
         given=given,
     )
     if failed:
-        raise LockstepError(f"{failed} cells could not be trained; see the logs named above")
+        raise LockstepError(f"{counted(failed, 'cell')} could not be trained; see the log named above of each")
 
 
 def _without_framework(runs: Sequence[Path], test: EncodedReviews) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from compare.formats import Parity, Portability, Witness, Witnesses
 from compare.names import ARCHITECTURE_TITLES, NO_FRAMEWORK, TITLES
 from compare.tables import Cell, Column, Row, Table
 from shared.differences import largest, within
+from shared.terminal import counted
 
 PARITY_NOTE = (
     "Logits, probabilities and trained probabilities: absolute. Loss and step losses: relative. Gradients: relative to "
@@ -43,7 +44,7 @@ def parity_table(parity: Parity) -> Table:
 
 def _measured_cases(parity: Parity) -> str:
     few = "a few cases only: " if parity.short else ""
-    return f"{few}{parity.cases} models and {parity.trainings} training{'' if parity.trainings == 1 else 's'}"
+    return f"{few}{counted(parity.cases, 'model')} and {counted(parity.trainings, 'training')}"
 
 
 def scientific(value: float | None) -> str:

@@ -10,6 +10,7 @@ from compare.names import ARCHITECTURE_TITLES, TITLES
 from compare.report.form import Cell, Pair, SideBySide, Statistics
 from shared.contract import FRAMEWORKS, REFERENCE
 from shared.differences import within
+from shared.terminal import counted
 
 # Of the corrected p-value: what chance brings about less often counts as real.
 LEVEL = 0.05
@@ -135,7 +136,7 @@ def _same(statistics: Statistics) -> Answer:
     said, fine = [], []
     if statistics.parity:
         fine.append(parity_holds(statistics.parity))
-        counts = f"{statistics.parity.cases} models and {statistics.parity.trainings} trainings"
+        counts = f"{counted(statistics.parity.cases, 'model')} and {counted(statistics.parity.trainings, 'training')}"
         short = f" (a short proof of {counts})" if statistics.parity.short else ""
         verb = "agree" if fine[-1] else "do NOT agree"
         said.append(f"against a NumPy reference all {verb} to rounding{short}")

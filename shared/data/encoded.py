@@ -9,6 +9,7 @@ import numpy as np
 
 from shared.data.account import LARGEST_UNKNOWN_SHARE
 from shared.specification import Padding, Specification
+from shared.terminal import counted
 from shared.text import PADDING_ID, UNKNOWN_ID, Pipeline, Vocabulary, tokenize
 
 # Of fewer words a share says little: a good review of five may have two that are rare.
@@ -155,17 +156,13 @@ class Coverage:
         """Return of which texts the answers say little, each a sentence."""
         found = []
         if self.empty:
-            found.append(f"{_texts(self.empty)} without a word: the answer is the model's for no input")
+            found.append(f"{counted(self.empty, 'text')} without a word: the answer is the model's for no input")
         if self.strange:
-            found.append(f"{_texts(self.strange)} without a word that the model knows: the answer is a guess")
+            found.append(f"{counted(self.strange, 'text')} without a word that the model knows: the answer is a guess")
         if self.words >= FEWEST_WORDS and self.unknown > LARGEST_UNKNOWN_SHARE * self.words:
             share = self.unknown / self.words
             found.append(f"{share:.0%} of the words are unknown to the model: it was trained on texts of another kind")
         return found
-
-
-def _texts(count: int) -> str:
-    return f"{count:,} text" if count == 1 else f"{count:,} texts"
 
 
 def head_tokens(specification: Specification) -> int:
