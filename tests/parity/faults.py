@@ -18,7 +18,6 @@ import numpy as np
 from compare.proofs.parity import SHORT, Differences, measure, measure_training, violations
 from compare.workers import Ask, implementation
 from shared.data.batches import CHANNELS, FEATURES, NUMBERS, PLACES, VECTOR_MASKS, WORDS
-from shared.differences import largest
 from shared.errors import LockstepError
 from shared.weights import TORCH_GATE_ORDER, folded, to_torch_layout
 
@@ -68,27 +67,21 @@ def with_fault(framework: str, number: int, job: Callable[..., Any], *arguments:
         return job(framework, *arguments)
 
 
-def measure_fault(ask: Ask, number: int) -> Differences:
-    """Return the largest differences from the reference that a fault causes, in what `parity --short` measures."""
-    fault = FAULTS[number]
+def measurements(ask: Ask, framework: str) -> Iterator[Differences]:
+    """Measure what `parity --short` measures, one after the other."""
+    yield from (measure(ask, framework, case) for case in SHORT.cases)
+    yield from (measure_training(ask, framework, training) for training in SHORT.trainings)
+
+
+def noticed(ask: Ask, number: int) -> list[str]:
+    """Return what is said to a fault: what is out of tolerance first, or why it was refused; nothing if it passes."""
 
     def ask_with_fault(job: Callable[..., Any], framework: str, *arguments: object) -> Any:
         return ask(with_fault, framework, number, job, *arguments)
 
-    found: Differences = {}
-    for case in SHORT.cases:
-        for name, value in measure(ask_with_fault, fault.framework, case).items():
-            found[name] = largest([value, found.get(name, 0.0)])
-    for training in SHORT.trainings:
-        if not violations(found):
-            found |= measure_training(ask_with_fault, fault.framework, training)
-    return found
-
-
-def noticed(ask: Ask, number: int) -> list[str]:
-    """Return what is said to a fault: what is out of tolerance, or why it was refused; nothing if it passes."""
     try:
-        return violations(measure_fault(ask, number))
+        found = (violations(one) for one in measurements(ask_with_fault, FAULTS[number].framework))
+        return next((said for said in found if said), [])
     except LockstepError as error:
         return [f"refused: {error}"]
 

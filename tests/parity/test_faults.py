@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from compare.proofs.parity import SHORT, measure, measure_training, violations
+from compare.proofs.parity import violations
 from compare.workers import Ask
-from tests.parity.faults import FAULTS, noticed
+from tests.parity.faults import FAULTS, measurements, noticed
 
 
 @pytest.mark.parametrize("number", range(len(FAULTS)), ids=[f"{fault.framework}: {fault.title}" for fault in FAULTS])
@@ -17,7 +17,5 @@ def test_fault_is_noticed(ask: Ask, number: int) -> None:
 @pytest.mark.parametrize("room", sorted({fault.framework for fault in FAULTS}))
 def test_fault_is_taken_out_again(ask: Ask, room: str) -> None:
     """Run after the faults: a patch that stayed would make the cases above pass for the wrong reason."""
-    for case in SHORT.cases:
-        assert not violations(measure(ask, room, case))
-    for training in SHORT.trainings:
-        assert not violations(measure_training(ask, room, training))
+    for found in measurements(ask, room):
+        assert not violations(found)
