@@ -55,6 +55,28 @@ class Parity(Form):
         return self
 
 
+class Followed(Form):
+    """One training of ``fates.json``: by run and quantity, how far it is from the reference after each step."""
+
+    pooling: str
+    steps: Annotated[list[Count], Field(min_length=1)]
+    differences: Annotated[dict[str, dict[str, list[Annotated[float, Field(ge=0)]]]], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Followed:
+        for run, curves in self.differences.items():
+            if any(len(curve) != len(self.steps) for curve in curves.values()):
+                raise ValueError(f"{run}, pooling {self.pooling}: not one difference for each step")
+        return self
+
+
+class Fates(Form):
+    """``fates.json``: where trainings in several frameworks part, and what explains it."""
+
+    verdict: Annotated[list[str], Field(min_length=1)]
+    trainings: Annotated[list[Followed], Field(min_length=1)]
+
+
 class WithoutFramework(Form):
     """Checkpoints of one architecture opened in NumPy alone (`shared.predictor`).
 

@@ -11,7 +11,7 @@ from compare import formats
 from compare.explain.form import read_explained
 from compare.explain.words import explanation_table
 from compare.grid.cost import cluster_table
-from compare.proofs.tables import parity_table, portability_table, witnesses_table
+from compare.proofs.tables import fates_table, parity_table, portability_table, witnesses_table
 from compare.report.form import Ensemble, Interval, Statistics
 from compare.report.reading import read_statistics
 from compare.report.tables import accuracy_table, ensemble_table
@@ -109,6 +109,7 @@ TABLES: dict[str, tuple[str, Make]] = {
         "portability.json",
         lambda path: portability_table(read_json(path, WHAT, formats.Portability, ADVICE)),
     ),
+    "fates": ("fates.json", lambda path: fates_table(read_json(path, WHAT, formats.Fates, ADVICE))),
     "explain": ("explain.json", lambda path: explanation_table(read_explained(path))),
     "cluster": ("cluster.json", _measured(cluster_table)),
     "witnesses": ("witnesses.json", lambda path: witnesses_table(read_json(path, WHAT, formats.Witnesses, ADVICE))),

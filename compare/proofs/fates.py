@@ -23,6 +23,7 @@ from rich.progress import Progress
 from compare.names import ARCHITECTURE_TITLES, TITLES
 from compare.proofs.courses import Course, course, probabilities, reference_course
 from compare.proofs.fates_figure import fates_figure
+from compare.proofs.tables import title_of_run
 from compare.tables import Cell, Column, Row, Table, as_markdown, escaped, print_table
 from compare.workers import Ask, Workers
 from shared.cell import initial_weights
@@ -39,7 +40,7 @@ from shared.weights import Weights
 # Rounding of one step, carried back through time, as `parity` allows it for gradients. Above it, steps add up.
 ROUNDING = 1e-4
 # The same reference in float32 differs from itself in another order of summation by a factor of 4 at most, over all
-# arrays and steps before a tie (preset `smoke`). The faults of `tests/parity` begin a hundred times above.
+# arrays and steps before a tie (presets `smoke` and `quick`). The faults of `tests/parity` begin a hundred times above.
 FACTOR = 30.0
 # Half of the last digit of a float32 number: a smaller difference is none.
 UNIT = 2.0**-24
@@ -396,11 +397,6 @@ def _record(
     }
 
 
-def title(run: str) -> str:
-    """Return what a run is called."""
-    return TITLES.get(run, f"NumPy, {run}")
-
-
 NUMBERS = (
     Column("first_above", f"Above {ROUNDING:.0e} from step", form=".0f"),
     Column("first", "After step 1", better="lower", form=".0e"),
@@ -422,7 +418,7 @@ def summary_table(fates: Fates) -> Table:
     for run, curves in fates.differences.items():
         arrays = [name for name in curves if name not in (LOSS, PROBABILITIES)]
         farthest = arrays[int(np.argmax([curves[name][-1] for name in arrays]))]
-        rows += [_row(fates.growth(run, name), title(run), name) for name in (farthest, PROBABILITIES)]
+        rows += [_row(fates.growth(run, name), title_of_run(run), name) for name in (farthest, PROBABILITIES)]
     return Table(
         f"fates-{fates.pooling}",
         f"Pooling {fates.pooling}: differences from the float64 reference, of the array that goes farthest",
@@ -438,7 +434,7 @@ def array_table(fates: Fates) -> Table:
         f"fates-{fates.pooling}-arrays",
         f"Pooling {fates.pooling}: differences from the float64 reference",
         (Column("quantity", "Of", "text"), Column("run", "Run", "text"), *NUMBERS),
-        [_row(fates.growth(run, name), name, title(run)) for name in quantities for run in fates.differences],
+        [_row(fates.growth(run, name), name, title_of_run(run)) for name in quantities for run in fates.differences],
         (
             "Of an array the largest difference of an entry, as a share of the array's largest entry; of the loss a "
             f"share; of the probabilities of {ANSWERED_REVIEWS} validation reviews, absolute. Compared after "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from compare.formats import Parity, Portability, Witness, Witnesses
+from compare.formats import Fates, Parity, Portability, Witness, Witnesses
 from compare.names import ARCHITECTURE_TITLES, NO_FRAMEWORK, TITLES
 from compare.tables import Cell, Column, Row, Table
 from shared.differences import largest, within
@@ -100,6 +100,33 @@ def _opened(portability: Portability, name: str, about: str, architectures: Sequ
             f"{scientific(portability.tolerance)} is allowed. A cross: more than that.",
         ),
     )
+
+
+def fates_table(fates: Fates) -> Table:
+    """How far each run's probabilities are from the float64 reference, at the beginning and at the end of training."""
+    columns, values = [], []
+    for training in fates.trainings:
+        for place, step in ((0, training.steps[0]), (-1, training.steps[-1])):
+            title = f"Pooling {training.pooling}, after step {step}"
+            columns.append(Column(f"{training.pooling}_{step}", title, better="lower", form=".0e"))
+            values.append({run: curves["probabilities"][place] for run, curves in training.differences.items()})
+    return Table(
+        "fates",
+        "Largest difference of a probability from the NumPy reference in float64",
+        (Column("run", "Run", "text"), *columns),
+        [
+            Row(
+                (Cell(title_of_run(run)), *(column.cell(one[run]) for column, one in zip(columns, values, strict=True)))
+            )
+            for run in fates.trainings[0].differences
+        ],
+        tuple(fates.verdict),
+    )
+
+
+def title_of_run(run: str) -> str:
+    """Return what is followed is called: a framework, or the reference in other arithmetic."""
+    return TITLES.get(run, f"NumPy, {run}")
 
 
 WITNESS_MARKS = {"same": "", "unclear": " ?", "different": " ✗"}
