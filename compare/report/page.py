@@ -30,11 +30,12 @@ from compare.report.tables import tables_of, tables_of_both
 from compare.report.verdict import answers_of, answers_of_both, title_of
 from compare.report.waterfall import name_of
 from compare.tables import as_csv, as_html, as_markdown, escaped, paragraph
+from shared.contract import REFERENCE
 from shared.errors import LockstepError
 from shared.files import read_json, reading, save_page
 from shared.output import Output
 from shared.runs import Run, records_of
-from shared.terminal import printable
+from shared.terminal import counted, printable
 
 SHOWN_CLASSES, SHOWN_NAME = 8, 24
 # What may end a script in HTML or begin a comment in one, and what a viewer of the file might act on.
@@ -270,11 +271,19 @@ def _values(statistics: Statistics) -> dict[str, Any]:
         ],
         "confusion_tables": [name for name in tables if name.startswith("confusion")],
         "frameworks": list(dict.fromkeys(cell.framework for cell in cells)),
+        "trained_in": _trained_in({cell.framework for cell in cells}),
         "architectures": list(dict.fromkeys(cell.architecture for cell in cells)),
         "titles": TITLES,
         "architecture_titles": ARCHITECTURE_TITLES,
         "kinds": KINDS,
     }
+
+
+def _trained_in(names: set[str]) -> str:
+    """Count the frameworks; the reference is none."""
+    frameworks = names - {REFERENCE}
+    reference = [f"the {TITLES[REFERENCE]}"] if REFERENCE in names else []
+    return " and ".join([*([counted(len(frameworks), "framework")] if frameworks else []), *reference])
 
 
 def _sections(values: Mapping[str, Any], playable: bool) -> dict[str, str]:

@@ -57,6 +57,7 @@ def test_the_report_shows_the_matrices(opened: Path, tmp_path: Path) -> None:
     reported(opened, tmp_path)
     for name in ("index.html", "report.md"):
         text = (tmp_path / name).read_text()
+        assert "in 4 frameworks and the NumPy reference, lockstep recipe" in text
         assert text.count("Trained in ↓, opened in →") >= len(ARCHITECTURES)
         for architecture in ARCHITECTURES:
             title = ARCHITECTURE_TITLES[architecture]
