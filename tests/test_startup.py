@@ -6,11 +6,13 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 import venv
 from pathlib import Path
 
 import pytest
 
+from shared.startup import EXTRAS, _extra_of
 from tests.attack.commands import runnable_modules
 from tests.conftest import ROOT
 
@@ -158,3 +160,17 @@ def test_a_signal_that_arrives_while_an_object_is_deleted_ends_the_command(name:
     command = [sys.executable, "-c", DROPPED, name, str(times)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20)
     assert (done.returncode, done.stderr) == (130, "interrupted: nothing half-written was left\n")
+
+
+def test_every_package_of_an_extra_is_asked_for_by_the_name_of_that_extra() -> None:
+    """What `pip install "lockstep[…]"` is advised for a missing package is what pyproject.toml says brings it."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    brought: dict[str, set[str]] = {}
+    for extra in set(extras) - {"all", "dev", "docs"}:
+        for requirement in extras[extra]:
+            distribution = re.split(r"[<>=!~\[; ]", requirement)[0].replace("-", "_")
+            brought.setdefault(distribution.removesuffix("_python"), set()).add(extra)
+    assert len(brought) > 10
+    for package, choices in brought.items():
+        assert _extra_of(package) in choices, package
+    assert EXTRAS.keys() <= brought.keys()
