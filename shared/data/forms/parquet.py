@@ -92,7 +92,8 @@ def _rows(table: Table, content: Content) -> Iterator[Row]:
         groups = range(file.metadata.num_row_groups)
         large = any(file.metadata.row_group(group).total_byte_size > LARGE_GROUP for group in groups)
     with _opened(content, [] if large else texts) as file:
-        for batch in file.iter_batches(ROWS_OF_LARGE if large else ROWS, columns=wanted):
+        rows = ROWS_OF_LARGE if large else ROWS
+        for batch in file.iter_batches(rows, columns=wanted, use_threads=False):  # see `shared.predictions`
             values: dict[str, list[Any]] = {}
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
                 left -= _size(column)
