@@ -228,7 +228,7 @@ def _read_chain(path: Path, arrays: bytes, configuration: dict[str, Any], found:
         weights |= _recurrent_weights(layer, number, specification.cell)
     kernel, *bias = last.get_weights()
     weights |= {"head.kernel": kernel, "head.bias": bias[0] if bias else np.zeros(units, np.float32)}
-    return NativeModel(specification, weights, notes=_other_masks(specification, spatial))
+    return NativeModel(specification, weights, notes=(*_other_masks(specification, spatial), *_supposed_head(head)))
 
 
 def _fixed_length(config: dict[str, Any], found: list[Layer]) -> dict[str, Any]:
@@ -434,6 +434,13 @@ def _other_masks(specification: Specification, spatial: Layer | None) -> tuple[s
         "dropout in a recurrent layer: Keras draws a mask for each gate or direction, here one serves all; "
         "only further training can tell",
     )
+
+
+def _supposed_head(head: Layer) -> tuple[str, ...]:
+    """Say what the file leaves to the loss."""
+    if head.values.get("activation", "linear") != "linear":
+        return ()
+    return ("supposed: a softmax over the head, which has no activation of its own",)
 
 
 def _check_head(layer: Layer) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path, PosixPath
 from threading import Timer, main_thread
 from typing import Any, NoReturn, cast
 
+from shared.configuration import COMMANDS, NO_FILE, Configuration, configure_flags, find_configuration
 from shared.configuration import NAME as CONFIGURATION
-from shared.configuration import NO_FILE, Configuration, configure_flags, find_configuration
 from shared.configuration import check_names as check_configuration
 from shared.durations import interval
 from shared.errors import BusyError, LockstepError, did_you_mean
@@ -31,11 +31,29 @@ LARGEST_RECORD = 10_000_000  # bytes
 LONGEST_NUMBER = 18  # digits of a flag
 
 
+class _Store(argparse._StoreAction):
+    """What a flag does that takes a value: a second one is not taken in silence."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option: str | None = None) -> None:
+        if option and isinstance(parser, Parser):
+            if self.dest in parser.typed:
+                say(f"warning: {option} is given more than once; the last one counts", aside=True)
+            parser.typed.add(self.dest)
+        super().__call__(parser, namespace, values, option)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, whatever was typed, and guess what was meant."""
 
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        self.typed: set[str] = set()
+        for name in (None, "store"):
+            self.register("action", name, _Store)
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """Parse, and refuse flags that are not known, and ``--flag=--``, of which `argparse` makes an empty list."""
+        self.typed = set()
         parsed, rest = super().parse_known_args(args, namespace)
         for action in self._actions:
             value = getattr(parsed, action.dest, None)
@@ -118,7 +136,7 @@ def parse(
     given : sequence of str
         What was typed, a command first.
     commands : sequence of str, optional
-        All that a file may have a table for; by default it may have more than are known here.
+        All that a file may have a table for; by default those of `lockstep` and the one that was typed.
     others : collection of str
         As `shared.configuration.configure_flags` has it.
 
@@ -151,8 +169,7 @@ def check_file(configuration: Configuration, command: str, commands: Sequence[st
     from shared.specification import Specification
 
     everywhere = ("task", "preset", "like", "device", "threads", *Specification.model_fields)
-    known = commands or (*(name for name in configuration.commands if not did_you_mean(name, [command])), command)
-    check_configuration(configuration, everywhere, known)
+    check_configuration(configuration, everywhere, commands or (*COMMANDS, command))
 
 
 def _set_verbosity(parsed: argparse.Namespace) -> None:

@@ -23,6 +23,32 @@ LARGEST = 1_000_000  # bytes
 # Flags that say how this command is told things: a file cannot say them.
 OF_THE_COMMAND_LINE = {"help", "config", "version", "quiet", "verbose"}
 ADVICE = "see lockstep config"
+# Of `lockstep`, each of which a file may have a table for; `compare` has what they are, which no room imports.
+COMMANDS = (
+    "train",
+    "predict",
+    "convert",
+    "tasks",
+    "run",
+    "report",
+    "results",
+    "baseline",
+    "ensemble",
+    "label",
+    "track",
+    "explain",
+    "diff",
+    "ladder",
+    "ablation",
+    "parity",
+    "portability",
+    "fates",
+    "witnesses",
+    "benchmark",
+    "config",
+    "completion",
+    "docs",
+)
 
 
 @dataclass(frozen=True)

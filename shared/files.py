@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -160,6 +161,22 @@ def download(url: str, checksum: str, instead: str) -> Path:
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise LockstepError(f"cannot download {url}: {reason}; or {instead}") from error
+
+
+class BoundedFile(io.BufferedReader):
+    """A file of which never more is asked for than there is, whatever length its contents claim.
+
+    ``read(n)`` of Python's own files takes memory for ``n`` bytes first, and archives say what ``n`` is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+        self._length = os.fstat(self.fileno()).st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read so many bytes, or all that is left."""
+        left = max(0, self._length - self.tell())
+        return super().read(left if size is None or size < 0 else min(size, left))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import numpy as np
 
 from shared.classes import check_class_names
 from shared.errors import LockstepError
-from shared.files import check_regular, digest, reading
+from shared.files import BoundedFile, check_regular, digest, reading
 from shared.specification import Specification, from_record
 from shared.weights import Checkpoint, Weights, check
 
@@ -87,7 +87,7 @@ def read_archive(path: Path) -> dict[str, bytes]:
     zipfile.BadZipFile
         If a checksum is another.
     """
-    with zipfile.ZipFile(path) as archive:
+    with BoundedFile(path) as file, zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         claimed, size = sum(member.file_size for member in members), path.stat().st_size
         # What they take in the file counts too: so much memory is asked for before it is read.

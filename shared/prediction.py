@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from shared.data.account import NOT_KNOWN
 from shared.data.encoded import Coverage, EncodedReviews, encode_texts
 from shared.data.labels import Classes
 from shared.errors import LockstepError
@@ -78,6 +79,8 @@ class Outcome:
         Of the texts that were predicted.
     right, labelled : int
         Right predictions, among texts whose label is one of the model's classes.
+    hidden : int
+        Texts whose label is -1, where that means that it is not known.
     foreign : str or None
         A label that is none of them; then the column means something else.
     """
@@ -85,6 +88,7 @@ class Outcome:
     coverage: Coverage = field(default_factory=Coverage)
     right: int = 0
     labelled: int = 0
+    hidden: int = 0
     foreign: str | None = None
 
 
@@ -273,11 +277,14 @@ def _count(
 ) -> None:
     outcome.coverage.add(encoded)
     for label, answer in zip(labels, probabilities.argmax(axis=1).tolist(), strict=True):
-        known = None if label is None else classes.find(label)
+        if label is None or classes.is_not_known(label):
+            outcome.hidden += label == NOT_KNOWN
+            continue
+        known = classes.find(label)
         if known is not None:
             outcome.labelled += 1
             outcome.right += known == answer
-        elif label is not None and outcome.foreign is None:
+        elif outcome.foreign is None:
             outcome.foreign = label
 
 

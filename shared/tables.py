@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -45,18 +46,37 @@ def _save_delimited(path: Path, fields: Sequence[pa.Field], delimiter: str) -> I
 
 
 def _as_cells(values: Sequence[Any]) -> Iterator[Any]:
-    return (value if isinstance(value, (str, int, float)) else _as_text(value) for value in values)
+    numbers = (value if isinstance(value, (int, float)) and not isinstance(value, bool) else None for value in values)
+    return (_as_text(value) if number is None else number for value, number in zip(values, numbers, strict=True))
 
 
 def _as_text(value: Any) -> str | None:
     """Return what is no text as text; what is missing stays so."""
     if value is None or isinstance(value, str):
         return value
-    return _as_json(value) if isinstance(value, (dict, list, bool)) else str(value)
+    return _as_json(value) if isinstance(value, (dict, list, bool)) else _spelled(value)
 
 
 def _as_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str).translate(LINE_ENDS)
+    text = json.dumps(_sayable(value), ensure_ascii=False, default=_spelled, allow_nan=False)
+    return text.translate(LINE_ENDS)
+
+
+def _sayable(value: Any) -> Any:
+    """Return a value as JSON can say it: what is not a number is missing."""
+    if isinstance(value, dict):
+        return {key: _sayable(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_sayable(one) for one in value]
+    if isinstance(value, float) and math.isinf(value):
+        raise LockstepError("a row has an infinite number, which JSON cannot say; write .parquet or .csv")
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _spelled(value: Any) -> str:
+    if isinstance(value, bytes):
+        raise LockstepError("a row has bytes that are no text, which only .parquet can hold; write that")
+    return str(value)
 
 
 @contextmanager

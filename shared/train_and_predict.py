@@ -296,9 +296,12 @@ def _scored(questions: Questions, outcome: Outcome) -> str:
             f", no accuracy: the column {questions.label_column!r} has {outcome.foreign!r:.40}, "
             "which is none of the model's classes"
         )
+    hidden = ""
+    if outcome.hidden:
+        hidden = f"; {outcome.hidden:,} are labelled -1, which means not known: if it is a class, say so with --labels"
     if not outcome.labelled:
-        return ""
-    return f", accuracy {outcome.right / outcome.labelled:.4f} on {outcome.labelled:,} with a label"
+        return hidden
+    return f", accuracy {outcome.right / outcome.labelled:.4f} on {outcome.labelled:,} with a label{hidden}"
 
 
 def describe(text: str, probabilities: np.ndarray, class_names: Sequence[str], width: int = 60) -> str:

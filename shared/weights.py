@@ -396,8 +396,8 @@ def read_checkpoint(directory: Path) -> Checkpoint:
     """
     if (directory / "checkpoint").is_dir():
         directory = directory / "checkpoint"
+    _check_against_run(directory)
     with reading(directory, "a checkpoint", "name a directory that train, pretraining or convert wrote"):
-        _check_against_run(directory)
         described = _described(directory / "model.json")
         for name in ("weights.safetensors", "vocabulary.txt"):
             check_file(directory / name, described.files.get(name))

@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compare.__main__ import OF_A_FRAMEWORK, _parser, main
-from compare.command_list import COMMANDS
+from compare.command_list import COMMANDS as ALL_COMMANDS
 from shared.command_line import command_parsers, parse
-from shared.configuration import NAME, described, find_configuration, flags_by_name, toml
+from shared.configuration import COMMANDS, NAME, described, find_configuration, flags_by_name, toml
 from shared.errors import LockstepError
+from shared.frameworks import FRAMEWORKS
 from shared.specification import Specification
+from shared.train_and_predict import parser_of_framework
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def parsed(*typed: str) -> dict[str, object]:
-    return vars(parse(_parser(typed[:1]), typed, list(COMMANDS)))
+    return vars(parse(_parser(typed[:1]), typed, list(ALL_COMMANDS)))
 
 
 def test_typed_flags_come_before_the_file_and_the_file_before_the_preset(
@@ -153,10 +155,40 @@ def test_two_files_and_a_broken_link_are_refused(folder: Path, capsys: pytest.Ca
 def test_an_empty_text_is_no_value_and_a_table_serves_both_forms_of_predict(folder: Path) -> None:
     (folder / NAME).write_text('task = ""\n[predict]\ndevice = "cpu"\nthreads = 1\n')
     assert parsed("run")["task"] is None
-    assert parse(_parser(["predict"]), ["predict", "x"], list(COMMANDS), OF_A_FRAMEWORK).threads == 1
+    assert parse(_parser(["predict"]), ["predict", "x"], list(ALL_COMMANDS), OF_A_FRAMEWORK).threads == 1
 
 
 def test_a_file_that_cannot_be_looked_at_is_an_error(folder: Path) -> None:
     (folder / NAME).mkdir()
     with pytest.raises(LockstepError, match=NAME):
         find_configuration([])
+
+
+def test_the_commands_that_a_file_may_name_are_those_that_there_are() -> None:
+    """Rooms read the file too, and cannot import what `compare` has."""
+    assert tuple(ALL_COMMANDS) == COMMANDS
+
+
+@pytest.mark.parametrize("room", FRAMEWORKS)
+@pytest.mark.parametrize("table", ["nosuch", "trian", "pytorch"])
+def test_a_table_of_no_command_is_refused_by_a_room_too(room: str, table: str, tmp_path: Path) -> None:
+    (tmp_path / "lockstep.toml").write_text(f"[{table}]\nhidden-size = 3\n")
+    with pytest.raises(LockstepError, match=f"\\[{table}\\] is the name of no command"):
+        parse(parser_of_framework(room), ["train", "--out", "x", "--config", str(tmp_path / "lockstep.toml")])
+    (tmp_path / "lockstep.toml").write_text("[report]\noverwrite = true\n")
+    parse(parser_of_framework(room), ["train", "--out", "x", "--config", str(tmp_path / "lockstep.toml")])
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--epochs", "1", "--epochs=2"), "warning: --epochs is given more than once; the last one counts\n"),
+        (("--data", "a.csv", "--data", "b.csv"), "warning: --data is given more than once; the last one counts\n"),
+        (("--epochs", "2", "--batch-size", "4"), ""),
+    ],
+)
+def test_a_flag_that_is_typed_twice_is_named(
+    given: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parse(parser_of_framework("keras"), ["train", "--out", "x", "--config", "none", *given])
+    assert capsys.readouterr().err == said

@@ -167,6 +167,28 @@ def test_words_and_names_can_be_given_later(checkpoint: Checkpoint, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
+    ("words", "lost"),
+    [
+        ("film good", ""),
+        ("Film good", "1 of 4 words then stand in no text ('Film')"),
+        ("movie. dont", "1 of 4 words then stand in no text ('movie.')"),
+        ("very_good !", "1 of 4 words then stand in no text ('very_good')"),
+    ],
+)
+def test_words_that_no_text_can_hold_are_counted(
+    checkpoint: Checkpoint, words: str, lost: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The original knows them, and this model would answer otherwise without a word."""
+    save_checkpoint(tmp_path / "model", checkpoint)
+    path = tmp_path / "words.txt"
+    path.write_text("\n".join(["<pad>", "<unk>", "the", *words.split(), "bad"]) + "\n")
+    assert lockstep(["convert", str(tmp_path / "model"), str(tmp_path / "other"), "--vocabulary", str(path)]) == 0
+    said = capsys.readouterr().err
+    assert "note: supposed: texts are cleaned by html,apostrophes,lower_case" in said
+    assert (f"\nwarning: {lost}" in said) if lost else ("warning" not in said)
+
+
+@pytest.mark.parametrize(
     ("words", "reason"),
     [
         ("<pad>\n<unk>\nthe\nfilm\ngood\n", "5 words, the embedding has 6 rows; give one line for each id"),

@@ -677,6 +677,22 @@ def test_a_folder_that_holds_nothing_that_is_read_says_the_layouts(tmp_path: Pat
     assert "train-00000-of-00001.parquet" in refusal(folder)
 
 
+@pytest.mark.parametrize(
+    ("names", "missing"),
+    [
+        (("train-00000-of-00003", "train-00001-of-00003", "test-00000-of-00001"), "part 00002 of train (3 parts)"),
+        (("train-00001-of-00002", "test-00000-of-00001"), "part 00000 of train (2 parts)"),
+        (("part-00000-of-00002-0a1b", "part-00002-of-00002-0a1b"), "part 00001 of part (2 parts)"),
+    ],
+)
+def test_a_part_that_is_missing_is_named(names: tuple[str, ...], missing: str, tmp_path: Path) -> None:
+    """A download that was interrupted leaves such a folder."""
+    for name in names:
+        (tmp_path / f"{name}.parquet").write_bytes(parquet({"text": TEXTS, "label": LABELS}))
+    assert f"is not whole, {missing} is missing; fetch it, or name one file" in refusal(tmp_path)
+    assert load_reviews(str(tmp_path / f"{names[0]}.parquet"), Reading()).texts, "one file is read alone"
+
+
 def test_test_labels_are_no_part_of_a_split(tmp_path: Path) -> None:
     """Kaggle's toxic comments come with train.csv, test.csv and test_labels.csv."""
     for name in ("train", "test"):

@@ -64,6 +64,18 @@ def test_a_damaged_table_does_not_end_the_process() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_no_archive_takes_what_it_claims_of_memory() -> None:
+    """Found by `tests.fuzz`: a zip archive says how long its list of contents is, and so much was asked for."""
+    whole = bytearray(TARGETS["zip"].seeds()[0])
+    place = whole.index(b"PK\x05\x06") + 12
+    whole[place : place + 4] = (800_000_000).to_bytes(4, "little")
+    check(TARGETS["zip"], bytes(whole))
+    for path in ROOT.glob("shared/**/*.py"):
+        for line in path.read_text().splitlines():
+            opened = re.search(r"zipfile\.ZipFile\((\S+)\)", line)
+            assert opened is None or opened[1] in ("file", "raw", "whole"), f"{path.name}: open a BoundedFile: {line}"
+
+
 def test_parquet_is_read_in_one_thread() -> None:
     """Files from elsewhere may be damaged; see the test above."""
     calls = [

@@ -230,7 +230,17 @@ def test_known_classes_are_kept_and_others_refused(write: Write) -> None:
 
 
 def test_labels_are_found_among_the_classes_of_a_model() -> None:
+    alike = Classes.of(("Good", "good", "bad"))
+    assert [alike.find(label) for label in ("Good", "good", "BAD", "GOOD")] == [0, 1, 2, None], "told by their spelling"
+    assert [Classes.of(("-1", "1")).is_not_known(label) for label in ("-1", "-1.0", "1", "nan")] == [
+        False,
+        False,
+        False,
+        True,
+    ]
+    assert [Classes.of(("nan", "NaN")).is_not_known(label) for label in ("nan", "NaN", "")] == [False, False, True]
     model = Classes.of(("negative", "positive"))
+    assert [model.is_not_known(label) for label in ("-1", "nan", "unsup", "1")] == [True, True, True, False]
     assert [model.find(one) for one in ("1", "Neg", "positive ", "0.0", "5", None, "")] == [
         1,
         0,
@@ -492,7 +502,7 @@ def predicted(path: Path, reading: Reading = Reading()) -> tuple[Meaning, list[t
 def test_prediction_never_stops_at_a_label(write: Write) -> None:
     path = write("id,text,label,sentiment", "007,fine,5,positive", "8,bad,-1,", "9,dull,,negative")
     meaning, rows = predicted(path)
-    assert rows == [("fine", None, "007"), ("bad", None, "8"), ("dull", "negative", "9")]
+    assert rows == [("fine", None, "007"), ("bad", "-1", "8"), ("dull", "negative", "9")]
     assert meaning.columns["text"] == "text"
     _, rows = predicted(write("text", "fine"))
     assert rows == [("fine", None, None)]

@@ -162,7 +162,8 @@ def test_columns_of_parquet_and_json_keep_their_types(model: Path, tmp_path: Pat
     [
         (["good", "Bad", "so-so", "", "-1", "GOOD", "bad"], "on 5 with a label"),
         (["5", "1", "", "4", "2", "3", "1"], "no accuracy: the column 'label' has '5'"),
-        (["", "", "-1", "", "", "", ""], "7 predictions\n"),
+        (["", "", "-1", "", "", "", ""], "7 predictions; 1 are labelled -1, which means not known"),
+        (["", "", "", "nan", "", "", ""], "7 predictions\n"),
     ],
 )
 def test_a_label_never_stops_a_prediction(
@@ -172,6 +173,34 @@ def test_a_label_never_stops_a_prediction(
     pd.DataFrame({"text": ["good film"] * 7, "label": labels}).to_csv(path, index=False)
     assert predict(model, "--input", path, "--output", tmp_path / "out.csv") == 0
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("class_names", "flags", "labels", "labelled"),
+    [
+        (("bad", "good"), ("--labels", "-1=bad 1=good"), ["-1", "1", "-1", "1", ""], 4),
+        (("-1", "1"), (), ["-1", "1", "-1.0", "1", "nan"], 4),
+        (("bad", "good"), (), ["-1", "bad", "good", "", "bad"], 3),
+        (("Good", "good", "bad"), (), ["Good", "good", "bad", "Bad", ""], 4),
+    ],
+)
+def test_every_label_that_is_a_class_counts(
+    class_names: tuple[str, ...],
+    flags: tuple[str, ...],
+    labels: list[str],
+    labelled: int,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = checkpoint_of(tmp_path / "model", class_names)
+    pd.DataFrame({"text": ["good film"] * 5, "label": labels}).to_csv(tmp_path / "in.csv", index=False)
+    assert predict(model, "--input", tmp_path / "in.csv", "--output", tmp_path / "out.csv", *flags) == 0
+    said = capsys.readouterr().out
+    assert f" on {labelled} with a label" in said
+    answer = pd.read_csv(tmp_path / "out.csv", dtype=str)["prediction"][0]
+    meant = {"-1": "bad", "1": "good"} if flags else {"Bad": "bad", "-1.0": "-1"}
+    right = sum(meant.get(label, label) == answer for label in labels)
+    assert f"accuracy {right / labelled:.4f} on" in said
 
 
 def test_the_common_binary_labels_are_those_of_a_model_of_negative_and_positive(

@@ -74,10 +74,23 @@ def test_values_that_are_no_text_are_kept_as_json(tmp_path: Path) -> None:
         *('{"a": [1, null]}', '["x"]', "true", "3", None, "plain")
     ]
     with (tmp_path / "table.csv").open(newline="", encoding="utf-8") as file:
-        assert [row["value"] for row in csv.DictReader(file)][:2] == ['{"a": [1, null]}', '["x"]']
+        assert [row["value"] for row in csv.DictReader(file)][:3] == ['{"a": [1, null]}', '["x"]', "true"]
     write(tmp_path / "table.jsonl", [(value,) for value in values], fields)
     lines = (tmp_path / "table.jsonl").read_text().splitlines()
     assert [json.loads(line)["value"] for line in lines] == values
+
+
+def test_json_lines_are_json_whatever_a_number_is(tmp_path: Path) -> None:
+    """NaN and Infinity are no JSON: the one is missing, the other would be lost."""
+    fields = [pa.field("value", pa.float64())]
+    write(tmp_path / "table.jsonl", [(1.5,), (float("nan"),), ({"a": [float("nan")]},)], fields)
+    lines = (tmp_path / "table.jsonl").read_text().splitlines()
+    assert [json.loads(line, parse_constant=pytest.fail)["value"] for line in lines] == [1.5, None, {"a": [None]}]
+    for place, value in enumerate((float("inf"), -float("inf"), b"\x00\xff")):
+        with pytest.raises(LockstepError, match=r"write (that|\.parquet)|can hold; write that"):
+            write(tmp_path / f"{place}.jsonl", [(value,)], fields)
+    with pytest.raises(LockstepError, match=r"bytes that are no text, which only \.parquet can hold"):
+        write(tmp_path / "table.csv", [(b"\x00\xff",)], fields)
 
 
 def test_parquet_keeps_the_types_of_its_source(tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ from shared.errors import LockstepError
 from shared.files import check_regular, read_bytes, reading
 from shared.native import NativeModel
 from shared.output import FILE, Kind, Output
+from shared.specification import Specification
 from shared.terminal import counted
-from shared.text import Vocabulary
+from shared.text import Pipeline, Vocabulary, tokenize
 from shared.text.vocabulary import SPECIAL_WORDS
 from shared.weights import CHECKPOINT, Checkpoint, read_checkpoint, save_checkpoint
 
@@ -36,6 +37,8 @@ LONGEST_WORD = 1_000  # letters
 # Of two classes that nobody named: the second is what most models of two classes are asked for.
 CLASS_NAMES = ("negative", "positive")
 SHOWN_NAMES = 5  # of classes, in a message
+
+WARNING = "warning: "
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,7 @@ def _read(source: Path, wishes: Wishes) -> tuple[Checkpoint, list[str]]:
     rows, notes = len(native.weights["embedding"]), list(native.notes)
     if wishes.vocabulary is not None:
         words = read_words(wishes.vocabulary, rows)
+        notes += _of_words(words, specification)
     class_names = wishes.class_names or native.class_names
     if class_names is None:
         class_names = _names_of_classes(native.classes)
@@ -221,6 +225,25 @@ def read_words(path: Path, rows: int) -> Vocabulary:
         return Vocabulary((*SPECIAL_WORDS, *words[2:]))
     except LockstepError as error:
         raise LockstepError(f"{path}: {error}") from error
+
+
+def _of_words(vocabulary: Vocabulary, specification: Specification) -> list[str]:
+    """Say by which rules texts will be read, and which words these never give: a text has them as unknown ones."""
+    clean = Pipeline.parse(specification.cleaning)
+    lost = [word for word in vocabulary.words[len(SPECIAL_WORDS) :] if tokenize(clean(word)) != [word]]
+    supposed = (
+        f"supposed: texts are cleaned by {specification.cleaning} and cut into words as Lockstep does it; "
+        "a file of words does not say how"
+    )
+    if not lost:
+        return [supposed]
+    words = f"{len(lost):,} of {len(vocabulary) - len(SPECIAL_WORDS):,} words"
+    shown = _listed([repr(word) for word in lost])
+    return [
+        supposed,
+        f"{WARNING}{words} then stand in no text ({shown}): where the original knew them, this model answers as to an "
+        "unknown word; write them as that cleaning leaves them",
+    ]
 
 
 def _placeholders(rows: int) -> tuple[str, ...]:

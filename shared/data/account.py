@@ -14,6 +14,9 @@ LARGEST_UNKNOWN_SHARE = 0.2
 LARGEST_SHARE_TRAINED_ON = 0.01
 SHOWN = 8  # names of columns, classes or files in a list
 SHOWN_LENGTH = 40  # characters of one of them
+NOT_KNOWN = "-1"  # where hubs hide the labels of a test
+WITHOUT = "without a label"
+HIDDEN = f"{WITHOUT} ({NOT_KNOWN})"
 
 
 class Account(BaseModel):
@@ -91,6 +94,10 @@ class Account(BaseModel):
             found.append(
                 f"{self.source}: {self.also_trained_on:,} of the texts that are held out are trained on too; "
                 "what is measured on them is too good"
+            )
+        if hidden := self.left_out.get(HIDDEN):
+            found.append(
+                f"{self.source}: {hidden:,} texts are left out, since their label -1 means that it is not known"
             )
         if self.lost_share is not None and self.lost_share > LARGEST_LOST_SHARE:
             found.append(

@@ -12,6 +12,7 @@ from typing import NoReturn
 import numpy as np
 
 from shared.classes import MOST_CLASSES, check_class_names
+from shared.data.account import HIDDEN, NOT_KNOWN, WITHOUT
 from shared.data.lines import SHOWN
 from shared.data.reviews import UNLABELLED, split_of
 from shared.errors import LockstepError
@@ -24,10 +25,7 @@ BINARY_LABELS = {
 }
 SHORT = {"neg": NEGATIVE, "pos": POSITIVE}
 ALSO_CALLED = {**SHORT, **{name: short for short, name in SHORT.items()}}
-NOT_KNOWN = "-1"  # where hubs hide the labels of a test
-WITHOUT = "without a label"
 APART = "set apart as unlabelled"
-HIDDEN = f"{WITHOUT} ({NOT_KNOWN})"
 MISSING = ("", "nan")
 NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?", re.IGNORECASE)
 WHOLE = re.compile(r"([-+]?[0-9]+)\.0+")
@@ -72,7 +70,9 @@ class Classes:
         self.notes: list[str] = []
         self._mapping = {} if labels in (AUTO, AS_IS) else _parsed(labels)
         self._classes = self.known or tuple(dict.fromkeys(self._mapping.values()))
-        self._place = {_key(name): place for place, name in enumerate(self._classes)}
+        self._exactly = {_composed(name): place for place, name in enumerate(self._classes)}
+        alike = Counter(map(_key, self._classes))  # classes that differ in capitals only are told by their spelling
+        self._place = {key: place for place, key in enumerate(map(_key, self._classes)) if alike[key] == 1}
         self._numbers: dict[str | None, int] = {}  # by label, as written
         self._keys: dict[str, int] = {}  # by label, small
         self._spelled: list[str] = []
@@ -96,7 +96,7 @@ class Classes:
         if self._mapping:
             name = self._mapping.get(key)
             return None if name is None else self._classes.index(name)
-        found = self._place.get(key)
+        found = self._exactly.get(_composed(label or ""), self._place.get(key))
         if found is None and set(self.known) == set(BINARY) and key in BINARY_LABELS:
             return self.known.index(BINARY_LABELS[key])
         if found is None and self.labels == AUTO:
@@ -131,7 +131,7 @@ class Classes:
 
     def _number(self, label: str | None, place: str) -> int:
         key = _key(label)
-        if self._is_not_known(key) or (self._mapping and key not in self._mapping):
+        if self.is_not_known(label) or (self._mapping and key not in self._mapping):
             return -1
         if self._classes:
             found = self.find(label)
@@ -157,12 +157,13 @@ class Classes:
             self.notes.append(f"{self._spelled[number]:.{SHOWN}} and {spelled:.{SHOWN}} are one class.")
         return number
 
-    def _is_not_known(self, key: str) -> bool:
-        """Whether a label says that it is not known; -1 may have been given a meaning."""
-        if key in self._mapping:
+    def is_not_known(self, label: str | None) -> bool:
+        """Whether a label says that it is not known; it may be a class, or have been given a meaning."""
+        key = _key(label)
+        if key in self._mapping or key in self._place or _composed(label or "") in self._exactly:
             return False
         if key == NOT_KNOWN:
-            return not (self.names_classes or self.labels == AS_IS or key in self._place)
+            return not (self.names_classes or self.labels == AS_IS)
         return key in MISSING or split_of(key) == UNLABELLED
 
     def _leave_out(self, key: str) -> None:
@@ -190,6 +191,9 @@ class Classes:
             If nothing says what numbers mean, a name cannot be one, or there are fewer than two classes.
         """
         self._name_others()
+        never = sorted(self._mapping.keys() - set(map(_key, self._numbers)))
+        if never and len(self._numbers) < MOST_DIFFERENT:
+            self.notes.append(f"--labels speaks of {_shown(never)}, which no text is labelled.")
         if self._classes:
             if not any(self._counts) or (not self.known and 0 in self._counts):
                 self._refuse_missing()
@@ -275,12 +279,6 @@ class Classes:
         raise LockstepError(
             f"{self.source}: --labels makes {name!r:.{SHOWN}} of {_shown(keys)}, which no text is labelled{others}"
         )
-
-
-def is_not_known(label: str) -> bool:
-    """Whether a label says that it is not known, unless -1 was given a meaning."""
-    key = _key(label)
-    return key == NOT_KNOWN or key in MISSING or split_of(key) == UNLABELLED
 
 
 def meaning_of(label: str) -> str:

@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import Any, Literal, NoReturn
 
 from shared.data.forms import Row, Table
-from shared.data.labels import NUMBER, is_not_known, meaning_of
+from shared.data.labels import NUMBER, meaning_of
 from shared.data.labels import Classes as Classes
 from shared.data.lines import LONGEST_ID, LONGEST_REVIEW, SHOWN
 from shared.data.reviews import Reading, split_of
@@ -300,7 +300,7 @@ class Meaning:
         if names and isinstance(value, int) and not isinstance(value, bool):
             return names[value].strip() if 0 <= value < len(names) else None
         label = value.strip() if isinstance(value, str) else _written(value)
-        return None if not label or (self.purpose == "predict" and is_not_known(label)) else label
+        return label or None
 
     def _differ(self, role: Role, row: Row) -> NoReturn:
         names = self._names(self._found[role])

@@ -17,7 +17,7 @@ from shared.data.archive import inner_name, is_tarball, tar_member, tar_members,
 from shared.data.packing import LARGEST_KEPT, SPARE, Bounded, Content, Gauge, content_of
 from shared.data.reviews import split_of
 from shared.errors import LockstepError
-from shared.files import check_regular, read_bytes, reading
+from shared.files import BoundedFile, check_regular, read_bytes, reading
 
 ZIP = b"PK\x03\x04"
 EMPTY_ZIP = b"PK\x05\x06"
@@ -137,7 +137,7 @@ class Zip(Tree):
     @cached_property
     def _members(self) -> dict[str, zipfile.ZipInfo]:
         found: dict[str, zipfile.ZipInfo] = {}
-        with zipfile.ZipFile(self.path) as archive:
+        with BoundedFile(self.path) as file, zipfile.ZipFile(file) as archive:
             for member in archive.infolist():
                 name = inner_name(self.path, member.filename.replace("\\", "/"))
                 if name in found:
@@ -178,14 +178,18 @@ class Zip(Tree):
         @contextmanager
         def opener() -> Iterator[IO[bytes]]:
             member = self._check(name, self._largest)
-            with self.path.open("rb") as raw, zipfile.ZipFile(raw) as archive, archive.open(member) as file:
+            with BoundedFile(self.path) as raw, zipfile.ZipFile(raw) as archive, archive.open(member) as file:
                 yield cast(IO[bytes], Bounded(self.path, file, self._largest, gauge, raw))
 
         return Content(self.path, name, opener, packed=True, inner=True, gauge=gauge)
 
     def contents(self, wanted: Callable[[str], object], largest: int) -> Iterator[tuple[str, bytes]]:
         """Yield names and contents of some small members, in the order of the archive."""
-        with reading(self.path, "a readable zip archive", self.advice), zipfile.ZipFile(self.path) as archive:
+        with (
+            reading(self.path, "a readable zip archive", self.advice),
+            BoundedFile(self.path) as file,
+            zipfile.ZipFile(file) as archive,
+        ):
             chosen = [(name, self._check(name, largest)) for name in self._members if wanted(name)]
             if sum(member.file_size for _, member in chosen) > self._largest:
                 raise LockstepError(f"{self.path}: refused, its contents are over {LARGEST_KEPT} times its size")

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from shared.errors import LockstepError
-from shared.files import cached, check_regular, digest, download, reading
+from shared.files import BoundedFile, cached, check_regular, digest, download, reading
 from shared.terminal import progress_bar
 from shared.text import Vocabulary
 from shared.vectors.space import WordVectors
@@ -217,7 +217,7 @@ def member_lines(path: Path, member: str, progress: bool = False) -> Iterator[by
     """
     try:
         check_regular(path)
-        with zipfile.ZipFile(path) as archive:
+        with BoundedFile(path) as whole, zipfile.ZipFile(whole) as archive:
             if member not in archive.namelist():
                 raise LockstepError(f"{path}: has no member {member}")
             with archive.open(member) as file:

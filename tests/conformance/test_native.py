@@ -100,6 +100,7 @@ def test_a_users_keras_model_becomes_a_checkpoint(ask: Ask, name: str, tmp_path:
     told = {"data": "unknown", "vectors": "random", "pooling": "last", "architecture": name.split(",")[0]}
     assert checkpoint.specification == Specification().replaced(**{"dropout": 0, **told, **sizes, **said})
     assert any("Keras draws a mask for each gate or direction" in note for note in notes) == other_masks
+    assert any("supposed: a softmax over the head" in note for note in notes) == name.endswith("logits")
 
 
 @pytest.mark.parametrize("name", keras_models.REFUSED_KERAS)

@@ -216,7 +216,8 @@ def not_read(path: Path) -> LockstepError:
     """Return the one line that says what is read."""
     titles = ", ".join(dict.fromkeys(form.title for form in forms()))
     return LockstepError(
-        f"{path}: is none of the forms that are read: {titles}; each also packed (.gz, .bz2, .xz, .zst, .zip, .tar)"
+        f"{path}: is none of the forms that are read: {titles}; each also packed (.gz, .bz2, .xz, .zst, .zip, .tar); "
+        "tables of text need one of these endings, or .txt"
     )
 
 

@@ -15,9 +15,12 @@ from shared.errors import LockstepError
 
 # train, train-00000-of-00002, test-00000-of-00001-0123456789abcdef, train.ft; not test_labels, which is something else.
 NAME = re.compile(rf"({'|'.join(SPLIT_NAMES)})(?:[-_.]?[0-9]+)?(?:-of-[0-9]+)?(?:-[0-9a-f]+)?(?:\.ft)?", re.IGNORECASE)
+# train-00000-of-00002: how many parts there are is part of the name.
+PART = re.compile(r"(.*?)-([0-9]+)-of-([0-9]+)(?:-[0-9a-f]+)?(\..*)?")
 TEXT_SUFFIXES = (".txt", ".text")
 PARTS_SUFFIX = ".parquet"  # many files without a split are parts of one table
 SHOWN = 5
+MOST_PARTS = 100_000
 
 
 class _File(NamedTuple):
@@ -82,7 +85,23 @@ def _chosen(tree: Tree) -> list[_File]:
     if several or len(folders) > 1 or len(endings) > 1 or len({file.name for file in found}) < len(found):
         names = ", ".join(file.name for file in found[:SHOWN]) + (" and so on" if len(found) > SHOWN else "")
         raise LockstepError(f"{tree.path}: holds several data sets ({names:.300}); name one file or one folder of them")
+    _refuse_missing_parts(tree, found)
     return sorted(found, key=lambda file: (SPLIT_NAMES.get(file.split, 0), file.name))
+
+
+def _refuse_missing_parts(tree: Tree, files: list[_File]) -> None:
+    """Refuse a set of numbered parts that is not whole, as a download leaves it that was interrupted."""
+    there: dict[tuple[str, int], set[int]] = {}
+    for file in files:
+        if matched := PART.fullmatch(PurePosixPath(file.name).name):
+            there.setdefault((matched[1], int(matched[3])), set()).add(int(matched[2]))
+    for (name, parts), numbers in there.items():
+        missing = next((number for number in range(min(parts, MOST_PARTS)) if number not in numbers), None)
+        if missing is not None:
+            raise LockstepError(
+                f"{tree.path}: is not whole, part {missing:05} of {name:.40} ({parts:,} parts) is missing; "
+                "fetch it, or name one file to read that alone"
+            )
 
 
 def _file(name: str) -> _File:
