@@ -526,7 +526,7 @@ def test_settings_start_from_a_recipe_and_say_from_which(tmp_path: Path) -> None
         found, _ = read_ends(str(path), "keras", {})
         specification = found.specification
         assert (specification.optimizer, specification.batch_size, specification.schedule) == of_keras
-        assert said in found.note
+        assert said in " ".join(found.notes)
 
 
 @pytest.mark.parametrize(
