@@ -46,8 +46,7 @@ def _save_delimited(path: Path, fields: Sequence[pa.Field], delimiter: str) -> I
 
 
 def _as_cells(values: Sequence[Any]) -> Iterator[Any]:
-    numbers = (value if isinstance(value, (int, float)) and not isinstance(value, bool) else None for value in values)
-    return (_as_text(value) if number is None else number for value, number in zip(values, numbers, strict=True))
+    return (value if type(value) in (str, int, float) else _as_text(value) for value in values)
 
 
 def _as_text(value: Any) -> str | None:

@@ -11,7 +11,7 @@ from shared.errors import LockstepError
 from shared.specification import (
     POOLINGS,
 )
-from shared.terminal import counted, printable, say
+from shared.terminal import ALWAYS, counted, printable, say
 
 if TYPE_CHECKING:
     from compare.exchange.track import Tracked
@@ -85,14 +85,14 @@ def _register_track(commands: Any) -> None:
 
 
 def _convert(arguments: argparse.Namespace) -> int:
-    from compare.exchange.convert import WARNING, Wishes, convert, describe, kind_of
+    from compare.exchange.convert import Wishes, convert, describe, kind_of
 
     names = tuple(arguments.class_names) if arguments.class_names else None
     wishes = Wishes(arguments.vocabulary, names, arguments.pooling, arguments.max_length)
     with output(arguments, arguments.output, kind_of(arguments.output)) as place:
         checkpoint, notes = convert(arguments.input, place, wishes)
     for note in notes:
-        say(note if note.startswith(WARNING) else f"note: {note}", aside=True)
+        say(note if note.startswith(ALWAYS) else f"note: {note}", aside=True)
     announce(place, describe(checkpoint))
     return 0
 

@@ -38,8 +38,6 @@ LONGEST_WORD = 1_000  # letters
 CLASS_NAMES = ("negative", "positive")
 SHOWN_NAMES = 5  # of classes, in a message
 
-WARNING = "warning: "
-
 
 @dataclass(frozen=True)
 class Wishes:
@@ -241,7 +239,7 @@ def _of_words(vocabulary: Vocabulary, specification: Specification) -> list[str]
     shown = _listed([repr(word) for word in lost])
     return [
         supposed,
-        f"{WARNING}{words} then stand in no text ({shown}): where the original knew them, this model answers as to an "
+        f"warning: {words} then stand in no text ({shown}): where the original knew them, this model answers as to an "
         "unknown word; write them as that cleaning leaves them",
     ]
 
